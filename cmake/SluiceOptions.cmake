@@ -1,0 +1,32 @@
+# Warnings, sanitizers, linker and fault points for every target.
+option(SLUICE_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(SLUICE_TSAN "Build with ThreadSanitizer" OFF)
+option(SLUICE_FAULTS "Compile fault points in" OFF)
+
+add_compile_options(-Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wswitch-enum -Werror
+                    # The member order of designated initialisers says what is left at its default.
+                    -Wno-missing-field-initializers
+                    # False alarms of g++ 12 on std::string and std::variant under optimisation.
+                    -Wno-restrict -Wno-maybe-uninitialized)
+if(SLUICE_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(SLUICE_TSAN)
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+endif()
+if(SLUICE_FAULTS)
+  add_compile_definitions(SLUICE_FAULTS)
+endif()
+
+find_program(SLUICE_CCACHE ccache)
+if(SLUICE_CCACHE)
+  # Without the build folder in the key, all presets and clones share what they can.
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=true ${SLUICE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
+endif()
+find_program(SLUICE_MOLD mold)
+if(SLUICE_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// A job as its author described it, independent of the language it was written in. Parsed by languages/, run by engine/.
+// Names and defaults are those of Flink CDC's pipeline YAML.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/setting.h"
+
+namespace sluice {
+
+struct ConnectorSpec {
+  std::string type;  // "mysql"
+  std::string name;  // label, may be empty
+  Settings settings; // everything else in the block
+  std::vector<std::string> include_schema_changes;  // sinks only: tags or families; empty = all
+  std::vector<std::string> exclude_schema_changes;
+  Location location;
+};
+
+struct RouteSpec {
+  std::string source_table;  // router dialect
+  std::string sink_table;
+  std::string replace_symbol;
+  Location location;
+};
+
+struct TransformSpec {
+  std::string source_table;  // selector dialect
+  std::string projection;    // empty = *
+  std::string filter;
+  std::vector<std::string> primary_keys;
+  bool soft_delete = false;  // converter-after-transform: SOFT_DELETE
+  Location location;
+};
+
+enum class SchemaBehavior : uint8_t { kException, kEvolve, kTryEvolve, kLenient, kIgnore };
+
+struct PipelineSpec {
+  std::string name;
+  int64_t parallelism = 1;                                   // chunk readers during the copy, writer lanes afterwards
+  SchemaBehavior schema_behavior = SchemaBehavior::kLenient;
+  bool exclude_given = false;                                // lenient without an exclude list excludes drop/truncate table
+  bool route_first_match = false;
+  std::string local_time_zone;                               // empty = system
+  bool flink_semantics = false;                              // transform.semantics: sql (default) | flink
+  int64_t rows_per_second = 0;                               // read-limit.rows-per-second, 0 = no limit
+  int64_t bytes_per_second = 0;                              // read-limit.bytes-per-second
+  int64_t channel_bytes = 16 << 20;                          // channel.bytes: most bytes waiting between two stages
+  std::chrono::milliseconds commit_interval{5};              // commit.interval: longest wait before a commit
+  std::chrono::milliseconds restart_delay_max{30000};        // restart.delay-max: backoff doubles from 100 ms up to this
+  int64_t restart_attempts = -1;                             // restart.attempts without progress in between; -1 = no limit
+};
+
+struct JobSpec {
+  std::string file;
+  ConnectorSpec source;
+  ConnectorSpec sink;
+  std::vector<RouteSpec> routes;
+  std::vector<TransformSpec> transforms;
+  PipelineSpec pipeline;
+};
+
+}  // namespace sluice

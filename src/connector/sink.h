@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract between the engine and a system that is written.
+//
+// A sink with transactions keeps the job's *ledger* beside the rows: a small table of named entries, each written in
+// the same transaction as the rows it speaks of. That is what makes a copy exact: after a crash the ledger says, as
+// durably as the rows themselves, how far they go. Sinks without transactions return no ledger; the engine
+// then keeps it in the state directory, and the guarantee is at-least-once.
+//
+// Entries: "lane/<n>" position of a lane · "chunk/<db.table>/<n>" a planned chunk (detail: bounds) and, once copied, its
+// position · "schema/<db.table>" schema as of the lanes' position (detail) · "job" what the ledger belongs to (detail).
+//
+// Fencing: take_over() raises the job's epoch on all entries; every later write names its epoch and fails with kFenced if
+// another process has raised it since. A zombie therefore cannot commit.
+//
+// Threads: Sink and Ledger are used by the coordinator's thread; each SinkWriter and TableReader by one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+#include "base/result.h"
+#include "connector/source.h"
+#include "data/change_batch.h"
+
+namespace sluice {
+
+enum class Guarantee : uint8_t { kExactlyOnce, kAtLeastOnce };
+
+struct LedgerEntry {
+  std::string name;
+  std::string position;  // empty: planned, not reached
+  std::string detail;    // JSON or empty
+  friend bool operator==(const LedgerEntry&, const LedgerEntry&) = default;
+};
+
+class Ledger {
+ public:
+  virtual ~Ledger() = default;
+  // Creates the ledger if it is missing, makes this process the job's owner and returns the new epoch (1 at first).
+  virtual Result<uint64_t> take_over(Context& context) = 0;
+  virtual Result<std::vector<LedgerEntry>> load(Context& context) = 0;
+  // Writes (inserts or replaces) and removes entries in one transaction. Needs take_over first.
+  virtual Result<> update(Context& context, std::span<const LedgerEntry> put, std::span<const std::string> remove) = 0;
+};
+
+// One connection, one open transaction at a time. After any error the writer is thrown away, which must roll back.
+class SinkWriter {
+ public:
+  virtual ~SinkWriter() = default;
+  // Makes the rows part of the open transaction. batch.schema is the target table's shape; columns that the target has
+  // beyond it are left alone. Keyed tables: rows of one key take effect in order. Tables without a key: inserts append,
+  // updates and deletes concern one row equal to the before image; if there is none, kData.
+  // Rows of kind kRead may use the bulk path; if `into_empty_table` is false they replace rows with the same key.
+  virtual Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) = 0;
+  // Commits the rows together with this ledger entry (which must exist: lane or planned chunk). On success both are
+  // durable. If the outcome is unknown (connection lost), the error is retryable and the ledger tells afterwards.
+  virtual Result<> commit(Context& context, const LedgerEntry& entry) = 0;
+};
+
+// Reads a target table back for verification.
+class TableReader {
+ public:
+  virtual ~TableReader() = default;
+  // Rows of the table with exactly these columns and kinds, in any order, key in [lower, upper) of `key_column` by the
+  // *source's* order if the target compares alike (integers), else whole. kRead rows.
+  virtual Result<> begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) = 0;
+  virtual Result<bool> next(Context& context, ChangeBatch& batch) = 0;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+
+  virtual Result<> open(Context& context) = 0;
+  virtual Guarantee guarantee() const = 0;
+  // Null if the sink cannot keep one. `job` names the job's entries.
+  virtual Result<std::unique_ptr<Ledger>> open_ledger(Context& context, const std::string& job) = 0;
+  // `epoch` from Ledger::take_over of the ledger above; 0 for sinks without one.
+  virtual Result<std::unique_ptr<SinkWriter>> open_writer(Context& context, const std::string& job, uint64_t epoch) = 0;
+
+  // The current shape of a target table; null if it does not exist.
+  virtual Result<TableSchemaPtr> find_table(Context& context, const TableId& table) = 0;
+  virtual Result<bool> is_empty(Context& context, const TableId& table) = 0;
+  // Makes the change to the target table; doing it again, or finding it done, is not an error.
+  virtual Result<> apply(Context& context, const SchemaChange& change) = 0;
+  // The statements apply() would run, for `explain`.
+  virtual std::vector<std::string> ddl_for(const SchemaChange& change) const = 0;
+  // True if keys that differ in bytes always differ in the target (no case-insensitive collation): such keys may be
+  // spread over lanes.
+  virtual bool keys_compare_bytewise() const = 0;
+  // Null if the sink cannot be read back.
+  virtual Result<std::unique_ptr<TableReader>> open_table_reader(Context& context) = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract between the engine and a system that is read.
+//
+// The engine's promises: Source is called from the coordinator's thread only; each ChunkReader and the LogReader are
+// used by one thread each (not necessarily the same one). Everything is closed before its Source. Every blocking
+// call returns within a second after context.request_stop().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+#include "base/result.h"
+#include "data/change_batch.h"
+
+namespace sluice {
+
+// A range of one table's key: lower <= key < upper in the order of the server. Null bounds are open; a table with
+// one chunk and two null bounds is read whole. Bounds are the text of the chunk key column's value.
+struct SnapshotChunk {
+  TableId table;
+  uint32_t index = 0;
+  std::optional<std::string> lower;
+  std::optional<std::string> upper;
+};
+
+// A chunk whose rows are in the target, as of `position`: every change up to it is in them, none after it.
+struct FinishedChunk {
+  SnapshotChunk chunk;
+  Position position;
+};
+
+// Reads chunks in one transaction of the source, opened before the first chunk: position() is exactly where in the log
+// that transaction stands.
+class ChunkReader {
+ public:
+  virtual ~ChunkReader() = default;
+  virtual const Position& position() const = 0;
+  // Begins a chunk of the table with exactly this schema. Fails with kTransient if the table has another one by now:
+  // the engine then forgets the table's chunks and plans it anew.
+  virtual Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) = 0;
+  // Appends up to about 64 KiB to 1 MiB of rows (kind kRead) to the empty batch; returns false when the chunk has ended
+  // (the batch may hold its last rows).
+  virtual Result<bool> next(Context& context, ChangeBatch& batch) = 0;
+};
+
+class LogReader {
+ public:
+  virtual ~LogReader() = default;
+  // Appends what is there, waiting at most about 50 ms if there is nothing. Elements are in log order; each group ends
+  // with GroupEnd. A quiet log yields GroupEnd with an advanced position at least every heartbeat interval.
+  // Returns false when the reader's end position (LogStart::until) has been reached.
+  virtual Result<bool> poll(Context& context, std::vector<StreamElement>& out) = 0;
+  // Everything up to here is durable in every target: the source may forget it.
+  virtual Result<> acknowledge(const Position& position) = 0;
+};
+
+struct LogStart {
+  Position position;                   // continue behind this; empty: where the source's options say
+  std::vector<TableSchemaPtr> schemas; // as of `position`; captured tables and those the source asked to track
+  std::vector<FinishedChunk> chunks;   // changes that these already contain are left out
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Connects and checks the server's settings; errors name the setting and the statement that corrects it.
+  virtual Result<> open(Context& context) = 0;
+  // The captured tables with their current schemas. An empty list is an error (kConfig) that names the pattern.
+  virtual Result<std::vector<TableSchemaPtr>> discover(Context& context) = 0;
+  // True when the job begins with a copy of the rows; false when the options ask for the log only.
+  virtual bool wants_snapshot() const = 0;
+  // True when the job goes on with the log after the copy.
+  virtual bool wants_stream() const = 0;
+  // Cuts a table into chunks; always at least one.
+  virtual Result<std::vector<SnapshotChunk>> split(Context& context, const TableSchemaPtr& schema) = 0;
+  // Opens up to `count` readers whose positions are as close together as the server allows.
+  virtual Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) = 0;
+  virtual Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) = 0;
+  // Where the log stands now (for --until-caught-up, lag and log-only starts).
+  virtual Result<Position> current_position(Context& context) = 0;
+  // Estimated rows, for progress; 0 if unknown.
+  virtual Result<uint64_t> estimate_rows(Context& context, const TableId& table) = 0;
+
+  // True if somebody who has everything up to `reached` has the transaction / everything up to `other`. Pure.
+  virtual bool covers(const Position& reached, const Transaction& transaction) const = 0;
+  virtual bool covers(const Position& reached, const Position& other) const = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "connector/registry.h"
+
+namespace sluice {
+
+// Every connector of this build.
+ConnectorRegistry all_connectors();
+
+}  // namespace sluice
