@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connector/table_selector.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sluice {
+
+namespace {
+
+constexpr size_t kMaxParts = 3;
+
+constexpr std::string_view kDialectAdvice =
+    "Write database.table; an unescaped '.' separates the parts, '\\.' means any character, '\\.*' any name, ',' "
+    "separates "
+    "patterns. Look-around, back references and possessive quantifiers are not supported.";
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+// Splits at every `separator` that no backslash precedes; an escaped separator loses its backslash, other escapes stay.
+std::vector<std::string> split_unescaped(std::string_view text, char separator) {
+  std::vector<std::string> parts(1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size()) {
+      if (text[i + 1] != separator) parts.back() += '\\';
+      parts.back() += text[++i];
+    } else if (text[i] == separator) {
+      parts.emplace_back();
+    } else {
+      parts.back() += text[i];
+    }
+  }
+  return parts;
+}
+
+using Item = std::vector<std::unique_ptr<RE2>>;  // one expression per part of the table id
+
+Result<Item> compile_item(std::string_view pattern) {
+  Item item;
+  const auto parts = split_unescaped(pattern, '.');
+  if (parts.size() > kMaxParts) {
+    return Error(ErrorCode::kConfig,
+                 fmt::format("compiling table pattern '{}': it has {} parts, at most {} are possible", pattern,
+                             parts.size(), kMaxParts),
+                 std::string(kDialectAdvice));
+  }
+  RE2::Options options;
+  options.set_case_sensitive(false);
+  options.set_log_errors(false);
+  for (const auto& part : parts) {
+    const auto trimmed = trim(part);
+    if (trimmed.empty()) {
+      return Error(ErrorCode::kConfig, fmt::format("compiling table pattern '{}': a part is empty", pattern),
+                   std::string(kDialectAdvice));
+    }
+    auto expression = std::make_unique<RE2>(re2::StringPiece(trimmed.data(), trimmed.size()), options);
+    if (!expression->ok()) {
+      return Error(ErrorCode::kConfig,
+                   fmt::format("compiling table pattern '{}': '{}' is not a supported regular expression: {}", pattern,
+                               trimmed, expression->error()),
+                   std::string(kDialectAdvice));
+    }
+    item.push_back(std::move(expression));
+  }
+  return item;
+}
+
+bool part_matches(const RE2& expression, std::string_view name) {
+  return RE2::FullMatch(re2::StringPiece(name.data(), name.size()), expression);
+}
+
+}  // namespace
+
+struct TableSelector::Impl {
+  std::vector<Item> items;
+};
+
+TableSelector::TableSelector(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TableSelector::TableSelector(TableSelector&&) noexcept = default;
+TableSelector& TableSelector::operator=(TableSelector&&) noexcept = default;
+TableSelector::~TableSelector() = default;
+
+Result<TableSelector> TableSelector::compile(std::string_view patterns) {
+  auto impl = std::make_unique<Impl>();
+  for (const auto& pattern : split_unescaped(patterns, ',')) {
+    const auto trimmed = trim(pattern);
+    if (trimmed.empty()) continue;
+    ASSIGN_OR_RETURN(auto item, compile_item(trimmed));
+    impl->items.push_back(std::move(item));
+  }
+  if (impl->items.empty()) {
+    return Error(ErrorCode::kConfig, fmt::format("compiling table patterns '{}': there is no pattern", patterns),
+                 std::string(kDialectAdvice));
+  }
+  return TableSelector(std::move(impl));
+}
+
+bool TableSelector::matches(const TableId& table) const {
+  for (const auto& item : impl_->items) {
+    if (table.schema.empty()) {
+      if (item.size() == 1 && part_matches(*item[0], table.table)) return true;
+    } else if (item.size() == 2 && part_matches(*item[0], table.schema) && part_matches(*item[1], table.table)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace sluice
