@@ -11,19 +11,20 @@
 namespace sluice {
 
 enum class ErrorCode : uint8_t {
-  kConfig,        // the configuration is wrong
-  kConnect,       // a server cannot be reached, or the connection broke
-  kAccess,        // a server refused our credentials or a privilege is missing
-  kTransient,     // the server asked us to try again (deadlock, lock wait, restart)
-  kPositionLost,  // the source no longer has the log we need
-  kUnsupported,   // the source sent something this version cannot represent; never skipped
-  kData,          // a value cannot be represented in the target
-  kCorrupt,       // bytes are damaged (checksum, length, structure)
-  kTarget,        // the target refused a statement
-  kFenced,        // another process has taken the job over
-  kState,         // the local state directory cannot be read or written
-  kStopped,       // we were asked to stop; not a failure
-  kInternal,      // a bug of ours
+  kConfig,         // the configuration is wrong
+  kConnect,        // a server cannot be reached, or the connection broke
+  kAccess,         // a server refused our credentials or a privilege is missing
+  kTransient,      // the server asked us to try again (deadlock, lock wait, restart)
+  kSchemaChanged,  // a table's definition changed while it was being copied
+  kPositionLost,   // the source no longer has the log we need
+  kUnsupported,    // the source sent something this version cannot represent; never skipped
+  kData,           // a value cannot be represented in the target
+  kCorrupt,        // bytes are damaged (checksum, length, structure)
+  kTarget,         // the target refused a statement
+  kFenced,         // another process has taken the job over
+  kState,          // the local state directory cannot be read or written
+  kStopped,        // we were asked to stop; not a failure
+  kInternal,       // a bug of ours
 };
 
 enum class ErrorAction : uint8_t { kRetry, kNeedsPerson, kFailJob, kBug, kNone };

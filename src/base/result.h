@@ -18,8 +18,10 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result() requires std::is_same_v<T, Ok> : state_(Ok{}) {}
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result()
+    requires std::is_same_v<T, Ok>
+      : state_(Ok{}) {}
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool has_value() const { return state_.index() == 0; }
@@ -66,10 +68,9 @@ class [[nodiscard]] Result {
 #define SLUICE_CONCAT_(a, b) a##b
 #define SLUICE_CONCAT(a, b) SLUICE_CONCAT_(a, b)
 
-#define RETURN_IF_ERROR(expression)                                     \
-  do {                                                                  \
-    if (auto sluice_result_ = (expression); !sluice_result_.has_value()) \
-      return std::move(sluice_result_).error();                         \
+#define RETURN_IF_ERROR(expression)                                                                                \
+  do {                                                                                                             \
+    if (auto sluice_result_ = (expression); !sluice_result_.has_value()) return std::move(sluice_result_).error(); \
   } while (false)
 
 #define ASSIGN_OR_RETURN_(temporary, target, expression)           \

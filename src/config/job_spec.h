@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A job as its author described it, independent of the language it was written in. Parsed by languages/, run by engine/.
-// Names and defaults are those of Flink CDC's pipeline YAML.
+// A job as its author described it, independent of the language it was written in. Parsed by languages/, run by
+// engine/. Names and defaults are those of Flink CDC's pipeline YAML.
 #pragma once
 
 #include <chrono>
@@ -14,9 +14,9 @@
 namespace sluice {
 
 struct ConnectorSpec {
-  std::string type;  // "mysql"
-  std::string name;  // label, may be empty
-  Settings settings; // everything else in the block
+  std::string type;                                 // "mysql"
+  std::string name;                                 // label, may be empty
+  Settings settings;                                // everything else in the block
   std::vector<std::string> include_schema_changes;  // sinks only: tags or families; empty = all
   std::vector<std::string> exclude_schema_changes;
   Location location;
@@ -42,18 +42,18 @@ enum class SchemaBehavior : uint8_t { kException, kEvolve, kTryEvolve, kLenient,
 
 struct PipelineSpec {
   std::string name;
-  int64_t parallelism = 1;                                   // chunk readers during the copy, writer lanes afterwards
+  int64_t parallelism = 1;  // chunk readers during the copy, writer lanes afterwards
   SchemaBehavior schema_behavior = SchemaBehavior::kLenient;
-  bool exclude_given = false;                                // lenient without an exclude list excludes drop/truncate table
+  bool exclude_given = false;  // lenient without an exclude list excludes drop/truncate table
   bool route_first_match = false;
-  std::string local_time_zone;                               // empty = system
-  bool flink_semantics = false;                              // transform.semantics: sql (default) | flink
-  int64_t rows_per_second = 0;                               // read-limit.rows-per-second, 0 = no limit
-  int64_t bytes_per_second = 0;                              // read-limit.bytes-per-second
-  int64_t channel_bytes = 16 << 20;                          // channel.bytes: most bytes waiting between two stages
-  std::chrono::milliseconds commit_interval{5};              // commit.interval: longest wait before a commit
-  std::chrono::milliseconds restart_delay_max{30000};        // restart.delay-max: backoff doubles from 100 ms up to this
-  int64_t restart_attempts = -1;                             // restart.attempts without progress in between; -1 = no limit
+  std::string local_time_zone;                         // empty = system
+  bool flink_semantics = false;                        // transform.semantics: sql (default) | flink
+  int64_t rows_per_second = 0;                         // read-limit.rows-per-second, 0 = no limit
+  int64_t bytes_per_second = 0;                        // read-limit.bytes-per-second
+  int64_t channel_bytes = 16 << 20;                    // channel.bytes: most bytes waiting between two stages
+  std::chrono::milliseconds commit_interval{5};        // commit.interval: longest wait before a commit
+  std::chrono::milliseconds restart_delay_max{30000};  // restart.delay-max: backoff doubles from 100 ms up to this
+  int64_t restart_attempts = -1;                       // restart.attempts without progress in between; -1 = no limit
 };
 
 struct JobSpec {

@@ -9,7 +9,8 @@
 //       using O = Option<ShopOptions>;
 //       static const O kOptions[] = {
 //           {{.name = "hostname", .summary = "Server to read from."}, &ShopOptions::hostname},
-//           {{.name = "port", .summary = "TCP port.", .default_value = "3306", .min = 1, .max = 65535}, &ShopOptions::port},
+//           {{.name = "port", .summary = "TCP port.", .default_value = "3306", .min = 1, .max = 65535},
+//           &ShopOptions::port},
 //       };
 //       return kOptions;
 //     }
@@ -61,13 +62,13 @@ struct Option {
 // The kind of a member, for help and docs: "string", "integer", "duration", ...
 template <typename T>
 std::string_view option_type_name(const OptionMember<T>& member) {
-  static constexpr std::string_view kNames[] = {"ignored", "string", "integer", "number", "boolean",
-                                                "duration", "string", "integer", "list", "map"};
+  static constexpr std::string_view kNames[] = {"ignored",  "string", "integer", "number", "boolean",
+                                                "duration", "string", "integer", "list",   "map"};
   return kNames[member.index()];
 }
 
-// Conversions of one value; on failure they add a problem and return false. Durations: "30s", "500ms", "2 min", "PT30S", "1h"; a bare
-// number is milliseconds. Booleans: true/false. Integers take 64MB-like suffixes nowhere.
+// Conversions of one value; on failure they add a problem and return false. Durations: "30s", "500ms", "2 min",
+// "PT30S", "1h"; a bare number is milliseconds. Booleans: true/false. Integers take 64MB-like suffixes nowhere.
 bool convert_option(const OptionInfo& info, const Setting& setting, Problems& problems, std::string& out);
 bool convert_option(const OptionInfo& info, const Setting& setting, Problems& problems, int64_t& out);
 bool convert_option(const OptionInfo& info, const Setting& setting, Problems& problems, double& out);
@@ -75,10 +76,11 @@ bool convert_option(const OptionInfo& info, const Setting& setting, Problems& pr
 bool convert_option(const OptionInfo& info, const Setting& setting, Problems& problems, std::chrono::milliseconds& out);
 bool convert_option(const OptionInfo& info, const Setting& setting, Problems& problems, std::vector<std::string>& out);
 
-// Which option a key belongs to; reports unknown and repeated keys with a suggestion, missing required ones, and ignored ones.
-// Result: for each option the settings that belong to it, in the options' order.
-std::vector<std::vector<const Setting*>> assign_settings(const std::vector<OptionInfo>& options, const Settings& settings,
-                                                         std::string_view owner, Problems& problems);
+// Which option a key belongs to; reports unknown and repeated keys with a suggestion, missing required ones, and
+// ignored ones. Result: for each option the settings that belong to it, in the options' order.
+std::vector<std::vector<const Setting*>> assign_settings(const std::vector<OptionInfo>& options,
+                                                         const Settings& settings, std::string_view owner,
+                                                         Problems& problems);
 
 template <typename T>
 std::vector<OptionInfo> option_infos() {

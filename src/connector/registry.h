@@ -16,8 +16,8 @@ namespace sluice {
 
 // `make_*` checks the settings, adds every mistake to `problems` and returns null if there is any; it does not connect.
 struct ConnectorInfo {
-  std::string_view type;      // "mysql"
-  std::string_view summary;   // a sentence
+  std::string_view type;                                                           // "mysql"
+  std::string_view summary;                                                        // a sentence
   std::function<std::unique_ptr<Source>(const Settings&, Problems&)> make_source;  // empty: not a source
   std::function<std::unique_ptr<Sink>(const Settings&, Problems&)> make_sink;      // empty: not a sink
   std::function<std::vector<OptionHelp>()> source_options;

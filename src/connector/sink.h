@@ -6,11 +6,12 @@
 // durably as the rows themselves, how far they go. Sinks without transactions return no ledger; the engine
 // then keeps it in the state directory, and the guarantee is at-least-once.
 //
-// Entries: "lane/<n>" position of a lane · "chunk/<db.table>/<n>" a planned chunk (detail: bounds) and, once copied, its
-// position · "schema/<db.table>" schema as of the lanes' position (detail) · "job" what the ledger belongs to (detail).
+// Entries: "lane/<n>" position of a lane · "chunk/<db.table>/<n>" a planned chunk (detail: bounds) and, once copied,
+// its position · "schema/<db.table>" schema as of the lanes' position (detail) · "job" what the ledger belongs to
+// (detail).
 //
-// Fencing: take_over() raises the job's epoch on all entries; every later write names its epoch and fails with kFenced if
-// another process has raised it since. A zombie therefore cannot commit.
+// Fencing: take_over() raises the job's epoch on all entries; every later write names its epoch and fails with kFenced
+// if another process has raised it since. A zombie therefore cannot commit.
 //
 // Threads: Sink and Ledger are used by the coordinator's thread; each SinkWriter and TableReader by one thread.
 #pragma once

@@ -39,8 +39,8 @@ class ChunkReader {
  public:
   virtual ~ChunkReader() = default;
   virtual const Position& position() const = 0;
-  // Begins a chunk of the table with exactly this schema. Fails with kTransient if the table has another one by now:
-  // the engine then forgets the table's chunks and plans it anew.
+  // Begins a chunk of the table with exactly this schema. Fails with kSchemaChanged if the table has another one by
+  // now: the engine then forgets the table's chunks and plans it anew.
   virtual Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) = 0;
   // Appends up to about 64 KiB to 1 MiB of rows (kind kRead) to the empty batch; returns false when the chunk has ended
   // (the batch may hold its last rows).
@@ -52,16 +52,15 @@ class LogReader {
   virtual ~LogReader() = default;
   // Appends what is there, waiting at most about 50 ms if there is nothing. Elements are in log order; each group ends
   // with GroupEnd. A quiet log yields GroupEnd with an advanced position at least every heartbeat interval.
-  // Returns false when the reader's end position (LogStart::until) has been reached.
-  virtual Result<bool> poll(Context& context, std::vector<StreamElement>& out) = 0;
+  virtual Result<> poll(Context& context, std::vector<StreamElement>& out) = 0;
   // Everything up to here is durable in every target: the source may forget it.
   virtual Result<> acknowledge(const Position& position) = 0;
 };
 
 struct LogStart {
-  Position position;                   // continue behind this; empty: where the source's options say
-  std::vector<TableSchemaPtr> schemas; // as of `position`; captured tables and those the source asked to track
-  std::vector<FinishedChunk> chunks;   // changes that these already contain are left out
+  Position position;                    // continue behind this
+  std::vector<TableSchemaPtr> schemas;  // as of `position`; captured tables and those the source asked to track
+  std::vector<FinishedChunk> chunks;    // changes that these already contain are left out
 };
 
 class Source {
@@ -81,6 +80,8 @@ class Source {
   // Opens up to `count` readers whose positions are as close together as the server allows.
   virtual Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) = 0;
   virtual Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) = 0;
+  // Where a job without a copy begins, as the startup options say.
+  virtual Result<Position> start_position(Context& context) = 0;
   // Where the log stands now (for --until-caught-up, lag and log-only starts).
   virtual Result<Position> current_position(Context& context) = 0;
   // Estimated rows, for progress; 0 if unknown.

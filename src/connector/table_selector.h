@@ -10,8 +10,8 @@
 
 namespace sluice {
 
-// True if a table id matches the selector dialect of `tables` options (flink-cdc: comma list, '.' separates parts, '\.' any character,
-// full match without case). Compiled once.
+// True if a table id matches the selector dialect of `tables` options (flink-cdc: comma list, '.' separates parts, '\.'
+// any character, full match without case). Compiled once.
 class TableSelector {
  public:
   static Result<TableSelector> compile(std::string_view patterns);

@@ -18,7 +18,8 @@
 
 namespace sluice {
 
-// An update is two consecutive rows, kUpdateBefore then kUpdateAfter, always in the same batch. kRead is a row of a snapshot.
+// An update is two consecutive rows, kUpdateBefore then kUpdateAfter, always in the same batch. kRead is a row of a
+// snapshot.
 enum class RowKind : uint8_t { kInsert, kUpdateBefore, kUpdateAfter, kDelete, kRead };
 
 struct RowOrigin {
@@ -58,10 +59,10 @@ enum class SchemaChangeKind : uint8_t {
 
 struct SchemaChange {
   SchemaChangeKind kind = SchemaChangeKind::kCreateTable;
-  TableSchemaPtr before;                // null for kCreateTable
-  TableSchemaPtr after;                 // null for kDropTable; equals before for kTruncateTable
-  std::vector<std::string> columns;     // added, altered (new definition in `after`), renamed (old names), dropped
-  std::vector<std::string> new_names;   // kRenameColumn: new names, parallel to `columns`
+  TableSchemaPtr before;               // null for kCreateTable
+  TableSchemaPtr after;                // null for kDropTable; equals before for kTruncateTable
+  std::vector<std::string> columns;    // added, altered (new definition in `after`), renamed (old names), dropped
+  std::vector<std::string> new_names;  // kRenameColumn: new names, parallel to `columns`
   const TableId& table() const { return (after ? after : before)->id; }
 };
 

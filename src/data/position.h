@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A place in a source's log. Only the source that made it understands it: it is kept as the printable text that
-// is stored in ledgers ("v1;file=mysql-bin.000003;pos=4711;gtids=0-1-55"). Order and containment are asked of the source
-// (Source::covers), because GTID sets have gaps and are not ordered like numbers.
+// is stored in ledgers ("v1;file=mysql-bin.000003;pos=4711;gtids=0-1-55"). Order and containment are asked of the
+// source (Source::covers), because GTID sets have gaps and are not ordered like numbers.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Applies a job's `transform` and `route` blocks: rows and schema changes of source tables in, rows and schema changes of
-// target tables out. One instance is used by one thread; instances made from the same spec behave alike.
+// Applies a job's `transform` and `route` blocks: rows and schema changes of source tables in, rows and schema changes
+// of target tables out. One instance is used by one thread; instances made from the same spec behave alike.
 #pragma once
 
 #include <memory>
