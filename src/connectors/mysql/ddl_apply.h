@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The schemas of a server's tables as of one position of its log: begins with what information_schema said, moves on
+// with each DDL statement, and says what changed in the vocabulary of SchemaChange. One thread at a time.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "connectors/mysql/ddl_parser.h"
+#include "connectors/mysql/mysql_types.h"
+#include "data/change_batch.h"
+#include "data/types.h"
+
+namespace sluice::mysql {
+
+struct MysqlTable {
+  TableSchemaPtr schema;                 // null: the table exists, its columns are not known (CREATE ... LIKE unknown)
+  std::vector<MysqlColumnInfo> columns;  // parallel to schema->columns
+  std::string charset;                   // the table's default
+  std::string collation;
+
+  friend bool operator==(const MysqlTable& a, const MysqlTable& b);
+};
+// One line of JSON with numbered format, for ledgers, and back.
+std::string mysql_table_to_json(const MysqlTable& table);
+Result<MysqlTable> mysql_table_from_json(std::string_view json);
+
+struct CharsetChoice {
+  std::string charset;
+  std::string collation;
+};
+
+// Everything a statement did.
+struct DdlEffect {
+  std::vector<SchemaChange>
+      changes;                      // in the statement's order; a repeated statement that finds its work done has none
+  std::vector<TableId> touched;     // tables whose entry in the catalog is new, different or gone
+  std::vector<TableId> unknown;     // tables that the statement changes and the catalog does not know
+  std::vector<TableId> needs_copy;  // tables that appeared under this name with rows in them (RENAME): copy them
+  std::vector<TableId> rows_changed;  // rows changed without row events (partition dropped, truncated, exchanged)
+};
+
+class SchemaCatalog {
+ public:
+  explicit SchemaCatalog(TypeOptions options) : options_(options) {}
+
+  const MysqlTable* find(const TableId& id) const;
+  void put(const TableId& id, MysqlTable table) { tables_[id] = std::move(table); }
+  void erase(const TableId& id) { tables_.erase(id); }
+  const std::map<TableId, MysqlTable>& tables() const { return tables_; }
+  // The default character set of new tables in a database; without it the server's.
+  void put_database(const std::string& name, CharsetChoice choice) { databases_[name] = std::move(choice); }
+  const std::map<std::string, CharsetChoice>& databases() const { return databases_; }
+  void set_server_charset(CharsetChoice choice) { server_ = std::move(choice); }
+
+  // Moves the catalog over the statement. An error (kUnsupported: a type or clause we cannot place) leaves it
+  // unchanged.
+  Result<DdlEffect> apply(const DdlStatement& statement);
+
+ private:
+  friend class DdlApplier;
+  TypeOptions options_;
+  std::map<TableId, MysqlTable> tables_;
+  std::map<std::string, CharsetChoice> databases_;
+  CharsetChoice server_{"utf8mb4", ""};
+};
+
+}  // namespace sluice::mysql
