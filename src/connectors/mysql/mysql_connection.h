@@ -129,10 +129,12 @@ class MysqlConnection {
   st_mysql* handle() { return mysql_; }
 
  private:
+  friend class MysqlStream;
   MysqlConnection() = default;
   Result<> run(Context& context, std::string_view sql);  // sends and reads the head of the answer
 
   st_mysql* mysql_ = nullptr;
+  Context* context_ = nullptr;  // of the last call; later reads of its result obey it
   bool mariadb_ = false;
   uint32_t version_ = 0;
 };
