@@ -51,7 +51,7 @@ class [[nodiscard]] Result {
 
   // Adds what was being done to the error, if there is one.
   Result&& context(std::string_view doing) && {
-    if (!has_value()) std::get<1>(state_) = std::move(std::get<1>(state_)).context(doing);
+    if (!has_value()) static_cast<void>(std::move(std::get<1>(state_)).context(doing));  // in place
     return std::move(*this);
   }
 
