@@ -76,6 +76,9 @@ bool convert_option(const OptionInfo& info, const Setting& setting, Problems& pr
 bool convert_option(const OptionInfo& info, const Setting& setting, Problems& problems, std::chrono::milliseconds& out);
 bool convert_option(const OptionInfo& info, const Setting& setting, Problems& problems, std::vector<std::string>& out);
 
+// The items of a list value: separated by ',', trimmed, empty ones left out; "\\," is a comma inside an item.
+std::vector<std::string> split_list(std::string_view text);
+
 // Which option a key belongs to; reports unknown and repeated keys with a suggestion, missing required ones, and
 // ignored ones. Result: for each option the settings that belong to it, in the options' order.
 std::vector<std::vector<const Setting*>> assign_settings(const std::vector<OptionInfo>& options,

@@ -12,13 +12,15 @@ namespace sluice {
 
 struct Location {
   std::string file;
-  int line = 0;  // 1-based; 0 if unknown
+  int line = 0;    // 1-based; 0 if unknown
+  int column = 0;  // 1-based; 0 if it would not help
 };
 
 struct Setting {
   std::string key;    // dotted, as the user wrote it
   std::string value;  // scalar text; a list is joined with ','; secrets are already resolved
   Location location;
+  bool from_reference = false;  // the value came through ${env:..} or ${file:..}: it is never shown in a message
 };
 
 struct Settings {
@@ -38,9 +40,11 @@ class Problems {
  public:
   void error(Location location, std::string key, std::string message, std::string suggestion = {});
   void warn(Location location, std::string key, std::string message, std::string suggestion = {});
+  void append(Problems&& others);
   bool has_errors() const;
   const std::vector<Problem>& all() const { return problems_; }
-  // "shop.yaml:7: unknown option 'hostnme'\n  hint: Did you mean 'hostname'?" a problem.
+  // In the order of the file, for each problem "shop.yaml:7: unknown option 'hostnme'\n  hint: Did you mean
+  // 'hostname'?\n".
   std::string text() const;
   Error as_error() const;  // kConfig with every problem
 

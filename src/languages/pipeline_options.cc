@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "languages/pipeline_options.h"
+
+#include <array>
+
+namespace sluice {
+namespace {
+
+constexpr std::array kBehaviors = {
+    std::pair{std::string_view("exception"), SchemaBehavior::kException},
+    std::pair{std::string_view("evolve"), SchemaBehavior::kEvolve},
+    std::pair{std::string_view("try_evolve"), SchemaBehavior::kTryEvolve},
+    std::pair{std::string_view("lenient"), SchemaBehavior::kLenient},
+    std::pair{std::string_view("ignore"), SchemaBehavior::kIgnore},
+};
+
+}  // namespace
+
+std::span<const Option<PipelineOptions>> PipelineOptions::options() {
+  using P = PipelineOptions;
+  using O = Option<PipelineOptions>;
+  static const O kOptions[] = {
+      {{.name = "name",
+        .summary = "Name of the job; it also names the job's position in the target.",
+        .optional = true},
+       &P::name},
+      {{.name = "parallelism",
+        .summary = "Readers during the copy and writer lanes afterwards.",
+        .default_value = "1",
+        .min = 1,
+        .max = 256},
+       &P::parallelism},
+      {{.name = "execution.runtime-mode",
+        .summary =
+            "STREAMING goes on with the log; BATCH needs a source that only copies (scan.startup.mode: snapshot).",
+        .default_value = "STREAMING",
+        .allowed = {"STREAMING", "BATCH"}},
+       &P::runtime_mode},
+      {{.name = "schema.change.behavior",
+        .summary = "What a schema change of the source does to the target.",
+        .default_value = "lenient",
+        .allowed = {"exception", "evolve", "try_evolve", "lenient", "ignore"}},
+       &P::schema_behavior},
+      {{.name = "route-mode",
+        .summary = "Whether a table goes to the targets of all matching routes or of the first one.",
+        .default_value = "ALL_MATCH",
+        .allowed = {"ALL_MATCH", "FIRST_MATCH"}},
+       &P::route_mode},
+      {{.name = "local-time-zone",
+        .summary = "IANA name or offset for time functions in transforms; systemDefault is the machine's zone.",
+        .default_value = "systemDefault"},
+       &P::local_time_zone},
+      {{.name = "transform.semantics",
+        .summary = "How expressions treat NULL and types: as standard SQL does, or as Flink CDC does.",
+        .default_value = "sql",
+        .allowed = {"sql", "flink"}},
+       &P::semantics},
+      {{.name = "transform.decimal.precision.mode",
+        .summary = "Accepted for compatibility; see the warning it gives.",
+        .optional = true,
+        .allowed = {"UP_TO_19", "UP_TO_38"}},
+       &P::decimal_mode},
+      {{.name = "sink.partitioning.strategy",
+        .summary = "Accepted for compatibility; rows are spread over lanes by key where the sink allows it.",
+        .optional = true,
+        .allowed = {"SINK_DEFINED", "PRIMARY_KEY", "TABLE_ID"}},
+       &P::partitioning},
+      {{.name = "read-limit.rows-per-second",
+        .summary = "Most rows read per second; 0 means no limit.",
+        .default_value = "0",
+        .min = 0},
+       &P::rows_per_second},
+      {{.name = "read-limit.bytes-per-second",
+        .summary = "Most bytes read per second; 0 means no limit.",
+        .default_value = "0",
+        .min = 0},
+       &P::bytes_per_second},
+      {{.name = "channel.bytes",
+        .summary = "Most bytes that wait between two stages.",
+        .default_value = "16777216",
+        .min = 64 << 10,
+        .max = int64_t{1} << 40},
+       &P::channel_bytes},
+      {{.name = "commit.interval",
+        .summary = "Longest wait before changes are committed in the target.",
+        .default_value = "5ms",
+        .min = 0,
+        .max = 3600000},
+       &P::commit_interval},
+      {{.name = "restart.delay-max",
+        .summary = "Longest pause before a restart; pauses double from 100 ms up to it.",
+        .default_value = "30s",
+        .min = 0,
+        .max = 86400000},
+       &P::restart_delay_max},
+      {{.name = "restart.attempts",
+        .summary = "Restarts without progress in between before the job gives up; -1 means no limit.",
+        .default_value = "-1",
+        .min = -1},
+       &P::restart_attempts},
+      {{.name = "schema-operator.rpc-timeout",
+        .summary = "Accepted for compatibility.",
+        .ignored_because = "Schema changes are applied in the order of the log, without calls between processes."},
+       std::monostate()},
+      {{.name = "operator.uid.prefix",
+        .summary = "Accepted for compatibility.",
+        .ignored_because = "State is kept by the job's name and table names."},
+       std::monostate()},
+      {{.name = "schema.operator.uid",
+        .summary = "Accepted for compatibility.",
+        .ignored_because = "State is kept by the job's name and table names."},
+       std::monostate()},
+  };
+  return kOptions;
+}
+
+PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
+  PipelineSpec spec;
+  spec.name = options.name;
+  spec.parallelism = options.parallelism;
+  for (const auto& [name, behavior] : kBehaviors) {
+    if (name == options.schema_behavior) spec.schema_behavior = behavior;
+  }
+  spec.route_first_match = options.route_mode == "FIRST_MATCH";
+  spec.local_time_zone = options.local_time_zone == "systemDefault" ? "" : options.local_time_zone;
+  spec.flink_semantics = options.semantics == "flink";
+  spec.rows_per_second = options.rows_per_second;
+  spec.bytes_per_second = options.bytes_per_second;
+  spec.channel_bytes = options.channel_bytes;
+  spec.commit_interval = options.commit_interval;
+  spec.restart_delay_max = options.restart_delay_max;
+  spec.restart_attempts = options.restart_attempts;
+  return spec;
+}
+
+}  // namespace sluice

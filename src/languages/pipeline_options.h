@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of a job file's block `pipeline`, declared once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "config/job_spec.h"
+#include "config/option.h"
+#include "config/setting.h"
+
+namespace sluice {
+
+struct PipelineOptions {
+  std::string name;
+  int64_t parallelism = 1;
+  std::string runtime_mode;
+  std::string schema_behavior;
+  std::string route_mode;
+  std::string local_time_zone;
+  std::string semantics;
+  std::string partitioning;
+  std::string decimal_mode;
+  int64_t rows_per_second = 0;
+  int64_t bytes_per_second = 0;
+  int64_t channel_bytes = 0;
+  std::chrono::milliseconds commit_interval{0};
+  std::chrono::milliseconds restart_delay_max{0};
+  int64_t restart_attempts = -1;
+
+  static std::span<const Option<PipelineOptions>> options();
+};
+
+PipelineSpec to_pipeline_spec(const PipelineOptions& options);
+
+}  // namespace sluice
