@@ -35,7 +35,8 @@ class MysqlSession : public SqlSession {
 
   Result<SqlRows> query(std::string_view sql) override {
     SqlRows rows;
-    int status = mysql_real_query(connection_, sql.data(), sql.size());
+    if (mysql_real_query(connection_, sql.data(), sql.size()) != 0) return problem(sql);
+    int status = 0;  // -1 after the last result
     while (status == 0) {
       if (MYSQL_RES* result = mysql_store_result(connection_)) {
         rows = read_rows(result);

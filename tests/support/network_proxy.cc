@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -104,9 +105,12 @@ class NetworkProxy::Loop {
   }
 
   void cut() {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     break_all();
     wake();
+    // The connections it broke are gone after the loop's next round.
+    const int64_t round = rounds_;
+    round_done_.wait(lock, [&] { return rounds_ > round; });
   }
 
   int open_connections() const {
@@ -157,6 +161,8 @@ class NetworkProxy::Loop {
         if (connection.broken) reset_both(connection);
         return connection.broken;
       });
+      rounds_++;
+      round_done_.notify_all();
     }
   }
 
@@ -258,6 +264,8 @@ class NetworkProxy::Loop {
   std::thread thread_;
 
   mutable std::mutex mutex_;  // guards all below
+  std::condition_variable round_done_;
+  int64_t rounds_ = 0;
   bool stop_ = false;
   NetworkFaults faults_;
   int64_t from_server_ = 0;

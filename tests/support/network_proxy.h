@@ -29,7 +29,7 @@ class NetworkProxy {
 
   int port() const;
   void set(const NetworkFaults& faults);  // NetworkFaults{} heals
-  void cut();                             // resets the connections that are open now
+  void cut();                             // resets the connections that are open now; returns when they are gone
   int open_connections() const;
   int64_t bytes_from_server() const;  // since start
 
