@@ -47,14 +47,16 @@ class MysqlSession : public SqlSession {
       }
       status = mysql_next_result(connection_);
     }
-    if (status > 0) {
-      return Error(ErrorCode::kTarget,
-                   fmt::format("{} ({}): {}", mysql_error(connection_), mysql_errno(connection_), sql.substr(0, 200)));
-    }
+    if (status > 0) return problem(sql);
     return rows;
   }
 
  private:
+  Error problem(std::string_view sql) const {
+    return Error(ErrorCode::kTarget,
+                 fmt::format("{} ({}): {}", mysql_error(connection_), mysql_errno(connection_), sql.substr(0, 200)));
+  }
+
   static SqlRows read_rows(MYSQL_RES* result) {
     SqlRows rows;
     const unsigned columns = mysql_num_fields(result);
