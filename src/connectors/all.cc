@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/all.h"
+
+#include "connectors/mysql/mysql_connector.h"
+#include "connectors/postgres/postgres_connector.h"
+#include "connectors/sqlite/sqlite_connector.h"
+#include "connectors/values/values_connector.h"
+
+namespace sluice {
+
+ConnectorRegistry all_connectors() {
+  ConnectorRegistry registry;
+  registry.add(mysql_connector());
+  registry.add(postgres_connector());
+  registry.add(sqlite_connector());
+  registry.add(values_connector());
+  return registry;
+}
+
+}  // namespace sluice

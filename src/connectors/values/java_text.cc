@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/values/java_text.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <iterator>
+
+#include "data/value_text.h"
+
+namespace sluice {
+namespace {
+
+constexpr int64_t kMicrosPerSecond = 1000000;
+constexpr int64_t kMicrosPerDay = 86400 * kMicrosPerSecond;
+
+// Shortest digits that read back; plain from 0.001 up to 10,000,000, else with one digit before the point and an
+// exponent.
+template <typename T>
+void append_floating(T value, std::string& out) {
+  if (std::isnan(value)) {
+    out += "NaN";
+    return;
+  }
+  if (std::signbit(value)) out += '-';
+  value = std::abs(value);
+  if (std::isinf(value)) {
+    out += "Infinity";
+    return;
+  }
+  const bool plain = value == 0 || (value >= T(1e-3) && value < T(1e7));
+  char buffer[64];
+  const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
+  const std::string_view text(buffer,
+                              static_cast<size_t>(std::to_chars(buffer, std::end(buffer), value, format).ptr - buffer));
+  if (plain) {
+    out += text;
+    if (text.find('.') == std::string_view::npos) out += ".0";
+    return;
+  }
+  const size_t exponent_at = text.find('e');
+  const std::string_view digits = text.substr(0, exponent_at);
+  out += digits;
+  if (digits.find('.') == std::string_view::npos) out += ".0";
+  std::string_view exponent = text.substr(exponent_at + 1);
+  out += 'E';
+  if (exponent.front() == '-') out += '-';
+  exponent.remove_prefix(1);
+  while (exponent.size() > 1 && exponent.front() == '0') exponent.remove_prefix(1);
+  out += exponent;
+}
+
+// hh:mm[:ss[.fff[fff]]]
+void append_time_of_day(int64_t micros, bool always_seconds, std::string& out) {
+  const int64_t seconds = micros / kMicrosPerSecond;
+  const int64_t fraction = micros % kMicrosPerSecond;
+  fmt::format_to(std::back_inserter(out), "{:02}:{:02}", seconds / 3600, seconds / 60 % 60);
+  if (always_seconds || seconds % 60 != 0 || fraction != 0)
+    fmt::format_to(std::back_inserter(out), ":{:02}", seconds % 60);
+  if (fraction == 0) return;
+  if (fraction % 1000 == 0) {
+    fmt::format_to(std::back_inserter(out), ".{:03}", fraction / 1000);
+  } else {
+    fmt::format_to(std::back_inserter(out), ".{:06}", fraction);
+  }
+}
+
+void append_timestamp(int64_t micros, bool always_seconds, std::string& out) {
+  int64_t days = micros / kMicrosPerDay;
+  int64_t time = micros % kMicrosPerDay;
+  if (time < 0) {
+    --days;
+    time += kMicrosPerDay;
+  }
+  const CivilDate date = civil_from_days(days);
+  if (date.year > 9999) out += '+';
+  if (date.year < 0) out += '-';
+  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T", std::abs(date.year), date.month, date.day);
+  append_time_of_day(time, always_seconds, out);
+}
+
+void append_signed_bytes(std::string_view bytes, std::string& out) {
+  out += '[';
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i > 0) out += ", ";
+    const fmt::format_int number(static_cast<signed char>(bytes[i]));
+    out.append(number.data(), number.size());
+  }
+  out += ']';
+}
+
+}  // namespace
+
+void append_base64(std::string_view bytes, std::string& out) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto byte_at = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(bytes[i])); };
+  size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3) {
+    const uint32_t group = byte_at(i) << 16 | byte_at(i + 1) << 8 | byte_at(i + 2);
+    for (const int shift : {18, 12, 6, 0}) out += kDigits[group >> shift & 63];
+  }
+  const size_t rest = bytes.size() - i;
+  if (rest == 0) return;
+  const uint32_t group = byte_at(i) << 16 | (rest == 2 ? byte_at(i + 1) << 8 : 0);
+  out += kDigits[group >> 18 & 63];
+  out += kDigits[group >> 12 & 63];
+  out += rest == 2 ? kDigits[group >> 6 & 63] : '=';
+  out += '=';
+}
+
+void append_java_value(const ColumnVector& column, const DataType& type, size_t row, JavaForm form, std::string& out) {
+  if (!column.has_value(row)) {
+    out += column.presence(row) == Presence::kNull ? "null" : "<absent>";
+    return;
+  }
+  switch (type.kind) {
+    case TypeKind::kFloat: append_floating(static_cast<float>(column.double_at(row)), out); return;
+    case TypeKind::kDouble: append_floating(column.double_at(row), out); return;
+    case TypeKind::kTimestamp: append_timestamp(column.int_at(row), false, out); return;
+    case TypeKind::kTimestampTz:
+      append_timestamp(column.int_at(row), form == JavaForm::kRow, out);
+      if (form == JavaForm::kRow) out += 'Z';
+      return;
+    case TypeKind::kTime:
+      if (const int64_t micros = column.int_at(row); micros >= 0 && micros < kMicrosPerDay) {
+        append_time_of_day(micros, false, out);
+      } else {
+        append_value_text(column, type, row, out);
+      }
+      return;
+    case TypeKind::kBytes:
+    case TypeKind::kBit:
+    case TypeKind::kGeometry:
+      if (form == JavaForm::kEvent) {
+        append_base64(column.bytes_at(row), out);
+      } else {
+        append_signed_bytes(column.bytes_at(row), out);
+      }
+      return;
+    case TypeKind::kBoolean:
+    case TypeKind::kInt8:
+    case TypeKind::kInt16:
+    case TypeKind::kInt32:
+    case TypeKind::kInt64:
+    case TypeKind::kUInt64:
+    case TypeKind::kDecimal:
+    case TypeKind::kString:
+    case TypeKind::kDate:
+    case TypeKind::kYear:
+    case TypeKind::kJson:
+    case TypeKind::kEnum:
+    case TypeKind::kSet:
+    case TypeKind::kUuid: append_value_text(column, type, row, out); return;
+  }
+}
+
+}  // namespace sluice
