@@ -84,6 +84,9 @@ class Sink {
   // `epoch` from Ledger::take_over of the ledger above; 0 for sinks without one.
   virtual Result<std::unique_ptr<SinkWriter>> open_writer(Context& context, const std::string& job, uint64_t epoch) = 0;
 
+  // How many writers may have an open transaction at once; SQLite has one. 0: no limit.
+  virtual int max_writers() const { return 0; }
+
   // The current shape of a target table; null if it does not exist.
   virtual Result<TableSchemaPtr> find_table(Context& context, const TableId& table) = 0;
   virtual Result<bool> is_empty(Context& context, const TableId& table) = 0;
