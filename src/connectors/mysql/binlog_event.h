@@ -164,6 +164,7 @@ Result<GtidSet> parse_previous_gtids(const Event& event);
 struct MariadbGtidEvent {
   MariadbGtid gtid;
   uint8_t flags = 0;
+  std::string xid;  // of prepared_xa() and completed_xa(), as XaPrepareEvent::xid
 
   bool standalone() const { return (flags & 0x01) != 0; }     // one statement without COMMIT or XID behind it
   bool transactional() const { return (flags & 0x04) != 0; }  // only transactional engines

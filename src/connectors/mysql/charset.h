@@ -22,9 +22,9 @@ uint32_t charset_max_bytes(std::string_view charset);
 std::string canonical_charset(std::string_view charset);
 
 enum class CharsetForm : uint8_t {
-  kUtf8,    // utf8mb3, utf8mb4, ascii: the bytes are the result
-  kLatin1,  // one byte, by table
-  kOther,   // by a Converter
+  kUtf8,        // utf8mb3, utf8mb4, ascii: the bytes are the result
+  kSingleByte,  // by table
+  kOther,       // by a Converter
 };
 
 class CharsetConverter {
@@ -40,9 +40,11 @@ class CharsetConverter {
   Result<> append_utf8(std::string_view bytes, std::string& out);
 
  private:
-  CharsetConverter() = default;
+  struct Table;
+  CharsetConverter();
   CharsetForm form_ = CharsetForm::kUtf8;
   std::string charset_;
+  std::unique_ptr<Table> table_;
   void* iconv_ = nullptr;
 };
 
