@@ -16,6 +16,7 @@ constexpr std::array kBehaviors = {
 
 }  // namespace
 
+// tidy: one table, read from top to bottom.
 std::span<const Option<PipelineOptions>> PipelineOptions::options() {
   using P = PipelineOptions;
   using O = Option<PipelineOptions>;

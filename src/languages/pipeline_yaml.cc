@@ -360,20 +360,14 @@ class PipelineParser {
 }  // namespace
 
 std::optional<JobSpec> parse_pipeline_yaml(std::string file_name, std::string_view text, Problems& problems) {
-  Problems found;
-  const auto root = parse_yaml(file_name, text, found);
-  std::optional<JobSpec> spec;
-  if (root && root->kind == Kind::kNull) {
-    found.error({file_name, 1}, "", "the file is empty", "A job needs at least the blocks 'source' and 'sink'.");
-  } else if (root && root->kind != Kind::kMap) {
-    found.error({file_name, root->line}, "", fmt::format("a job must be a map, not {}", yaml_kind_name(root->kind)),
-                "A job needs at least the blocks 'source' and 'sink'.");
-  } else if (root) {
-    spec = PipelineParser(file_name, found).parse(*root);
-  }
-  const bool good = !found.has_errors();
-  problems.append(std::move(found));
-  return good ? std::move(spec) : std::nullopt;
+  const auto root = parse_yaml(file_name, text, problems);
+  if (!root) return std::nullopt;
+  if (root->kind == Kind::kMap) return PipelineParser(std::move(file_name), problems).parse(*root);
+  problems.error({file_name, std::max(root->line, 1)}, "",
+                 root->kind == Kind::kNull ? "the file is empty"
+                                           : fmt::format("a job must be a map, not {}", yaml_kind_name(root->kind)),
+                 "A job needs at least the blocks 'source' and 'sink'.");
+  return std::nullopt;
 }
 
 std::vector<OptionHelp> pipeline_option_help() { return option_help<PipelineOptions>(); }

@@ -20,7 +20,9 @@
 
 namespace sluice {
 
-// Adds every mistake to `problems`; null if one of them is an error. Connector options are not checked here.
+// Adds every mistake to `problems`. Null if the text is no map at all; otherwise what was understood, so that its
+// connectors can be checked too: the job may only run if `problems` has no errors. Connector options are not checked
+// here.
 std::optional<JobSpec> parse_pipeline_yaml(std::string file_name, std::string_view text, Problems& problems);
 
 // The keys of the block `pipeline`, for help and docs.

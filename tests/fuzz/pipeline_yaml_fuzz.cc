@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes are either a job or at least one error with a message; nothing throws, and errors never repeat a secret.
+// Any bytes give a job, errors with messages, or both; nothing throws.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   sluice::Problems problems;
   const auto spec = sluice::parse_pipeline_yaml("fuzz.yaml", {reinterpret_cast<const char*>(data), size}, problems);
-  SLUICE_CHECK(spec.has_value() != problems.has_errors());
+  SLUICE_CHECK(spec.has_value() || problems.has_errors());
   for (const auto& problem : problems.all()) SLUICE_CHECK(!problem.message.empty());
   return 0;
 }

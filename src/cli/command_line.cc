@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <sstream>
+
+#include "config/setting.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kUsageError = 2;
+
+constexpr const char* kFooter = R"(
+Examples:
+  sluice validate shop.yaml                        every mistake, with file and line
+  sluice run shop.yaml                             copy, then follow until it is stopped
+  sluice run shop.yaml --until-caught-up           copy, catch up, end
+  sluice verify shop.yaml                          prove that target equals source
+  sluice connectors mysql                          every option of a connector
+
+Exit codes: 0 done; 2 wrong command line; 3 wrong configuration; 4 server unreachable or access denied; 5 the source's
+log is gone; 6 a value or event that cannot be copied; 7 the target refused; 8 taken over by another process; 9 state
+directory; 70 a bug. 'verify': 0 equal, 1 different, 2 could not tell.)";
+
+void add_file(CLI::App* command, Command& parsed) {
+  command->add_option("FILE", parsed.file, "Job file (pipeline YAML)")->required();
+}
+
+void add_state(CLI::App* command, Command& parsed) {
+  command
+      ->add_option("--state", parsed.state_dir, "Directory for offsets and checkpoints (default: .sluice beside FILE)")
+      ->type_name("DIR");
+}
+
+CLI::App* add_command(CLI::App& app, Command& parsed, CommandKind kind, const char* name, const char* summary) {
+  CLI::App* command = app.add_subcommand(name, summary);
+  command->fallthrough();
+  command->callback([&parsed, kind] { parsed.kind = kind; });
+  return command;
+}
+
+void declare(CLI::App& app, Command& parsed) {
+  app.name("sluice");
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  const std::map<std::string, LogLevel> levels = {
+      {"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo}, {"warn", LogLevel::kWarn}, {"error", LogLevel::kError}};
+  app.add_option("--log-level", parsed.log_level,
+                 "Least important lines to log: debug, info, warn or error (default: info)")
+      ->type_name("LEVEL")
+      ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case).description(""));
+
+  CLI::App* run = add_command(app, parsed, CommandKind::kRun, "run", "Copy a database and keep the copy current");
+  add_file(run, parsed);
+  add_state(run, parsed);
+  run->add_flag("--until-caught-up", parsed.until_caught_up,
+                "End with 0 once the target holds everything the source had committed when the job began");
+  run->add_flag("--reset", parsed.reset, "Forget how far the job was and copy everything again");
+  run->footer("\nExample: sluice run shop.yaml --state /var/lib/sluice");
+
+  CLI::App* validate = add_command(app, parsed, CommandKind::kValidate, "validate", "Show every mistake in a job file");
+  add_file(validate, parsed);
+  validate->add_flag("--connect", parsed.connect, "Connect to source and sink, and check tables and expressions too");
+  validate->footer("\nExample: sluice validate shop.yaml --connect");
+
+  CLI::App* explain =
+      add_command(app, parsed, CommandKind::kExplain, "explain", "Show tables, chunks, target statements and plan");
+  add_file(explain, parsed);
+  add_state(explain, parsed);
+  explain->footer("\nExample: sluice explain shop.yaml");
+
+  CLI::App* verify =
+      add_command(app, parsed, CommandKind::kVerify, "verify", "Prove that the target equals the source");
+  add_file(verify, parsed);
+  add_state(verify, parsed);
+  verify->add_flag("--repair", parsed.repair, "Correct the rows that differ");
+  verify->footer("\nExit codes: 0 equal, 1 different, 2 could not tell.\nExample: sluice verify shop.yaml --repair");
+
+  CLI::App* connectors =
+      add_command(app, parsed, CommandKind::kConnectors, "connectors", "List connectors, or the options of one");
+  connectors->add_option("NAME", parsed.connector, "Connector, or 'pipeline' for the keys of that block");
+  connectors->add_flag("--markdown", parsed.markdown, "As a page of the documentation")->needs("NAME");
+  connectors->footer("\nExample: sluice connectors mysql");
+
+  add_command(app, parsed, CommandKind::kVersion, "version", "Print the version");
+}
+
+// For a first word that is no command; empty if there is none.
+std::string unknown_command_text(const CLI::App& app, int argc, const char* const* argv) {
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) commands.push_back(command->get_name());
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--log-level") ++i;
+    if (word.starts_with('-')) continue;
+    if (std::find(commands.begin(), commands.end(), word) != commands.end()) return {};
+    const std::string_view closest = closest_name(word, {commands.begin(), commands.end()});
+    return "unknown command '" + std::string(word) + "'\n  hint: " +
+           (closest.empty() ? "'sluice --help' lists every command." : "Did you mean '" + std::string(closest) + "'?") +
+           '\n';
+  }
+  return {};
+}
+
+}  // namespace
+
+ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
+  Command parsed;
+  CLI::App app("Copies databases and keeps the copies current, exactly once.");
+  try {
+    declare(app, parsed);
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream mistakes;
+    if (argc <= 1) return {std::nullopt, kUsageError, app.help()};
+    const bool asked_for_help = app.exit(error, out, mistakes) == 0;
+    if (std::string unknown = unknown_command_text(app, argc, argv); !asked_for_help && !unknown.empty()) {
+      return {std::nullopt, kUsageError, std::move(unknown)};
+    }
+    return {std::nullopt, asked_for_help ? 0 : kUsageError, out.str() + mistakes.str()};
+  } catch (const std::exception& error) {
+    return {std::nullopt, kUsageError, std::string(error.what()) + '\n'};
+  }
+  if (parsed.state_dir.empty() && !parsed.file.empty()) {
+    parsed.state_dir = std::filesystem::path(parsed.file).parent_path() / ".sluice";
+  }
+  return {std::move(parsed), 0, {}};
+}
+
+}  // namespace sluice

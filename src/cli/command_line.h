@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the user asked for on the command line. Parsing touches nothing but its arguments.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/log.h"
+
+namespace sluice {
+
+enum class CommandKind : uint8_t { kRun, kValidate, kExplain, kVerify, kConnectors, kVersion };
+
+struct Command {
+  CommandKind kind = CommandKind::kVersion;
+  LogLevel log_level = LogLevel::kInfo;
+  std::string file;              // job file: run, validate, explain, verify
+  std::string state_dir;         // run, explain, verify: as given, else ".sluice" beside the file
+  bool until_caught_up = false;  // run: end once the target holds what the source had committed at the start
+  bool reset = false;            // run: forget the job's state and copy again
+  bool connect = false;          // validate: ask the servers too
+  bool repair = false;           // verify: correct the rows that differ
+  std::string connector;         // connectors: the one to describe, or empty for a list
+  bool markdown = false;         // connectors: as a page of the documentation
+};
+
+struct ParsedCommandLine {
+  std::optional<Command> command;  // null: print `text` and exit
+  int exit_code = 0;               // 0 after --help; 2 when the command line is wrong
+  std::string text;
+};
+ParsedCommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace sluice

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/job_file.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "languages/pipeline_yaml.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kLargestJobFile = 16 << 20;
+
+std::optional<std::string> read_job_file(const std::string& path, Problems& problems) {
+  const auto refuse = [&](const std::string& why) {
+    problems.error({path, 0}, "", fmt::format("the job file cannot be read: {}", why),
+                   "Check the path and its permissions.");
+    return std::nullopt;
+  };
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+  if (!file) return refuse(std::strerror(errno));
+  std::string text;
+  char block[65536];
+  for (size_t got; (got = std::fread(block, 1, sizeof block, file.get())) > 0;) {
+    text.append(block, got);
+    if (text.size() > kLargestJobFile) return refuse("it is larger than 16 MiB");
+  }
+  if (std::ferror(file.get()) != 0) return refuse(std::strerror(errno));
+  return text;
+}
+
+// The connector that a block names, if it can stand there.
+const ConnectorInfo* find_connector(const ConnectorSpec& spec, bool as_source, const ConnectorRegistry& registry,
+                                    Problems& problems) {
+  if (spec.type.empty()) return nullptr;  // reported by the parser
+  const auto can_stand = [&](const ConnectorInfo& info) {
+    return static_cast<bool>(as_source ? static_cast<bool>(info.make_source) : static_cast<bool>(info.make_sink));
+  };
+  const ConnectorInfo* info = registry.find(spec.type);
+  if (info != nullptr && can_stand(*info)) return info;
+  std::vector<std::string_view> possible;
+  for (const ConnectorInfo& other : registry.all()) {
+    if (can_stand(other)) possible.push_back(other.type);
+  }
+  const std::string_view closest = closest_name(spec.type, possible);
+  const std::string_view role = as_source ? "source" : "sink";
+  problems.error(spec.location, "",
+                 info == nullptr ? fmt::format("'{}' has the unknown type '{}'", role, spec.type)
+                                 : fmt::format("type '{}' cannot be a {}", spec.type, role),
+                 closest.empty() ? fmt::format("Possible are {}.", fmt::join(possible, ", "))
+                                 : fmt::format("Did you mean '{}'?", closest));
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<LoadedJob> load_job_text(const std::string& path, std::string_view text,
+                                       const ConnectorRegistry& registry, Problems& problems) {
+  Problems found;
+  LoadedJob job;
+  if (auto spec = parse_pipeline_yaml(path, text, found)) {
+    job.spec = std::move(*spec);
+    if (const ConnectorInfo* info = find_connector(job.spec.source, true, registry, found)) {
+      job.source = info->make_source(job.spec.source.settings, found);
+    }
+    if (const ConnectorInfo* info = find_connector(job.spec.sink, false, registry, found)) {
+      job.sink = info->make_sink(job.spec.sink.settings, found);
+    }
+    job.transform = JobTransform::create(job.spec, found);
+  }
+  const bool good = !found.has_errors();
+  problems.append(std::move(found));
+  if (!good) return std::nullopt;
+  SLUICE_CHECK(job.source && job.sink && job.transform);
+  return job;
+}
+
+std::optional<LoadedJob> load_job(const std::string& path, const ConnectorRegistry& registry, Problems& problems) {
+  const auto text = read_job_file(path, problems);
+  if (!text) return std::nullopt;
+  return load_job_text(path, *text, registry, problems);
+}
+
+}  // namespace sluice

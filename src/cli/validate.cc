@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/validate.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "cli/job_file.h"
+
+namespace sluice {
+namespace {
+
+class ConnectionCheck {
+ public:
+  ConnectionCheck(LoadedJob& job, Context& context, ValidationReport& report)
+      : job_(job), context_(context), report_(report) {}
+
+  // Source and sink are both tried, so that one run shows what is wrong with either.
+  void run() {
+    check_source();
+    const auto opened = job_.sink->open(context_);
+    if (opened) {
+      report_.text += fmt::format("sink {}: ready\n", job_.spec.sink.type);
+    } else {
+      refuse("sink", job_.spec.sink.type, opened.error());
+    }
+  }
+
+ private:
+  void refuse(std::string_view role, std::string_view type, const Error& error) {
+    report_.text += fmt::format("{} {}: {}\n", role, type, error.describe());
+    if (report_.exit_code == 0) report_.exit_code = error_code_info(error.code()).exit_code;
+  }
+
+  void check_source() {
+    const std::string& type = job_.spec.source.type;
+    const auto opened = job_.source->open(context_);
+    if (!opened) return refuse("source", type, opened.error());
+    const auto tables = job_.source->discover(context_);
+    if (!tables) return refuse("source", type, tables.error());
+    for (const SourceTable& table : *tables) {
+      const auto targets = job_.transform->targets(table.schema);
+      if (!targets) refuse("table", table.schema->id.text(), targets.error());
+    }
+    report_.text += fmt::format("source {}: ready, {} table{}\n", type, tables->size(), tables->size() == 1 ? "" : "s");
+  }
+
+  LoadedJob& job_;
+  Context& context_;
+  ValidationReport& report_;
+};
+
+}  // namespace
+
+ValidationReport validate_job(const Command& command, const ConnectorRegistry& registry, Context& context) {
+  ValidationReport report;
+  Problems problems;
+  auto job = load_job(command.file, registry, problems);
+  report.text = problems.text();
+  if (!job) {
+    report.exit_code = error_code_info(ErrorCode::kConfig).exit_code;
+    return report;
+  }
+  if (command.connect) ConnectionCheck(*job, context, report).run();
+  if (report.exit_code == 0) report.text += fmt::format("{}: no mistakes\n", command.file);
+  return report;
+}
+
+int validate_command(const Command& command, const ConnectorRegistry& registry, Context& context) {
+  const ValidationReport report = validate_job(command, registry, context);
+  fmt::print(stdout, "{}", report.text);
+  return report.exit_code;
+}
+
+}  // namespace sluice
