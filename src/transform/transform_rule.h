@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// One entry of a job's `transform` block: which tables it is for, and what it makes of their rows.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/job_spec.h"
+#include "config/setting.h"
+#include "connector/table_selector.h"
+#include "transform/casts.h"
+#include "transform/expression_syntax.h"
+#include "transform/projector.h"
+
+namespace sluice {
+
+// A rule typed against one schema of one table. Used by one thread.
+class BoundRule {
+ public:
+  BoundRule(Projector projector, ExpressionPtr filter, std::string filter_origin, bool soft_delete);
+
+  // What rows look like afterwards, still under the source table's id.
+  const TableSchemaPtr& schema() const { return projector_.schema(); }
+  // The rows that pass the filter, projected; possibly none. An update that only one of its images passes becomes a
+  // delete or an insert.
+  Result<ChangeBatch> apply(ChangeBatch batch, int64_t now);
+
+ private:
+  Result<> select(const ChangeBatch& batch, int64_t now);
+
+  Projector projector_;
+  ExpressionPtr filter_;  // null: every row passes
+  std::string filter_origin_;
+  bool soft_delete_;
+  RowSelection selection_;
+};
+
+class TransformRule {
+ public:
+  // Mistakes that need no schema are added to `problems`; the result is then null.
+  static std::unique_ptr<TransformRule> compile(const TransformSpec& spec, const Dialect& dialect, Problems& problems);
+
+  bool matches(const TableId& table) const { return selector_.matches(table); }
+  // kConfig, beginning with the rule's place, if the rule does not fit the schema.
+  Result<std::unique_ptr<BoundRule>> bind(const TableSchemaPtr& source) const;
+
+ private:
+  TransformRule(TransformSpec spec, Dialect dialect, TableSelector selector);
+  std::string place() const;  // "shop.yaml:7"
+
+  TransformSpec spec_;
+  Dialect dialect_;
+  TableSelector selector_;
+  std::vector<ProjectionItem> projection_;
+  std::optional<SyntaxNode> filter_;
+};
+
+}  // namespace sluice
