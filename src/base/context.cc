@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/context.h"
 
+#include "base/clock.h"
+
 namespace sluice {
 
 void Context::request_stop() {
@@ -12,8 +14,16 @@ void Context::request_stop() {
 }
 
 bool Context::wait_for(std::chrono::milliseconds duration) {
+  using std::chrono::milliseconds;
+  const MonotonicTime deadline = monotonic_now() + duration;
   std::unique_lock lock(mutex_);
-  return !stopped_.wait_for(lock, duration, [this] { return stop_requested(); });
+  while (!stop_requested()) {
+    const MonotonicTime now = monotonic_now();
+    if (now >= deadline) return true;
+    const auto slice = parent_ != nullptr ? std::min(deadline, now + milliseconds(50)) : deadline;
+    stopped_.wait_until(lock, slice);
+  }
+  return false;
 }
 
 }  // namespace sluice

@@ -57,10 +57,17 @@ class LogReader {
   virtual Result<> acknowledge(const Position& position) = 0;
 };
 
+// A table as the source found it. `detail` is the source's own complete description of it (the schema, character sets,
+// ...), stored by the engine and handed back in LogStart.
+struct SourceTable {
+  TableSchemaPtr schema;
+  std::string detail;
+};
+
 struct LogStart {
-  Position position;                    // continue behind this
-  std::vector<TableSchemaPtr> schemas;  // as of `position`; captured tables and those the source asked to track
-  std::vector<FinishedChunk> chunks;    // changes that these already contain are left out
+  Position position;                                    // continue behind this
+  std::vector<std::pair<TableId, std::string>> tables;  // SourceTable::detail of each table known at `position`
+  std::vector<FinishedChunk> chunks;                    // changes that these already contain are left out
 };
 
 class Source {
@@ -70,7 +77,7 @@ class Source {
   // Connects and checks the server's settings; errors name the setting and the statement that corrects it.
   virtual Result<> open(Context& context) = 0;
   // The captured tables with their current schemas. An empty list is an error (kConfig) that names the pattern.
-  virtual Result<std::vector<TableSchemaPtr>> discover(Context& context) = 0;
+  virtual Result<std::vector<SourceTable>> discover(Context& context) = 0;
   // True when the job begins with a copy of the rows; false when the options ask for the log only.
   virtual bool wants_snapshot() const = 0;
   // True when the job goes on with the log after the copy.

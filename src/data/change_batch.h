@@ -70,8 +70,11 @@ struct SchemaChange {
 // Travels alone between two groups. `position` is behind the statement.
 struct SchemaChangeEvent {
   std::vector<SchemaChange> changes;  // in the statement's order; empty if only untracked details changed
-  // Schemas that the source wants to find again after a restart at `position`; a null schema forgets the table.
-  std::vector<std::pair<TableId, TableSchemaPtr>> tracked;
+  // What the source wants to find again about its tables after a restart at `position` (its own form; empty forgets the
+  // table).
+  std::vector<std::pair<TableId, std::string>> tracked;
+  // Tables whose rows are not in the log and must be copied (again), e.g. renamed into the captured names.
+  std::vector<TableId> needs_copy;
   Position position;
   std::string ddl;
 };

@@ -19,7 +19,6 @@ json to_json(const Column& column) {
   if (type.labels) out["labels"] = *type.labels;
   if (!type.source_type.empty()) out["type"] = type.source_type;
   if (!column.comment.empty()) out["comment"] = column.comment;
-  if (!column.charset.empty()) out["charset"] = column.charset;
   if (column.default_expression) out["default"] = *column.default_expression;
   return out;
 }
@@ -39,7 +38,6 @@ Column column_from_json(const json& in) {
   }
   type.source_type = in.value("type", "");
   column.comment = in.value("comment", "");
-  column.charset = in.value("charset", "");
   if (in.contains("default")) column.default_expression = in["default"].get<std::string>();
   return column;
 }

@@ -81,7 +81,6 @@ struct Column {
   DataType type;
   std::string comment;
   std::optional<std::string> default_expression;  // as the source prints it; null = no default
-  std::string charset;  // text columns: the source's character set, lower case ("latin1"); empty if it is UTF-8
 
   friend bool operator==(const Column&, const Column&) = default;
 };

@@ -85,7 +85,6 @@ TEST(SchemaJson, keeps_every_detail) {
   column.type.source_type = "enum('a,b','c''')";
   column.comment = "größe";
   column.default_expression = "'a,b'";
-  column.charset = "latin1";
   schema.columns = {column, column};
   schema.key = {1, 0};
   const auto back = schema_from_json(schema_to_json(schema));

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/explain.h"
+
+#include <fmt/format.h>
+
+#include "cli/job_file.h"
+#include "engine/job.h"
+
+namespace sluice {
+namespace {
+
+Result<> explain_table(Context& context, LoadedJob& job, const SourceTable& table) {
+  const TableSchema& schema = *table.schema;
+  ASSIGN_OR_RETURN(const uint64_t rows, job.source->estimate_rows(context, schema.id));
+  fmt::print("{}: {} columns, key {}, about {} rows", schema.id.text(), schema.columns.size(),
+             schema.key.empty() ? "none (rows are identified by all their values)"
+                                : fmt::format("of {} columns", schema.key.size()),
+             rows);
+  if (job.source->wants_snapshot()) {
+    ASSIGN_OR_RETURN(const auto chunks, job.source->split(context, table.schema));
+    fmt::print(", {} chunks", chunks.size());
+  }
+  fmt::print("\n");
+  ASSIGN_OR_RETURN(const auto targets, job.transform->targets(table.schema));
+  for (const auto& target : targets) {
+    ASSIGN_OR_RETURN(const auto existing, job.sink->find_table(context, target->id));
+    if (existing) {
+      fmt::print("  -> {}: exists\n", target->id.text());
+      continue;
+    }
+    fmt::print("  -> {}: will be created\n", target->id.text());
+    const SchemaChange create{
+        .kind = SchemaChangeKind::kCreateTable, .before = nullptr, .after = target, .columns = {}, .new_names = {}};
+    for (const auto& statement : job.sink->ddl_for(create)) fmt::print("       {};\n", statement);
+  }
+  return {};
+}
+
+Result<> explain(Context& context, LoadedJob& job) {
+  RETURN_IF_ERROR(job.source->open(context));
+  RETURN_IF_ERROR(job.sink->open(context));
+  const bool copies = job.source->wants_snapshot();
+  const bool follows = job.source->wants_stream();
+  const auto parallelism = job.spec.pipeline.parallelism;
+  fmt::print("job '{}': {} -> {}\n", job_name(job.spec), job.spec.source.type, job.spec.sink.type);
+  fmt::print("guarantee: {}\n",
+             job.sink->guarantee() == Guarantee::kExactlyOnce
+                 ? "exactly-once (rows and position are committed in one transaction of the target)"
+                 : "at-least-once (the target has no transactions; the position is kept in the state directory)");
+  fmt::print("plan: {}{}{}\n", copies ? fmt::format("copy with {} readers", parallelism) : "",
+             copies && follows ? ", then " : "",
+             follows ? fmt::format("log reader -> transform, route -> {} writer lanes", parallelism) : "");
+  ASSIGN_OR_RETURN(const auto tables, job.source->discover(context));
+  for (const auto& table : tables) RETURN_IF_ERROR(explain_table(context, job, table));
+  return {};
+}
+
+}  // namespace
+
+int explain_command(const Command& command, const ConnectorRegistry& registry, Context& context) {
+  Problems problems;
+  auto job = load_job(command.file, registry, problems);
+  if (!problems.all().empty()) fmt::print(stderr, "{}", problems.text());
+  if (!job) return error_code_info(ErrorCode::kConfig).exit_code;
+  const auto explained = explain(context, *job);
+  if (explained) return 0;
+  fmt::print(stderr, "{}\n", explained.error().describe());
+  return error_code_info(explained.error().code()).exit_code;
+}
+
+}  // namespace sluice

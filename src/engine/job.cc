@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/log.h"
+#include "engine/snapshot_phase.h"
+#include "engine/stream_phase.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstRestartDelay{100};
+
+}  // namespace
+
+std::unique_ptr<JobTransform> make_transform(const JobSpec& spec) {
+  Problems problems;
+  auto transform = JobTransform::create(spec, problems);
+  SLUICE_CHECK(transform != nullptr);
+  return transform;
+}
+
+Job::Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink)
+    : spec_(std::move(spec)),
+      source_(std::move(source)),
+      sink_(std::move(sink)),
+      limiter_(spec_.pipeline.rows_per_second, spec_.pipeline.bytes_per_second) {}
+
+std::string job_name(const JobSpec& spec) {
+  if (!spec.pipeline.name.empty()) return spec.pipeline.name;
+  return std::filesystem::path(spec.file).stem().string();
+}
+
+Result<> Job::run(Context& context, const JobOptions& options) {
+  std::chrono::milliseconds delay = kFirstRestartDelay;
+  int64_t failures = 0;
+  std::string position_before;
+  uint64_t copied_before = 0;
+  for (bool first = true;; first = false) {
+    auto result = run_attempt(context, options, first);
+    if (result || context.stop_requested()) {
+      progress_.set_phase(JobPhase::kFinished);
+      return result;
+    }
+    const Error& error = result.error();
+    if (!error.retryable()) return result;
+    const ProgressReport report = progress_.report();
+    if (report.position != position_before || report.chunks_copied != copied_before) {
+      failures = 0;
+      delay = kFirstRestartDelay;
+      position_before = report.position;
+      copied_before = report.chunks_copied;
+    }
+    if (spec_.pipeline.restart_attempts >= 0 && failures++ >= spec_.pipeline.restart_attempts) return result;
+    progress_.add_restart(error.message());
+    progress_.set_phase(JobPhase::kRestarting);
+    log_warn("{}: {}; trying again in {} ms", error_code_info(error.code()).name, error.message(), delay.count());
+    if (!context.wait_for(delay)) return Error(ErrorCode::kStopped, "stopped while waiting to restart");
+    delay = std::min(delay * 2, spec_.pipeline.restart_delay_max);
+  }
+}
+
+Result<> Job::run_attempt(Context& context, const JobOptions& options, bool first_attempt) {
+  Context attempt(&context);
+  RETURN_IF_ERROR(source_->open(attempt).context("opening the source"));
+  RETURN_IF_ERROR(sink_->open(attempt).context("opening the target"));
+  ASSIGN_OR_RETURN(auto ledger, JobLedger::open(attempt, *sink_, job_name(spec_), options.state_dir));
+  if (options.reset && first_attempt) RETURN_IF_ERROR(ledger->forget_all(attempt));
+  ASSIGN_OR_RETURN(JobState state, ledger->load(attempt));
+  if (options.until_caught_up && !until_) {
+    ASSIGN_OR_RETURN(until_, source_->current_position(attempt));
+  }
+
+  SchemaPolicy policy(spec_, *sink_);
+  const auto transform = make_transform(spec_);
+  JobParts parts{.context = attempt,
+                 .spec = spec_,
+                 .source = *source_,
+                 .sink = *sink_,
+                 .ledger = *ledger,
+                 .policy = policy,
+                 .transform = *transform,
+                 .progress = progress_,
+                 .limiter = limiter_};
+  const bool guarantee_exact = sink_->guarantee() == Guarantee::kExactlyOnce;
+  log_info("job '{}' (epoch {}): {} to {}, guarantee {}", job_name(spec_), ledger->epoch(), spec_.source.type,
+           spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once");
+
+  ASSIGN_OR_RETURN(const auto tables, source_->discover(attempt));
+  const bool streaming_begun = !state.lanes.empty();
+  if (source_->wants_snapshot()) {
+    RETURN_IF_ERROR(run_snapshot_phase(parts, tables, state));
+  } else {
+    for (const auto& table : tables) {
+      ASSIGN_OR_RETURN(const auto targets, transform->targets(table.schema));
+      for (const auto& target : targets) RETURN_IF_ERROR(policy.open_target(attempt, target));
+    }
+  }
+  if (!source_->wants_stream()) return {};
+  if (!streaming_begun) RETURN_IF_ERROR(begin_stream(parts, state, tables));
+  ASSIGN_OR_RETURN(const bool ended, stream(parts, state));
+  SLUICE_CHECK(ended);
+  return {};
+}
+
+// The first lanes: all where the earliest chunk was read, or where the startup options say.
+Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables) {
+  Position start;
+  for (const auto& [table, table_state] : state.tables) {
+    for (const auto& chunk : table_state.chunks) {
+      if (start.empty() || source_->covers(start, chunk.position)) start = chunk.position;
+    }
+  }
+  if (start.empty()) {
+    ASSIGN_OR_RETURN(start, source_->start_position(parts.context));
+    std::map<TableId, TableState> known;
+    for (const auto& table : tables) known[table.schema->id].detail = table.detail;
+    RETURN_IF_ERROR(parts.ledger.plan_tables(parts.context, known));
+    state.tables = std::move(known);
+  }
+  state.lanes.assign(static_cast<size_t>(spec_.pipeline.parallelism), start);
+  return parts.ledger.set_lanes(parts.context, state.lanes, 0);
+}
+
+// The number of lanes may change only where all of them stand at the same place.
+Result<> Job::settle_lane_count(JobParts& parts, JobState& state) {
+  const auto wanted = static_cast<size_t>(spec_.pipeline.parallelism);
+  if (state.lanes.size() == wanted) return {};
+  const bool together =
+      std::ranges::all_of(state.lanes, [&](const Position& lane) { return lane == state.lanes.front(); });
+  if (!together) {
+    log_warn(
+        "going on with {} writer lanes: they stand at different positions; parallelism {} takes effect after a clean "
+        "stop",
+        state.lanes.size(), wanted);
+    return {};
+  }
+  const size_t old_lanes = state.lanes.size();
+  state.lanes.assign(wanted, Position(state.lanes.front()));
+  return parts.ledger.set_lanes(parts.context, state.lanes, old_lanes);
+}
+
+Result<> Job::forget_passed_chunks(JobParts& parts, JobState& state) {
+  for (auto& [table, table_state] : state.tables) {
+    const auto passed = [&](const PlannedChunk& chunk) {
+      return std::ranges::all_of(state.lanes,
+                                 [&](const Position& lane) { return source_->covers(lane, chunk.position); });
+    };
+    if (table_state.chunks.empty() || !std::ranges::all_of(table_state.chunks, passed)) continue;
+    RETURN_IF_ERROR(parts.ledger.forget_chunks(parts.context, table, table_state.chunks.size()));
+    table_state.chunks.clear();
+  }
+  return {};
+}
+
+Result<bool> Job::stream(JobParts& parts, JobState& state) {
+  RETURN_IF_ERROR(settle_lane_count(parts, state));
+  RETURN_IF_ERROR(forget_passed_chunks(parts, state));
+  return run_stream_phase(parts, state, until_);
+}
+
+}  // namespace sluice

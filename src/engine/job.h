@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// One job from its start to its end: take the ledger over, copy what is not copied, follow the log; after an error that
+// time can heal, do it again from the ledger with growing pauses. Nothing else keeps state, so a kill at any line is a
+// restart.
+//
+// run() blocks its caller, which becomes the coordinator; progress() may be read from any thread meanwhile.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/job_spec.h"
+#include "engine/job_parts.h"
+
+namespace sluice {
+
+struct JobOptions {
+  std::string state_dir;         // for sinks that cannot keep the ledger
+  bool until_caught_up = false;  // end once the target has what the source had when the job began
+  bool reset = false;            // forget the ledger and copy again
+};
+
+// The name under which the ledger keeps a job: pipeline.name, else the file's name without folder and ending.
+std::string job_name(const JobSpec& spec);
+
+class Job {
+ public:
+  // A specification that was checked whole, and the connectors made from it.
+  Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink);
+
+  const JobSpec& spec() const { return spec_; }
+  Progress& progress() { return progress_; }
+  RateLimiter& limiter() { return limiter_; }
+
+  // Returns when the job has reached its end, a stop was requested (kStopped), or an error needs a person.
+  Result<> run(Context& context, const JobOptions& options);
+
+ private:
+  Result<> run_attempt(Context& context, const JobOptions& options, bool first_attempt);
+  Result<bool> stream(JobParts& parts, JobState& state);
+  Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
+  Result<> settle_lane_count(JobParts& parts, JobState& state);
+  Result<> forget_passed_chunks(JobParts& parts, JobState& state);
+
+  const JobSpec spec_;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<Sink> sink_;
+  Progress progress_;
+  RateLimiter limiter_;
+  std::optional<Position> until_;  // for until_caught_up: where the source stood when the job began
+};
+
+}  // namespace sluice

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the phases of one attempt to run a job share. Borrowed from Job::run_attempt, which outlives them.
+#pragma once
+
+#include "base/context.h"
+#include "config/job_spec.h"
+#include "connector/sink.h"
+#include "connector/source.h"
+#include "engine/job_ledger.h"
+#include "engine/progress.h"
+#include "engine/rate_limiter.h"
+#include "engine/schema_policy.h"
+#include "transform/job_transform.h"
+
+namespace sluice {
+
+struct JobParts {
+  Context& context;  // of this attempt
+  const JobSpec& spec;
+  Source& source;
+  Sink& sink;
+  JobLedger& ledger;
+  SchemaPolicy& policy;
+  JobTransform& transform;  // the coordinator's
+  Progress& progress;
+  RateLimiter& limiter;
+};
+
+// The specification was checked when the job was created, so this cannot fail.
+std::unique_ptr<JobTransform> make_transform(const JobSpec& spec);
+
+}  // namespace sluice

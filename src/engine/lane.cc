@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/lane.h"
+
+#include <fmt/format.h>
+
+#include "base/fault.h"
+
+namespace sluice {
+namespace {
+
+// A lane without rows still moves its position, so that a restart does not read the log again.
+constexpr std::chrono::seconds kIdleCommitInterval{1};
+constexpr std::chrono::milliseconds kPopTimeout{50};
+
+}  // namespace
+
+Lane::Lane(JobParts& parts, Context& context, size_t number, std::unique_ptr<SinkWriter> writer, Position start,
+           size_t channel_bytes)
+    : parts_(parts),
+      context_(context),
+      number_(number),
+      writer_(std::move(writer)),
+      channel_(channel_bytes),
+      last_commit_(monotonic_now()),
+      durable_(std::move(start)),
+      thread_([this] { run(); }) {}
+
+Lane::~Lane() { channel_.close(); }
+
+bool Lane::send(LaneElement element, size_t bytes) { return channel_.push(std::move(element), bytes); }
+
+bool Lane::flush() {
+  {
+    std::lock_guard lock(mutex_);
+    ++flushes_asked_;
+  }
+  if (!send(Flush{}, 0)) return false;
+  std::unique_lock lock(mutex_);
+  flushed_.wait(lock, [this] { return flushes_done_ == flushes_asked_ || error_; });
+  return !error_;
+}
+
+void Lane::set_position(const Position& position) {
+  std::lock_guard lock(mutex_);
+  durable_ = position;
+}
+
+Position Lane::durable() const {
+  std::lock_guard lock(mutex_);
+  return durable_;
+}
+
+std::optional<Error> Lane::error() const {
+  std::lock_guard lock(mutex_);
+  return error_;
+}
+
+Result<> Lane::commit() {
+  RETURN_IF_ERROR(parts_.ledger.commit(context_, *writer_, JobLedger::lane_entry(number_, reached_.position)));
+  if (rows_open_) parts_.progress.add_commit(reached_.source_time_ms);
+  rows_open_ = false;
+  last_commit_ = monotonic_now();
+  set_position(reached_.position);
+  return {};
+}
+
+Result<> Lane::handle(LaneElement& element, bool more_waiting) {
+  if (auto* batch = std::get_if<std::shared_ptr<const ChangeBatch>>(&element)) {
+    rows_open_ = true;
+    at_group_end_ = false;
+    return writer_->write(context_, **batch, false);
+  }
+  if (auto* end = std::get_if<GroupEnd>(&element)) {
+    reached_ = std::move(*end);
+    at_group_end_ = true;
+    const auto since = monotonic_now() - last_commit_;
+    const bool due =
+        rows_open_ ? !more_waiting || since >= parts_.spec.pipeline.commit_interval : since >= kIdleCommitInterval;
+    return due ? commit() : Result<>();
+  }
+  SLUICE_CHECK(at_group_end_);
+  if (!reached_.position.empty() && reached_.position != durable()) RETURN_IF_ERROR(commit());
+  std::lock_guard lock(mutex_);
+  ++flushes_done_;
+  flushed_.notify_all();
+  return {};
+}
+
+void Lane::run() {
+  while (!context_.stop_requested()) {
+    auto element = channel_.pop(kPopTimeout);
+    if (!element) {
+      if (channel_.closed()) break;
+      continue;
+    }
+    auto handled = handle(*element, channel_.bytes() > 0);
+    if (handled) continue;
+    std::lock_guard lock(mutex_);
+    error_ = std::move(handled).error();
+    break;
+  }
+  // A writer that is thrown away rolls back what is open.
+  writer_.reset();
+  channel_.close();
+  std::lock_guard lock(mutex_);
+  if (!error_) error_ = Error(ErrorCode::kStopped, fmt::format("lane {} stopped", number_));
+  flushed_.notify_all();
+}
+
+}  // namespace sluice

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// A writer lane: one thread, one connection to the target, one entry in the ledger. Rows of one key always pass through
+// the same lane, so they stay in order. A lane commits where a group of changes ends: at once when nothing more waits,
+// so that latency is low, and otherwise at least every commit interval, so that throughput is high.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <variant>
+
+#include "engine/byte_channel.h"
+#include "engine/job_parts.h"
+
+namespace sluice {
+
+// Coordinates the coordinator and all lanes at a schema change or at the end: every lane commits what it has and says
+// so.
+struct Flush {};
+using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush>;
+
+class Lane {
+ public:
+  // `start` is what the ledger says. Starts the thread.
+  Lane(JobParts& parts, Context& context, size_t number, std::unique_ptr<SinkWriter> writer, Position start,
+       size_t channel_bytes);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // Called by the coordinator. False if the lane has failed; error() says why.
+  bool send(LaneElement element, size_t bytes);
+  // Waits until everything sent before is durable. Needs a group end before it.
+  bool flush();
+  // The lane's position after a schema change, which the coordinator wrote to the ledger itself.
+  void set_position(const Position& position);
+
+  Position durable() const;
+  std::optional<Error> error() const;
+
+ private:
+  void run();
+  Result<> handle(LaneElement& element, bool more_waiting);
+  Result<> commit();
+
+  JobParts& parts_;
+  Context& context_;
+  const size_t number_;
+  std::unique_ptr<SinkWriter> writer_;
+  ByteChannel<LaneElement> channel_;
+
+  // Of the lane's thread.
+  bool rows_open_ = false;    // rows since the last commit
+  bool at_group_end_ = true;  // nothing of an unfinished group is in the open transaction
+  GroupEnd reached_;          // the last group end seen
+  MonotonicTime last_commit_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable flushed_;
+  Position durable_;
+  size_t flushes_asked_ = 0;
+  size_t flushes_done_ = 0;
+  std::optional<Error> error_;
+
+  std::jthread thread_;
+};
+
+}  // namespace sluice

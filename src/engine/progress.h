@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a running job has done so far, per table and in all; written by its threads once per batch, read by whoever
+// shows it. Any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "data/types.h"
+
+namespace sluice {
+
+enum class JobPhase : uint8_t { kStarting, kCopying, kStreaming, kRestarting, kFinished };
+std::string_view job_phase_name(JobPhase phase);
+
+struct TableProgress {
+  uint64_t rows_estimated = 0;
+  uint64_t rows_copied = 0;
+  uint64_t changes = 0;
+};
+
+// Commit-to-visible latencies in powers of two of a millisecond: bucket i counts [2^(i-1), 2^i) ms, bucket 0 below 1
+// ms.
+using LatencyHistogram = std::array<uint64_t, 24>;
+
+struct ProgressReport {
+  JobPhase phase = JobPhase::kStarting;
+  uint64_t rows_estimated = 0;
+  uint64_t rows_copied = 0;
+  uint64_t chunks_total = 0;
+  uint64_t chunks_copied = 0;
+  uint64_t changes = 0;  // row changes applied and committed or about to be
+  uint64_t bytes = 0;
+  uint64_t commits = 0;
+  uint64_t restarts = 0;
+  int64_t lag_ms = -1;  // age of the last applied transaction when it became visible; -1 unknown
+  LatencyHistogram latency{};
+  std::string position;  // durable in all lanes
+  std::string last_error;
+  std::map<TableId, TableProgress> tables;
+};
+
+class Progress {
+ public:
+  void set_phase(JobPhase phase);
+  void add_plan(const TableId& table, uint64_t rows_estimated, uint64_t chunks, uint64_t chunks_copied_before);
+  void add_copied(const TableId& table, uint64_t rows, uint64_t bytes);
+  void add_chunk();
+  void add_changes(const TableId& table, uint64_t rows, uint64_t bytes);
+  // A commit made transactions up to `source_time_ms` visible; 0 if their time is unknown.
+  void add_commit(int64_t source_time_ms);
+  void add_restart(std::string error);
+  void set_position(std::string position);
+  ProgressReport report() const;
+
+ private:
+  mutable std::mutex mutex_;
+  ProgressReport report_;
+};
+
+}  // namespace sluice

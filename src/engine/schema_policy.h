@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a job does with schema changes (Flink CDC's `schema.change.behavior`), and how rows fit the target afterwards.
+// open_target() and apply() belong to the coordinator's thread, fit() to any.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/job_spec.h"
+#include "connector/sink.h"
+
+namespace sluice {
+
+// The tag of a change in Flink CDC's vocabulary: "add.column", "drop.table", ...
+std::string_view schema_change_tag(SchemaChangeKind kind);
+
+class SchemaPolicy {
+ public:
+  SchemaPolicy(const JobSpec& spec, Sink& sink) : spec_(spec), sink_(sink) {}
+
+  // Makes sure that the target table exists and learns its columns.
+  Result<> open_target(Context& context, const TableSchemaPtr& target);
+  // Carries a change of a target table out as the behaviour says. kConfig if the behaviour is `exception`.
+  Result<> apply(Context& context, const SchemaChange& change);
+  // The changes that the behaviour makes of one; no side effects.
+  std::vector<SchemaChange> decide(const SchemaChange& change) const;
+  // Leaves out the columns that the target does not have because a change was ignored, excluded or refused.
+  ChangeBatch fit(ChangeBatch batch);
+
+ private:
+  bool accepted(SchemaChangeKind kind) const;
+  bool may_lack_columns() const;
+  void remember(const SchemaChange& change);
+  TableSchemaPtr fitted_schema(const TableSchemaPtr& schema);
+
+  const JobSpec& spec_;
+  Sink& sink_;
+  mutable std::mutex mutex_;  // guards the two maps
+  std::map<TableId, std::set<std::string>> target_columns_;
+  // Source shape to the shape that fits, so that writers see one schema object per shape; null: fits as it is.
+  std::map<TableSchemaPtr, TableSchemaPtr> fitted_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/snapshot_phase.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include "base/fault.h"
+#include "base/log.h"
+
+namespace sluice {
+namespace {
+
+// Tables are planned in groups, so that a thousand tables do not cost a thousand ledger transactions.
+constexpr size_t kTablesPerPlan = 200;
+
+struct CopyTask {
+  const SourceTable* table;
+  PlannedChunk* chunk;
+};
+
+// Hands tasks out to the workers, and takes in the first error, which stops them all.
+class TaskQueue {
+ public:
+  TaskQueue(Context& context, std::vector<CopyTask> tasks) : context_(context), tasks_(std::move(tasks)) {}
+
+  const CopyTask* next() {
+    if (context_.stop_requested()) return nullptr;
+    const size_t index = next_.fetch_add(1);
+    return index < tasks_.size() ? &tasks_[index] : nullptr;
+  }
+  void fail(Error error, const CopyTask& task) {
+    std::lock_guard lock(mutex_);
+    if (!error_) {
+      error_.emplace(std::move(error).context("copying " + task.table->schema->id.text()));
+      failed_ = task;
+    }
+    context_.request_stop();
+  }
+  std::optional<Error>& error() { return error_; }
+  const CopyTask& failed() const { return failed_; }
+  size_t size() const { return tasks_.size(); }
+
+ private:
+  Context& context_;
+  const std::vector<CopyTask> tasks_;
+  std::atomic<size_t> next_{0};
+  std::mutex mutex_;
+  std::optional<Error> error_;
+  CopyTask failed_{};
+};
+
+struct Worker {
+  std::unique_ptr<ChunkReader> reader;
+  std::unique_ptr<SinkWriter> writer;
+  std::unique_ptr<JobTransform> transform;
+};
+
+Result<> copy_chunk(JobParts& parts, Context& context, Worker& worker, const CopyTask& task) {
+  const TableSchemaPtr& schema = task.table->schema;
+  RETURN_IF_ERROR(worker.reader->begin(context, task.chunk->chunk, schema));
+  std::vector<ChangeBatch> out;
+  bool more = true;
+  while (more) {
+    ChangeBatch batch(schema);
+    ASSIGN_OR_RETURN(more, worker.reader->next(context, batch));
+    const uint64_t rows = batch.rows();
+    const uint64_t bytes = batch.byte_size();
+    if (rows == 0) continue;
+    if (!parts.limiter.acquire(context, rows, bytes)) return Error(ErrorCode::kStopped, "stopped while copying");
+    out.clear();
+    RETURN_IF_ERROR(worker.transform->apply(std::move(batch), out));
+    for (auto& target : out) {
+      if (target.rows() == 0) continue;
+      const ChangeBatch fitted = parts.policy.fit(std::move(target));
+      RETURN_IF_ERROR(worker.writer->write(context, fitted, task.chunk->into_empty_table));
+    }
+    parts.progress.add_copied(schema->id, rows, bytes);
+  }
+  PlannedChunk done = *task.chunk;
+  done.position = worker.reader->position();
+  RETURN_IF_ERROR(parts.ledger.commit(context, *worker.writer, JobLedger::chunk_entry(done)));
+  task.chunk->position = done.position;
+  parts.progress.add_chunk();
+  return {};
+}
+
+void run_worker(JobParts& parts, Context& context, Worker& worker, TaskQueue& queue) {
+  while (const CopyTask* task = queue.next()) {
+    auto copied = copy_chunk(parts, context, worker, *task);
+    if (!copied) return queue.fail(std::move(copied).error(), *task);
+  }
+}
+
+// True if every target of the table is there and without rows.
+Result<bool> targets_are_empty(JobParts& parts, const std::vector<TableSchemaPtr>& targets) {
+  for (const auto& target : targets) {
+    ASSIGN_OR_RETURN(const bool empty, parts.sink.is_empty(parts.context, target->id));
+    if (!empty) return false;
+  }
+  return true;
+}
+
+Result<> plan_tables(JobParts& parts, const std::vector<const SourceTable*>& tables, JobState& state) {
+  for (size_t first = 0; first < tables.size(); first += kTablesPerPlan) {
+    std::map<TableId, TableState> planned;
+    for (size_t i = first; i < std::min(tables.size(), first + kTablesPerPlan); ++i) {
+      if (parts.context.stop_requested()) return Error(ErrorCode::kStopped, "stopped while planning the copy");
+      const SourceTable& table = *tables[i];
+      ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
+      ASSIGN_OR_RETURN(const bool empty, targets_are_empty(parts, targets));
+      ASSIGN_OR_RETURN(auto chunks, parts.source.split(parts.context, table.schema));
+      TableState& table_state = planned[table.schema->id];
+      table_state.detail = table.detail;
+      for (auto& chunk : chunks) {
+        table_state.chunks.push_back({.chunk = std::move(chunk), .into_empty_table = empty, .position = {}});
+      }
+    }
+    RETURN_IF_ERROR(parts.ledger.plan_tables(parts.context, planned));
+    state.tables.merge(planned);
+    fault_point("after_snapshot_plan");
+  }
+  return {};
+}
+
+// The table's definition is not the planned one any more: what was copied of it is thrown away, and the next attempt
+// plans it anew.
+Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState& state) {
+  const TableState& table_state = state.tables[table.schema->id];
+  ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
+  const bool any_copied =
+      std::ranges::any_of(table_state.chunks, [](const auto& chunk) { return !chunk.position.empty(); });
+  if (any_copied && !(table_state.chunks.front().into_empty_table && parts.spec.routes.empty())) {
+    return Error(ErrorCode::kTarget,
+                 fmt::format("table {} was altered while it was being copied into a table that holds other rows too",
+                             table.schema->id.text()),
+                 "Empty the target table and start the job with --reset.");
+  }
+  // The rows first: after a crash between the two the definitions still differ, and this is done again.
+  for (const auto& target : targets) {
+    const SchemaChange drop{
+        .kind = SchemaChangeKind::kDropTable, .before = target, .after = nullptr, .columns = {}, .new_names = {}};
+    RETURN_IF_ERROR(parts.sink.apply(parts.context, drop));
+  }
+  RETURN_IF_ERROR(parts.ledger.forget_table(parts.context, table.schema->id, table_state));
+  log_warn("table {} was altered while it was being copied; its copy starts again", table.schema->id.text());
+  return {};
+}
+
+Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
+  std::vector<CopyTask> tasks;
+  for (const auto& table : tables) {
+    for (auto& chunk : state.tables[table.schema->id].chunks) {
+      if (chunk.position.empty()) tasks.push_back({.table = &table, .chunk = &chunk});
+    }
+  }
+  if (tasks.empty()) return {};
+  const auto wanted = std::min(static_cast<size_t>(parts.spec.pipeline.parallelism), tasks.size());
+  ASSIGN_OR_RETURN(auto readers, parts.source.open_chunk_readers(parts.context, static_cast<int>(wanted)));
+  std::vector<Worker> workers;
+  for (auto& reader : readers) {
+    ASSIGN_OR_RETURN(auto writer, parts.sink.open_writer(parts.context, parts.ledger.job(), parts.ledger.epoch()));
+    workers.push_back({std::move(reader), std::move(writer), make_transform(parts.spec)});
+  }
+  Context copying(&parts.context);
+  TaskQueue queue(copying, std::move(tasks));
+  log_info("copying {} chunks of {} tables with {} readers", queue.size(), tables.size(), workers.size());
+  {
+    std::vector<std::jthread> threads;
+    for (auto& worker : workers) {
+      threads.emplace_back([&] { run_worker(parts, copying, worker, queue); });
+    }
+  }
+  if (!queue.error()) {
+    if (parts.context.stop_requested()) return Error(ErrorCode::kStopped, "stopped while copying");
+    return {};
+  }
+  if (queue.error()->code() == ErrorCode::kSchemaChanged) {
+    workers.clear();  // their transactions hold locks on the tables
+    RETURN_IF_ERROR(forget_partial_copy(parts, *queue.failed().table, state));
+  }
+  return std::move(*queue.error());
+}
+
+}  // namespace
+
+Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
+  std::vector<const SourceTable*> unplanned;
+  for (const auto& table : tables) {
+    const TableId& id = table.schema->id;
+    const auto known = state.tables.find(id);
+    if (known == state.tables.end()) {
+      unplanned.push_back(&table);
+    } else if (!known->second.copied() && known->second.detail != table.detail) {
+      RETURN_IF_ERROR(forget_partial_copy(parts, table, state));
+      state.tables.erase(id);
+      unplanned.push_back(&table);
+    }
+    ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
+    for (const auto& target : targets) RETURN_IF_ERROR(parts.policy.open_target(parts.context, target));
+  }
+  RETURN_IF_ERROR(plan_tables(parts, unplanned, state));
+  for (const auto& table : tables) {
+    const auto& chunks = state.tables[table.schema->id].chunks;
+    const auto copied = std::ranges::count_if(chunks, [](const auto& chunk) { return !chunk.position.empty(); });
+    ASSIGN_OR_RETURN(const uint64_t rows, parts.source.estimate_rows(parts.context, table.schema->id));
+    parts.progress.add_plan(table.schema->id, rows, chunks.size(), static_cast<uint64_t>(copied));
+  }
+  parts.progress.set_phase(JobPhase::kCopying);
+  return copy_tables(parts, tables, state);
+}
+
+}  // namespace sluice

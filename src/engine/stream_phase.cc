@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/stream_phase.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <thread>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "engine/lane.h"
+#include "engine/partitioner.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::chrono::milliseconds kPopTimeout{50};
+// Elements other than batches weigh nearly nothing; this keeps their number bounded too.
+constexpr size_t kControlBytes = 64;
+
+using Elements = std::vector<StreamElement>;
+
+size_t byte_size(const Elements& elements) {
+  size_t total = 0;
+  for (const auto& element : elements) {
+    const auto* batch = std::get_if<ChangeBatch>(&element);
+    total += batch != nullptr ? batch->byte_size() : kControlBytes;
+  }
+  return total;
+}
+
+// Where everybody is: every lane has everything up to here. Lanes are at group ends of one log, so one of them is
+// covered by all others.
+const Position& smallest(const Source& source, const std::vector<Position>& positions) {
+  const Position* least = &positions.front();
+  for (const auto& position : positions) {
+    if (source.covers(*least, position)) least = &position;
+  }
+  return *least;
+}
+
+class StreamPhase {
+ public:
+  StreamPhase(JobParts& parts, JobState& state, const std::optional<Position>& until)
+      : parts_(parts),
+        state_(state),
+        until_(until),
+        context_(&parts.context),
+        incoming_(static_cast<size_t>(parts.spec.pipeline.channel_bytes)),
+        partitioner_(state.lanes.size(), parts.sink.keys_compare_bytewise()),
+        lane_starts_(state.lanes) {}
+
+  Result<bool> run();
+
+ private:
+  Result<> open();
+  void read_log();
+  Result<bool> dispatch(StreamElement& element);
+  Result<> dispatch_batch(ChangeBatch batch);
+  Result<> dispatch_group_end(const GroupEnd& end);
+  Result<> dispatch_schema_change(const SchemaChangeEvent& event);
+  ChangeBatch without_known_rows(const ChangeBatch& batch, size_t lane);
+  Result<> flush_lanes();
+  Result<> lane_failure();
+  void publish_durable_position();
+  bool catching_up() const { return !lane_starts_.empty(); }
+
+  JobParts& parts_;
+  JobState& state_;
+  const std::optional<Position>& until_;
+  Context context_;  // of this phase's threads
+  ByteChannel<Elements> incoming_;
+  Partitioner partitioner_;
+  // While lanes begin at different positions: what each has already. Empty once all are past it.
+  std::vector<Position> lane_starts_;
+  std::unique_ptr<LogReader> reader_;
+  std::deque<Lane> lanes_;
+  std::mutex mutex_;  // guards the two below
+  Position durable_;
+  std::optional<Error> reader_error_;
+};
+
+Result<> StreamPhase::open() {
+  LogStart start;
+  start.position = smallest(parts_.source, state_.lanes);
+  for (const auto& [table, table_state] : state_.tables) {
+    start.tables.emplace_back(table, table_state.detail);
+    for (const auto& chunk : table_state.chunks) start.chunks.push_back({chunk.chunk, chunk.position});
+  }
+  const bool all_equal =
+      std::ranges::all_of(state_.lanes, [&](const Position& lane) { return lane == state_.lanes.front(); });
+  if (all_equal) lane_starts_.clear();
+  durable_ = start.position;
+  parts_.progress.set_position(start.position.text);
+  log_info("reading the log from {}", start.position.text);
+  ASSIGN_OR_RETURN(reader_, parts_.source.open_log_reader(parts_.context, std::move(start)));
+  const auto lane_bytes = static_cast<size_t>(parts_.spec.pipeline.channel_bytes) / state_.lanes.size();
+  for (size_t i = 0; i < state_.lanes.size(); ++i) {
+    ASSIGN_OR_RETURN(auto writer, parts_.sink.open_writer(parts_.context, parts_.ledger.job(), parts_.ledger.epoch()));
+    lanes_.emplace_back(parts_, context_, i, std::move(writer), state_.lanes[i], lane_bytes);
+  }
+  return {};
+}
+
+void StreamPhase::read_log() {
+  Position acknowledged;
+  while (!context_.stop_requested()) {
+    Elements elements;
+    auto polled = reader_->poll(context_, elements);
+    Position durable;
+    {
+      std::lock_guard lock(mutex_);
+      if (!polled) {
+        reader_error_ = std::move(polled).error();
+        break;
+      }
+      durable = durable_;
+    }
+    if (!elements.empty()) {
+      fault_point("after_log_read");
+      const size_t bytes = byte_size(elements);
+      if (!incoming_.push(std::move(elements), bytes)) break;
+    }
+    if (durable != acknowledged) {
+      fault_point("before_source_ack");
+      auto told = reader_->acknowledge(durable);
+      if (!told) log_warn("telling the source what is durable: {}", told.error().message());
+      acknowledged = durable;
+    }
+  }
+  incoming_.close();
+}
+
+Result<> StreamPhase::lane_failure() {
+  for (const auto& lane : lanes_) {
+    if (auto error = lane.error(); error && error->code() != ErrorCode::kStopped) return std::move(*error);
+  }
+  return Error(ErrorCode::kStopped, "stopped while streaming");
+}
+
+Result<> StreamPhase::flush_lanes() {
+  for (auto& lane : lanes_) {
+    if (!lane.flush()) return lane_failure();
+  }
+  return {};
+}
+
+ChangeBatch StreamPhase::without_known_rows(const ChangeBatch& batch, size_t lane) {
+  if (batch.origins.empty()) return batch;
+  std::vector<bool> known;
+  for (const auto& transaction : *batch.transactions) {
+    known.push_back(parts_.source.covers(lane_starts_[lane], transaction));
+  }
+  ChangeBatch result(batch.schema);
+  result.transactions = batch.transactions;
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    if (!known[batch.origins[row].transaction]) result.append_row_from(batch, row);
+  }
+  return result;
+}
+
+Result<> StreamPhase::dispatch_batch(ChangeBatch batch) {
+  const TableId table = batch.schema->id;
+  const auto row_changes = static_cast<uint64_t>(
+      std::ranges::count_if(batch.kinds, [](RowKind kind) { return kind != RowKind::kUpdateBefore; }));
+  const uint64_t bytes = batch.byte_size();
+  if (!parts_.limiter.acquire(context_, row_changes, bytes)) return lane_failure();
+  parts_.progress.add_changes(table, row_changes, bytes);
+  std::vector<ChangeBatch> targets;
+  RETURN_IF_ERROR(parts_.transform.apply(std::move(batch), targets));
+  for (auto& target : targets) {
+    if (target.rows() == 0) continue;
+    ASSIGN_OR_RETURN(auto split, partitioner_.split(parts_.policy.fit(std::move(target))));
+    for (size_t i = 0; i < split.size(); ++i) {
+      if (!split[i]) continue;
+      if (catching_up()) split[i] = std::make_shared<const ChangeBatch>(without_known_rows(*split[i], i));
+      if (split[i]->rows() == 0) continue;
+      const size_t size = split[i]->byte_size();
+      if (!lanes_[i].send(std::move(split[i]), size)) return lane_failure();
+    }
+  }
+  return {};
+}
+
+Result<> StreamPhase::dispatch_group_end(const GroupEnd& end) {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    // A lane that is ahead must not record a smaller position than it has.
+    const bool behind = catching_up() && !parts_.source.covers(end.position, lane_starts_[i]);
+    if (behind) continue;
+    if (!lanes_[i].send(end, kControlBytes)) return lane_failure();
+  }
+  if (catching_up() && std::ranges::all_of(lane_starts_, [&](const Position& start) {
+        return parts_.source.covers(end.position, start);
+      })) {
+    lane_starts_.clear();
+  }
+  return {};
+}
+
+Result<> StreamPhase::dispatch_schema_change(const SchemaChangeEvent& event) {
+  RETURN_IF_ERROR(flush_lanes());
+  fault_point("before_schema_change");
+  if (!event.ddl.empty()) log_info("schema change at {}", event.position.text);
+  for (const auto& change : event.changes) {
+    ASSIGN_OR_RETURN(const auto target_changes, parts_.transform.apply(change));
+    for (const auto& target : target_changes) RETURN_IF_ERROR(parts_.policy.apply(context_, target));
+  }
+  fault_point("after_schema_change");
+  RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, lanes_.size()));
+  fault_point("after_schema_recorded");
+  for (auto& lane : lanes_) lane.set_position(event.position);
+  if (!event.needs_copy.empty()) {
+    return Error(ErrorCode::kSchemaChanged, fmt::format("rows of table {} are not in the log and must be copied",
+                                                        event.needs_copy.front().text()));
+  }
+  return {};
+}
+
+void StreamPhase::publish_durable_position() {
+  std::vector<Position> positions;
+  for (const auto& lane : lanes_) positions.push_back(lane.durable());
+  const Position& least = smallest(parts_.source, positions);
+  std::lock_guard lock(mutex_);
+  if (least == durable_) return;
+  durable_ = least;
+  parts_.progress.set_position(least.text);
+}
+
+// True when the job may end here.
+Result<bool> StreamPhase::dispatch(StreamElement& element) {
+  if (auto* batch = std::get_if<ChangeBatch>(&element)) {
+    RETURN_IF_ERROR(dispatch_batch(std::move(*batch)));
+    return false;
+  }
+  if (const auto* change = std::get_if<SchemaChangeEvent>(&element)) {
+    RETURN_IF_ERROR(dispatch_schema_change(*change));
+    return false;
+  }
+  const auto& end = std::get<GroupEnd>(element);
+  RETURN_IF_ERROR(dispatch_group_end(end));
+  if (!until_ || !parts_.source.covers(end.position, *until_)) return false;
+  RETURN_IF_ERROR(flush_lanes());
+  return true;
+}
+
+Result<bool> StreamPhase::run() {
+  fault_point("before_stream_start");
+  RETURN_IF_ERROR(open());
+  parts_.progress.set_phase(JobPhase::kStreaming);
+  std::jthread reader_thread([this] { read_log(); });
+  const auto finish = [&](Result<bool> result) {
+    context_.request_stop();
+    incoming_.close();
+    reader_thread.join();
+    lanes_.clear();
+    return result;
+  };
+  while (!parts_.context.stop_requested()) {
+    auto elements = incoming_.pop(kPopTimeout);
+    if (!elements) {
+      if (incoming_.closed()) {
+        std::lock_guard lock(mutex_);
+        if (reader_error_) return finish(std::move(*reader_error_));
+      }
+      for (const auto& lane : lanes_) {
+        if (lane.error()) return finish(lane_failure().error());
+      }
+    }
+    for (size_t i = 0; elements && i < elements->size(); ++i) {
+      auto ended = dispatch((*elements)[i]);
+      if (!ended) return finish(std::move(ended).error());
+      if (*ended) {
+        publish_durable_position();
+        return finish(true);
+      }
+    }
+    publish_durable_position();
+  }
+  return finish(Error(ErrorCode::kStopped, "stopped while streaming"));
+}
+
+}  // namespace
+
+Result<bool> run_stream_phase(JobParts& parts, JobState& state, const std::optional<Position>& until) {
+  return StreamPhase(parts, state, until).run();
+}
+
+}  // namespace sluice
