@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/mysql/group_builder.h"
+
+namespace sluice::mysql {
+
+RowsOrigin GroupBuilder::next_event(const Transaction& transaction) {
+  if (!transaction_listed_ || transactions_->empty()) {
+    transactions_->push_back(transaction);
+    transaction_listed_ = true;
+  }
+  return {
+      .transaction = static_cast<uint32_t>(transactions_->size() - 1), .event = event_++, .first_sequence = sequence_};
+}
+
+ChangeBatch& GroupBuilder::batch(const TableSchemaPtr& schema) {
+  const auto [found, is_new] = index_.try_emplace(schema.get(), batches_.size());
+  if (is_new) batches_.emplace_back(schema);
+  return batches_[found->second];
+}
+
+void GroupBuilder::take(std::vector<StreamElement>& out) {
+  for (auto& batch : batches_) {
+    if (batch.rows() == 0) continue;
+    batch.transactions = transactions_;
+    out.push_back(std::move(batch));
+  }
+  batches_.clear();
+  index_.clear();
+  transactions_ = std::make_shared<TransactionList>();
+  sequence_ = 0;
+  bytes_ = 0;
+}
+
+}  // namespace sluice::mysql

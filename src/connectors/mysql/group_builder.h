@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collects the row changes of a group: one open batch per table shape, numbered in source order. One thread.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "connectors/mysql/binlog_rows.h"
+#include "data/change_batch.h"
+
+namespace sluice::mysql {
+
+class GroupBuilder {
+ public:
+  // Rows that follow belong to another transaction.
+  void begin_transaction() {
+    transaction_listed_ = false;
+    event_ = 0;
+  }
+  bool transaction_has_rows() const { return transaction_listed_; }
+  // The origin of the next rows event of `transaction`.
+  RowsOrigin next_event(const Transaction& transaction);
+  // The open batch for this shape.
+  ChangeBatch& batch(const TableSchemaPtr& schema);
+  void add_rows(uint32_t rows, size_t bytes) {
+    sequence_ += rows;
+    bytes_ += bytes;
+  }
+  // Bytes of the rows in the log, an estimate of what is held.
+  size_t bytes() const { return bytes_; }
+  // Hands the batches on and starts anew; an open transaction goes on in the next batches.
+  void take(std::vector<StreamElement>& out);
+
+ private:
+  std::vector<ChangeBatch> batches_;
+  std::unordered_map<const TableSchema*, size_t> index_;  // into batches_
+  std::shared_ptr<TransactionList> transactions_ = std::make_shared<TransactionList>();
+  bool transaction_listed_ = false;
+  uint32_t event_ = 0;
+  uint32_t sequence_ = 0;
+  size_t bytes_ = 0;
+};
+
+}  // namespace sluice::mysql

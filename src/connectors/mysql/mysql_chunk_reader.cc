@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/mysql/mysql_chunk_reader.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <set>
+
+#include "base/log.h"
+#include "connectors/mysql/mysql_chunks.h"
+#include "connectors/mysql/mysql_server.h"
+
+namespace sluice::mysql {
+namespace {
+
+constexpr size_t kBatchBytes = 256 << 10;
+constexpr std::chrono::seconds kRenewAfter{10};
+constexpr std::string_view kBeginSnapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT";
+constexpr unsigned kTableDefinitionChanged = 1412;
+constexpr unsigned kNoSuchTable = 1146;
+
+class MysqlChunkReader : public ChunkReader {
+ public:
+  MysqlChunkReader(std::unique_ptr<MysqlConnection> connection, const MysqlSourceOptions& options)
+      : connection_(std::move(connection)), options_(options) {}
+
+  const Position& position() const override { return position_; }
+
+  Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
+    stream_.reset();
+    if (connection_->is_mariadb() && monotonic_now() - opened_ > kRenewAfter) RETURN_IF_ERROR(renew(context));
+    RETURN_IF_ERROR(check_definition(context, schema));
+    std::string columns;
+    for (const auto& column : schema->columns) {
+      if (!columns.empty()) columns += ", ";
+      columns += snapshot_expression(column.type, MysqlConnection::quote_identifier(column.name));
+    }
+    ASSIGN_OR_RETURN(const auto key, chunk_column(*schema, options_));
+    std::string sql = fmt::format("SELECT {} FROM {}", columns, quoted(schema->id));
+    if (key) {
+      const std::string condition = chunk_condition(*connection_, *schema, *key, chunk);
+      if (!condition.empty()) sql += " WHERE " + condition;
+    }
+    auto opened = connection_->stream(context, sql);
+    if (!opened) return definition_error(std::move(opened).error(), *schema);
+    stream_.emplace(std::move(opened).value());
+    return {};
+  }
+
+  Result<bool> next(Context&, ChangeBatch& batch) override {
+    MysqlRow row;
+    size_t bytes = 0;
+    const auto& columns = batch.schema->columns;
+    while (bytes < kBatchBytes) {
+      ASSIGN_OR_RETURN(const bool more, stream_->next(row));
+      if (!more) {
+        stream_.reset();
+        return false;
+      }
+      batch.kinds.push_back(RowKind::kRead);
+      for (unsigned i = 0; i < columns.size(); ++i) {
+        if (row.is_null(i)) {
+          batch.columns[i].append_null();
+          continue;
+        }
+        auto appended = append_mysql_text(batch.columns[i], columns[i].type, row[i]);
+        if (!appended) {
+          return std::move(appended).error().context(
+              fmt::format("table {}, column {}", batch.schema->id.text(), columns[i].name));
+        }
+        bytes += row[i].size() + 9;
+      }
+    }
+    return true;
+  }
+
+  Result<> open_snapshot(Context& context) {
+    // A slow target must not make the server give the result up.
+    RETURN_IF_ERROR(connection_->execute(context, "SET SESSION net_write_timeout = 3600, wait_timeout = 86400"));
+    RETURN_IF_ERROR(connection_->execute(context, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+    RETURN_IF_ERROR(connection_->execute(context, kBeginSnapshot));
+    opened_ = monotonic_now();
+    checked_.clear();
+    return {};
+  }
+  void set_position(Position position) { position_ = std::move(position); }
+
+  // MariaDB: where the transaction stands.
+  Result<> read_snapshot_position(Context& context) {
+    ASSIGN_OR_RETURN(const auto rows, connection_->query(context, "SHOW STATUS LIKE 'binlog_snapshot_%'"));
+    BinlogPosition position;
+    for (const auto& row : rows) {
+      const std::string value = row[1].value_or("");
+      if (row[0] == "Binlog_snapshot_file") position.file = value;
+      if (row[0] == "Binlog_snapshot_position") {
+        std::from_chars(value.data(), value.data() + value.size(), position.offset);
+      }
+    }
+    if (position.file.empty()) {
+      return Error(ErrorCode::kConfig, "the server does not tell where a snapshot stands in its binary log",
+                   "Start the source server with log-bin.");
+    }
+    ASSIGN_OR_RETURN(position, complete_position(context, *connection_, std::move(position)));
+    position_ = position.position();
+    return {};
+  }
+
+ private:
+  Result<> renew(Context& context) {
+    RETURN_IF_ERROR(connection_->execute(context, "COMMIT"));
+    RETURN_IF_ERROR(open_snapshot(context));
+    return read_snapshot_position(context);
+  }
+
+  Error definition_error(Error error, const TableSchema& schema) const {
+    const unsigned number = connection_->last_error_number();
+    if (number != kTableDefinitionChanged && number != kNoSuchTable) return error;
+    return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was altered or dropped", schema.id.text()));
+  }
+
+  // Once per table and transaction: reading from the table takes its metadata lock, which holds the definition still
+  // until the transaction ends, and fails if it changed since the transaction began.
+  Result<> check_definition(Context& context, const TableSchemaPtr& schema) {
+    if (checked_.contains(schema->id)) return {};
+    auto locked = connection_->query(context, fmt::format("SELECT 1 FROM {} LIMIT 0", quoted(schema->id)));
+    if (!locked) return definition_error(std::move(locked).error(), *schema);
+    ASSIGN_OR_RETURN(const auto tables, read_tables(context, *connection_, {schema->id},
+                                                    {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
+    if (tables.empty() || *tables[0].table.schema != *schema) {
+      return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was altered", schema->id.text()));
+    }
+    checked_.insert(schema->id);
+    return {};
+  }
+
+  std::unique_ptr<MysqlConnection> connection_;
+  const MysqlSourceOptions& options_;
+  Position position_;
+  MonotonicTime opened_;
+  std::set<TableId> checked_;
+  std::optional<MysqlStream> stream_;  // after connection_, so that it goes first
+};
+
+using Readers = std::vector<std::unique_ptr<MysqlChunkReader>>;
+
+// All snapshots at one place, while nobody can commit.
+Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& readers) {
+  RETURN_IF_ERROR(control.execute(context, "SET SESSION lock_wait_timeout = 10"));
+  auto locked = control.execute(context, "FLUSH TABLES WITH READ LOCK");
+  if (!locked) {
+    Error error = std::move(locked).error();
+    if (error.code() != ErrorCode::kAccess && error.code() != ErrorCode::kTarget) return error;
+    return Error(
+        ErrorCode::kAccess,
+        "the copy needs FLUSH TABLES WITH READ LOCK for a moment, to know its place in the log: " + error.message(),
+        "GRANT RELOAD ON *.* to the source's user.");
+  }
+  for (auto& reader : readers) RETURN_IF_ERROR(reader->open_snapshot(context));
+  ASSIGN_OR_RETURN(const BinlogPosition position, current_binlog_position(context, control));
+  RETURN_IF_ERROR(control.execute(context, "UNLOCK TABLES"));
+  for (auto& reader : readers) reader->set_position(position.position());
+  log_info("snapshot at {}", position.position().text);
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
+                                                                           const MysqlSourceOptions& options,
+                                                                           int count) {
+  Readers readers;
+  bool mariadb = false;
+  for (int i = 0; i < count; ++i) {
+    ASSIGN_OR_RETURN(auto connection, MysqlConnection::connect(context, options.connection()));
+    mariadb = connection->is_mariadb();
+    readers.push_back(std::make_unique<MysqlChunkReader>(std::move(connection), options));
+  }
+  if (mariadb) {
+    for (auto& reader : readers) {
+      RETURN_IF_ERROR(reader->open_snapshot(context));
+      RETURN_IF_ERROR(reader->read_snapshot_position(context));
+      log_info("snapshot at {}", reader->position().text);
+    }
+  } else {
+    ASSIGN_OR_RETURN(auto control, MysqlConnection::connect(context, options.connection()));
+    RETURN_IF_ERROR(open_under_lock(context, *control, readers));
+  }
+  std::vector<std::unique_ptr<ChunkReader>> result;
+  for (auto& reader : readers) result.push_back(std::move(reader));
+  return result;
+}
+
+}  // namespace sluice::mysql

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads chunks in a consistent snapshot whose place in the binary log is known exactly.
+//
+// MariaDB tells the place itself (status variables binlog_snapshot_*), without any lock; there the transaction is
+// renewed every few seconds, so that DDL at the source waits at most that long. MySQL does not: all readers open their
+// transactions under one FLUSH TABLES WITH READ LOCK that is held for milliseconds.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "connector/source.h"
+#include "connectors/mysql/mysql_connection.h"
+#include "connectors/mysql/mysql_source_options.h"
+#include "connectors/mysql/mysql_types.h"
+
+namespace sluice::mysql {
+
+Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
+                                                                           const MysqlSourceOptions& options,
+                                                                           int count);
+
+}  // namespace sluice::mysql

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "connector/registry.h"
+
+namespace sluice {
+
+// `type: mysql`: source and sink for MySQL 8 and 9 and MariaDB 10.11 and later.
+ConnectorInfo mysql_connector();
+
+}  // namespace sluice

@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/mysql/mysql_log_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "connectors/mysql/binlog_connection.h"
+#include "connectors/mysql/binlog_rows.h"
+#include "connectors/mysql/charset.h"
+#include "connectors/mysql/group_builder.h"
+#include "connectors/mysql/mysql_chunk_filter.h"
+#include "connectors/mysql/mysql_chunks.h"
+#include "connectors/mysql/mysql_server.h"
+
+namespace sluice::mysql {
+namespace {
+
+constexpr std::chrono::milliseconds kPollWait{50};
+// A group is handed on at this size, and a transaction larger than it in parts.
+constexpr size_t kGroupBytes = 1 << 20;
+
+// gh-ost's and pt-online-schema-change's tables stand for the original until the rename.
+bool is_ghost_table(std::string_view name) {
+  return name.starts_with('_') && (name.ends_with("_gho") || name.ends_with("_ghc") || name.ends_with("_del") ||
+                                   name.ends_with("_new") || name.ends_with("_old"));
+}
+
+// The tables whose rows or shape a statement concerns.
+std::vector<TableId> tables_of(const DdlStatement& statement) {
+  if (const auto* create = std::get_if<CreateTable>(&statement)) return {create->table};
+  if (const auto* alter = std::get_if<AlterTable>(&statement)) {
+    std::vector<TableId> tables = {alter->table};
+    for (const auto& action : alter->actions) {
+      if (const auto* rename = std::get_if<RenameTo>(&action)) tables.push_back(rename->table);
+    }
+    return tables;
+  }
+  if (const auto* drop = std::get_if<DropTable>(&statement)) return drop->tables;
+  if (const auto* truncate = std::get_if<TruncateTable>(&statement)) return {truncate->table};
+  std::vector<TableId> tables;
+  if (const auto* rename = std::get_if<RenameTable>(&statement)) {
+    for (const auto& [from, to] : rename->pairs) {
+      tables.push_back(from);
+      tables.push_back(to);
+    }
+  }
+  return tables;
+}
+
+// What a TABLE_MAP event said, and what we made of it.
+struct MappedTable {
+  TableMap map;
+  TableId id;
+  bool captured = false;
+  std::unique_ptr<RowDecoder> decoder;
+  ChunkFilter* filter = nullptr;
+  uint32_t chunk_column = 0;
+  std::string chunk_collation;
+};
+
+uint32_t replica_id(const MysqlSourceOptions& options) {
+  if (options.server_id) return static_cast<uint32_t>(std::strtoul(options.server_id->c_str(), nullptr, 10));
+  std::random_device random;
+  return 5400 + random() % 1001;
+}
+
+class MysqlLogReader : public LogReader {
+ public:
+  MysqlLogReader(const MysqlSourceOptions& options, const CapturedTables& captured)
+      : options_(options), captured_(captured), catalog_({.tinyint1_as_boolean = options.tinyint1_as_boolean}) {}
+
+  Result<> open(Context& context, LogStart start);
+  Result<> poll(Context& context, std::vector<StreamElement>& out) override;
+  Result<> acknowledge(const Position&) override { return {}; }  // the server keeps its log by its own rules
+
+ private:
+  Result<bool> step(Context& context, std::chrono::milliseconds wait, std::vector<StreamElement>& out);
+  Result<> handle(Context& context, const Event& event, std::vector<StreamElement>& out);
+  Result<> open_payload(const Event& event);
+  Result<> handle_gtid(const Event& event);
+  Result<> handle_mariadb_gtid(const Event& event);
+  Result<> handle_query(Context& context, const Event& event, std::vector<StreamElement>& out);
+  Result<> handle_control(const TransactionControl& control, std::vector<StreamElement>& out);
+  Result<> handle_xa_prepare(const Event& event, std::vector<StreamElement>& out);
+  Result<> handle_table_map(Context& context, const Event& event, std::vector<StreamElement>& out);
+  Result<> handle_rows(Context& context, const Event& event);
+  Result<> apply_statement(const DdlStatement& statement, std::string_view sql, std::vector<StreamElement>& out);
+  Result<> meet_unknown_table(Context& context, const TableId& id, MappedTable& mapped,
+                              std::vector<StreamElement>& out);
+  void advance_offset(const EventHeader& header);
+  void begin_transaction(std::string gtid, const EventHeader& header, int64_t commit_time_ms);
+  void end_transaction();
+  void end_group(std::vector<StreamElement>& out);
+  bool known_in_copy(const TableId& table) const;
+  Error at_position(Error error) const;
+  Result<MysqlConnection*> metadata(Context& context);
+
+  const MysqlSourceOptions& options_;
+  const CapturedTables& captured_;
+  std::unique_ptr<BinlogConnection> log_;
+  std::unique_ptr<MysqlConnection> metadata_;  // opened when first needed
+  BinlogFormat format_;
+  SchemaCatalog catalog_;
+  std::map<TableId, std::unique_ptr<ChunkFilter>> filters_;
+  std::unordered_map<uint64_t, MappedTable> mapped_;
+  MappedTable* last_mapped_ = nullptr;
+  uint64_t last_map_id_ = 0;
+
+  BinlogPosition reached_;  // behind the last complete transaction
+  std::string file_;        // where the events come from
+  uint64_t offset_ = 4;
+  bool in_transaction_ = false;  // between GTID or BEGIN and the end
+  bool explicit_begin_ = false;  // the transaction ends with COMMIT or XID, not with its statement
+  Transaction transaction_;
+  Gtid gtid_;
+  MariadbGtid mariadb_gtid_;
+  int64_t last_commit_ms_ = 0;
+  bool xa_ = false;  // the open transaction is the first phase of an XA transaction
+  struct Prepared {
+    GroupBuilder rows;
+    Gtid gtid;
+  };
+  std::map<std::string, Prepared> prepared_;  // XA transactions waiting for their second phase, by xid
+  std::vector<uint8_t> payload_bytes_;        // of the compressed transaction that payload_ reads
+  std::unique_ptr<PayloadReader> payload_;
+
+  GroupBuilder group_;
+  Position told_;  // of the last group end
+  std::vector<uint8_t> expand_buffer_;
+};
+
+Result<> MysqlLogReader::open(Context& context, LogStart start) {
+  ASSIGN_OR_RETURN(reached_, BinlogPosition::parse(start.position));
+  file_ = reached_.file;
+  offset_ = reached_.offset;
+  for (const auto& [id, detail] : start.tables) {
+    ASSIGN_OR_RETURN(auto table, mysql_table_from_json(detail));
+    catalog_.put(id, std::move(table));
+  }
+  std::map<TableId, std::vector<FinishedChunk>> chunks;
+  for (auto& chunk : start.chunks) chunks[chunk.chunk.table].push_back(std::move(chunk));
+  for (const auto& [id, list] : chunks) {
+    ASSIGN_OR_RETURN(filters_[id], ChunkFilter::make(list));
+  }
+  const BinlogConnectionOptions connect{
+      .connection = options_.connection(), .server_id = replica_id(options_), .heartbeat = options_.heartbeat_interval};
+  ASSIGN_OR_RETURN(log_, BinlogConnection::open(context, connect, reached_));
+  return {};
+}
+
+Result<MysqlConnection*> MysqlLogReader::metadata(Context& context) {
+  if (!metadata_) {
+    ASSIGN_OR_RETURN(metadata_, MysqlConnection::connect(context, options_.connection()));
+  }
+  return metadata_.get();
+}
+
+Error MysqlLogReader::at_position(Error error) const {
+  return std::move(error).context(fmt::format("at {}:{}", file_, offset_));
+}
+
+Result<> MysqlLogReader::poll(Context& context, std::vector<StreamElement>& out) {
+  const size_t before = out.size();
+  std::chrono::milliseconds wait = kPollWait;
+  while (group_.bytes() < kGroupBytes && out.size() == before) {
+    ASSIGN_OR_RETURN(const bool more, step(context, wait, out));
+    if (!more) break;
+    wait = std::chrono::milliseconds(0);
+  }
+  if (!in_transaction_) {
+    end_group(out);
+  } else if (group_.bytes() >= kGroupBytes && !xa_) {
+    group_.take(out);
+  }
+  return {};
+}
+
+void MysqlLogReader::end_group(std::vector<StreamElement>& out) {
+  group_.take(out);
+  Position position = reached_.position();
+  if (position == told_) return;
+  told_ = position;
+  out.push_back(GroupEnd{.position = std::move(position), .source_time_ms = last_commit_ms_});
+  std::erase_if(filters_, [&](const auto& entry) {
+    if (!entry.second->passed(reached_)) return false;
+    for (auto& [id, mapped] : mapped_) {
+      if (mapped.filter == entry.second.get()) mapped.filter = nullptr;
+    }
+    return true;
+  });
+}
+
+void MysqlLogReader::advance_offset(const EventHeader& header) {
+  if (header.next_position == 0 || header.artificial()) return;
+  // The header has 32 bits; a file with a very large transaction needs more.
+  const uint64_t expected = offset_ + header.size;
+  offset_ = static_cast<uint32_t>(expected) == header.next_position ? expected : header.next_position;
+}
+
+// Handles one event; false if none came in time.
+Result<bool> MysqlLogReader::step(Context& context, std::chrono::milliseconds wait, std::vector<StreamElement>& out) {
+  Event event;
+  if (payload_) {
+    auto more = payload_->next(event);
+    if (!more) return at_position(std::move(more).error());
+    if (!*more) {
+      payload_.reset();
+      return true;
+    }
+  } else {
+    ASSIGN_OR_RETURN(const auto bytes, log_->next(context, wait));
+    if (!bytes) return false;
+    auto parsed = parse_event(*bytes, format_, true);
+    if (!parsed) return at_position(std::move(parsed).error());
+    event = *parsed;
+    advance_offset(event.header);
+  }
+  auto handled = handle(context, event, out);
+  if (!handled) return at_position(std::move(handled).error());
+  return true;
+}
+
+Result<> MysqlLogReader::handle(Context& context, const Event& event, std::vector<StreamElement>& out) {
+  if (is_rows_event(event.header.type)) return handle_rows(context, event);
+  switch (event_use(event.header)) {
+    case EventUse::kHarmless: return {};
+    case EventUse::kUnknown:
+      return Error(
+          ErrorCode::kUnsupported,
+          fmt::format("the log holds a {} that this version does not know", event_type_name(event.header.type)),
+          "Nothing was skipped. Report it with the server's version; a newer sluice may know it.");
+    case EventUse::kUsed: break;
+  }
+  switch (static_cast<int>(event.header.type)) {
+    case static_cast<int>(EventType::kTableMap): return handle_table_map(context, event, out);
+    case static_cast<int>(EventType::kXid): end_transaction(); return {};
+    case static_cast<int>(EventType::kGtid):
+    case static_cast<int>(EventType::kAnonymousGtid):
+    case static_cast<int>(EventType::kGtidTagged): return handle_gtid(event);
+    case static_cast<int>(EventType::kMariadbGtid): return handle_mariadb_gtid(event);
+    case static_cast<int>(EventType::kQuery): return handle_query(context, event, out);
+    case static_cast<int>(EventType::kMariadbQueryCompressed): {
+      ASSIGN_OR_RETURN(const Event expanded, expand_compressed(event, format_, expand_buffer_));
+      return handle_query(context, expanded, out);
+    }
+    case static_cast<int>(EventType::kTransactionPayload): return open_payload(event);
+    case static_cast<int>(EventType::kXaPrepare): return handle_xa_prepare(event, out);
+    case static_cast<int>(EventType::kFormatDescription): {
+      ASSIGN_OR_RETURN(format_, parse_format_description(event));
+      return {};
+    }
+    case static_cast<int>(EventType::kRotate): {
+      ASSIGN_OR_RETURN(const RotateEvent rotate, parse_rotate(event));
+      file_ = rotate.file;
+      offset_ = rotate.position;
+      mapped_.clear();
+      last_mapped_ = nullptr;
+      if (!in_transaction_ && !event.header.artificial()) {
+        reached_.file = file_;
+        reached_.offset = offset_;
+      }
+      return {};
+    }
+    case static_cast<int>(EventType::kHeartbeat):
+    case static_cast<int>(EventType::kHeartbeatV2): {
+      ASSIGN_OR_RETURN(const HeartbeatEvent heartbeat, parse_heartbeat(event));
+      if (!in_transaction_ && !heartbeat.file.empty()) {
+        reached_.file = heartbeat.file;
+        reached_.offset = heartbeat.position;
+      }
+      return {};
+    }
+    case static_cast<int>(EventType::kIncident): {
+      ASSIGN_OR_RETURN(const IncidentEvent incident, parse_incident(event));
+      return Error(
+          ErrorCode::kUnsupported,
+          fmt::format("the source server lost events here (INCIDENT {}: {})", incident.number, incident.message),
+          "Changes are missing from the log: start the job with --reset to copy again, then verify.");
+    }
+    default: return {};
+  }
+}
+
+// The events inside are handled by later steps, so that a large transaction is handed on in parts.
+Result<> MysqlLogReader::open_payload(const Event& event) {
+  payload_bytes_.assign(event.body.begin(), event.body.end());
+  ASSIGN_OR_RETURN(payload_, PayloadReader::open({.header = event.header, .body = payload_bytes_}));
+  return {};
+}
+
+void MysqlLogReader::begin_transaction(std::string gtid, const EventHeader& header, int64_t commit_time_ms) {
+  in_transaction_ = true;
+  xa_ = false;
+  transaction_.start = Position{fmt::format("v1;file={};pos={}", file_, offset_ - header.size)};
+  transaction_.id = std::move(gtid);
+  transaction_.commit_time_ms = commit_time_ms != 0 ? commit_time_ms : static_cast<int64_t>(header.timestamp) * 1000;
+  group_.begin_transaction();
+}
+
+void MysqlLogReader::end_transaction() {
+  if (gtid_.number != 0) reached_.gtid_set.add(gtid_);
+  if (mariadb_gtid_.sequence != 0) reached_.gtid_pos.add(mariadb_gtid_);
+  gtid_.number = 0;
+  mariadb_gtid_.sequence = 0;
+  reached_.file = file_;
+  reached_.offset = offset_;
+  last_commit_ms_ = transaction_.commit_time_ms;
+  in_transaction_ = false;
+  explicit_begin_ = false;
+}
+
+Result<> MysqlLogReader::handle_gtid(const Event& event) {
+  ASSIGN_OR_RETURN(const GtidEvent gtid, parse_gtid(event));
+  if (!gtid.anonymous) gtid_ = gtid.gtid;
+  begin_transaction(gtid.anonymous ? "" : gtid.gtid.text(), event.header,
+                    static_cast<int64_t>(gtid.immediate_commit_us / 1000));
+  explicit_begin_ = false;
+  return {};
+}
+
+Result<> MysqlLogReader::handle_mariadb_gtid(const Event& event) {
+  ASSIGN_OR_RETURN(const MariadbGtidEvent gtid, parse_mariadb_gtid(event));
+  if (gtid.prepared_xa() || gtid.completed_xa()) {
+    return Error(
+        ErrorCode::kUnsupported, "the log holds a two-phase (XA) transaction of a MariaDB server",
+        "XA transactions are supported on MySQL with GTIDs; on MariaDB exclude the application that uses them.");
+  }
+  mariadb_gtid_ = gtid.gtid;
+  begin_transaction(gtid.gtid.text(), event.header, 0);
+  explicit_begin_ = !gtid.standalone();
+  return {};
+}
+
+Result<> MysqlLogReader::handle_query(Context&, const Event& event, std::vector<StreamElement>& out) {
+  ASSIGN_OR_RETURN(const QueryEvent query, parse_query(event, format_));
+  if (query.sql == "BEGIN") {
+    if (!in_transaction_) begin_transaction("", event.header, 0);
+    explicit_begin_ = true;
+    return {};
+  }
+  if (query.sql == "COMMIT") {
+    end_transaction();
+    return {};
+  }
+  std::string sql(query.sql);
+  const std::string_view charset = charset_of_collation(query.client_collation);
+  if (!charset.empty() && charset != "binary" && charset != "utf8mb4" && charset != "utf8mb3") {
+    ASSIGN_OR_RETURN(const auto converter, CharsetConverter::make(charset, "statement"));
+    sql.clear();
+    RETURN_IF_ERROR(converter->append_utf8(query.sql, sql));
+  }
+  ASSIGN_OR_RETURN(const DdlStatement statement,
+                   parse_ddl(sql, {.default_database = std::string(query.database),
+                                   .ansi_quotes = query.ansi_quotes(),
+                                   .no_backslash_escapes = query.no_backslash_escapes()}));
+  if (const auto* control = std::get_if<TransactionControl>(&statement)) return handle_control(*control, out);
+  if (const auto* rows = std::get_if<RowStatement>(&statement)) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("the log holds a {} as a statement, not as rows (default database '{}')", rows->verb,
+                             query.database),
+                 "Run SET GLOBAL binlog_format = 'ROW', let applications reconnect, and start the job with --reset.");
+  }
+  if (!in_transaction_) begin_transaction("", event.header, 0);
+  if (!std::holds_alternative<HarmlessStatement>(statement)) {
+    // Everything before the statement belongs to the old schemas.
+    end_group(out);
+    if (!explicit_begin_) end_transaction();
+    RETURN_IF_ERROR(apply_statement(statement, sql, out));
+  } else if (!explicit_begin_) {
+    end_transaction();
+  }
+  return {};
+}
+
+Result<> MysqlLogReader::handle_control(const TransactionControl& control, std::vector<StreamElement>& out) {
+  using Kind = TransactionControl::Kind;
+  switch (control.kind) {
+    case Kind::kBegin: explicit_begin_ = true; return {};
+    case Kind::kCommit: end_transaction(); return {};
+    case Kind::kSavepoint:
+    case Kind::kXaEnd:
+    case Kind::kXaPrepare: return {};
+    case Kind::kRollback:
+    case Kind::kRollbackTo:
+      // The server logs a rollback only where tables without transactions took part, whose changes stay.
+      if (group_.transaction_has_rows()) {
+        return Error(
+            ErrorCode::kUnsupported,
+            "a transaction over tables with and without transactions was rolled back; its rows cannot be told apart",
+            "Exclude the tables of non-transactional engines, or start again behind this transaction.");
+      }
+      if (control.kind == Kind::kRollback) end_transaction();
+      return {};
+    case Kind::kXaStart:
+      // Kept apart from the group, because it commits later or never.
+      if (!transaction_.id.empty() && mariadb_gtid_.sequence == 0) {
+        end_group(out);
+        xa_ = true;
+        explicit_begin_ = true;
+        return {};
+      }
+      return Error(ErrorCode::kUnsupported, "the log holds a two-phase (XA) transaction and the server has no GTIDs",
+                   "Turn gtid_mode on; without it a prepared transaction cannot be found again after a restart.");
+    case Kind::kXaCommit:
+    case Kind::kXaRollback: {
+      const auto found = prepared_.find(control.xid);
+      if (found != prepared_.end()) {
+        end_group(out);
+        if (control.kind == Kind::kXaCommit) found->second.rows.take(out);
+        // The first phase becomes part of what was reached together with the second.
+        reached_.gtid_set.add(found->second.gtid);
+        prepared_.erase(found);
+      }
+      end_transaction();
+      return {};
+    }
+  }
+  return {};
+}
+
+Result<> MysqlLogReader::handle_xa_prepare(const Event& event, std::vector<StreamElement>& out) {
+  ASSIGN_OR_RETURN(const XaPrepareEvent prepare, parse_xa_prepare(event));
+  if (prepare.one_phase || !group_.transaction_has_rows()) {
+    xa_ = false;
+    end_transaction();
+    end_group(out);
+    return {};
+  }
+  // Its GTID stays out of what was reached until the commit: after a restart the server sends it again.
+  prepared_[prepare.xid] = {std::exchange(group_, GroupBuilder()), gtid_};
+  gtid_.number = 0;
+  xa_ = false;
+  end_transaction();
+  return {};
+}
+
+bool MysqlLogReader::known_in_copy(const TableId& table) const {
+  const auto filter = filters_.find(table);
+  return filter != filters_.end() && filter->second->known(transaction_) == ChunkFilter::Known::kAll;
+}
+
+// A statement that changes tables. Position and catalog are behind it.
+Result<> MysqlLogReader::apply_statement(const DdlStatement& statement, std::string_view sql,
+                                         std::vector<StreamElement>& out) {
+  for (const TableId& table : tables_of(statement)) {
+    // The copy was made after it: the catalog already has the later definition.
+    if (known_in_copy(table)) return {};
+    const auto filter = filters_.find(table);
+    if (filter != filters_.end() && filter->second->known(transaction_) == ChunkFilter::Known::kSome) {
+      return Error(
+          ErrorCode::kUnsupported,
+          fmt::format("table {} was changed by a statement between the reading of two of its chunks", table.text()),
+          "Start the job with --reset to copy again.");
+    }
+  }
+  ASSIGN_OR_RETURN(DdlEffect effect, catalog_.apply(statement));
+  mapped_.clear();
+  last_mapped_ = nullptr;
+  for (const TableId& table : effect.unknown) {
+    if (captured_.contains(table)) log_warn("a statement changes table {}, which is not known yet", table.text());
+  }
+  for (const TableId& table : effect.rows_changed) {
+    if (captured_.contains(table)) {
+      return Error(
+          ErrorCode::kUnsupported,
+          fmt::format("rows of table {} changed without being logged (a partition was dropped, truncated or exchanged)",
+                      table.text()),
+          "Start the job with --reset to copy again, or verify and repair the table.");
+    }
+  }
+  SchemaChangeEvent change;
+  for (auto& each : effect.changes) {
+    if (captured_.contains(each.table())) change.changes.push_back(std::move(each));
+  }
+  for (const TableId& table : effect.touched) {
+    if (!captured_.contains(table) && !is_ghost_table(table.table)) continue;
+    const MysqlTable* now = catalog_.find(table);
+    change.tracked.emplace_back(table, now != nullptr && now->schema ? mysql_table_to_json(*now) : "");
+  }
+  for (const TableId& table : effect.needs_copy) {
+    if (captured_.contains(table)) change.needs_copy.push_back(table);
+  }
+  if (change.changes.empty() && change.tracked.empty() && change.needs_copy.empty()) return {};
+  // Inside a transaction (CREATE TABLE ... SELECT) a restart reads the statement again, which then finds its work done.
+  change.position = reached_.position();
+  change.ddl = sql;
+  told_ = change.position;
+  out.push_back(std::move(change));
+  return {};
+}
+
+Result<> MysqlLogReader::meet_unknown_table(Context& context, const TableId& id, MappedTable& mapped,
+                                            std::vector<StreamElement>& out) {
+  ASSIGN_OR_RETURN(MysqlConnection* const connection, metadata(context));
+  ASSIGN_OR_RETURN(auto tables,
+                   read_tables(context, *connection, {id}, {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
+  if (tables.empty()) {
+    log_warn("changes of table {} are left out: it was not there when the job began and is gone now", id.text());
+    mapped.captured = false;
+    return {};
+  }
+  if (options_.startup_mode == "initial") {
+    return Error(ErrorCode::kSchemaChanged, fmt::format("table {} appeared while the job started", id.text()));
+  }
+  // A job without a copy takes the definition of now; the decoder checks that it fits.
+  catalog_.put(id, tables[0].table);
+  if (group_.transaction_has_rows()) group_.take(out);
+  return {};
+}
+
+Result<> MysqlLogReader::handle_table_map(Context& context, const Event& event, std::vector<StreamElement>& out) {
+  ASSIGN_OR_RETURN(const uint64_t map_id, parse_table_id(event, format_));
+  MappedTable& mapped = mapped_[map_id];
+  last_mapped_ = &mapped;
+  last_map_id_ = map_id;
+  if (std::ranges::equal(mapped.map.bytes, event.body)) return {};
+  ASSIGN_OR_RETURN(mapped.map, parse_table_map(event, format_));
+  mapped.id = {mapped.map.database, mapped.map.table};
+  mapped.captured = captured_.contains(mapped.id);
+  mapped.decoder.reset();
+  mapped.filter = nullptr;
+  if (!mapped.captured) return {};
+  if (const auto filter = filters_.find(mapped.id); filter != filters_.end()) mapped.filter = filter->second.get();
+  if (catalog_.find(mapped.id) == nullptr) return meet_unknown_table(context, mapped.id, mapped, out);
+  return {};
+}
+
+Result<> MysqlLogReader::handle_rows(Context& context, const Event& event) {
+  ASSIGN_OR_RETURN(const uint64_t map_id, parse_table_id(event, format_));
+  if (last_mapped_ == nullptr || last_map_id_ != map_id) {
+    const auto found = mapped_.find(map_id);
+    // The dummy event that ends a statement refers to no table.
+    if (found == mapped_.end()) return {};
+    last_mapped_ = &found->second;
+    last_map_id_ = map_id;
+  }
+  MappedTable& mapped = *last_mapped_;
+  if (!mapped.captured) return {};
+  auto known = ChunkFilter::Known::kNone;
+  if (mapped.filter != nullptr) {
+    known = mapped.filter->known(transaction_);
+    if (known == ChunkFilter::Known::kAll) return {};
+  }
+  if (!mapped.decoder) {
+    const MysqlTable* table = catalog_.find(mapped.id);
+    if (table == nullptr || !table->schema) {
+      return Error(ErrorCode::kUnsupported, fmt::format("the columns of table {} are not known", mapped.id.text()),
+                   "Start the job with --reset to copy again.");
+    }
+    ASSIGN_OR_RETURN(mapped.decoder, RowDecoder::make(mapped.map, table->schema, table->columns));
+    if (mapped.filter != nullptr) {
+      ASSIGN_OR_RETURN(const auto column, chunk_column(*table->schema, options_));
+      mapped.chunk_column = column.value_or(0);
+      mapped.chunk_collation = table->columns[mapped.chunk_column].collation;
+    }
+  }
+  const RowsOrigin origin = group_.next_event(transaction_);
+  if (known == ChunkFilter::Known::kNone) {
+    ASSIGN_OR_RETURN(const uint32_t rows,
+                     mapped.decoder->decode(event, format_, origin, group_.batch(mapped.decoder->schema())));
+    group_.add_rows(rows, event.body.size());
+    return {};
+  }
+  ChangeBatch some(mapped.decoder->schema());
+  ASSIGN_OR_RETURN(const uint32_t rows, mapped.decoder->decode(event, format_, origin, some));
+  ASSIGN_OR_RETURN(MysqlConnection* const connection, metadata(context));
+  RETURN_IF_ERROR(mapped.filter->drop_known_rows(context, *connection, transaction_, mapped.chunk_column,
+                                                 mapped.chunk_collation, some));
+  ChangeBatch& batch = group_.batch(some.schema);
+  for (size_t row = 0; row < some.rows(); ++row) batch.append_row_from(some, row);
+  group_.add_rows(rows, event.body.size());
+  return {};
+}
+
+}  // namespace
+
+bool CapturedTables::contains(const TableId& table) const {
+  return include.matches(table) && !(exclude && exclude->matches(table));
+}
+
+Result<std::unique_ptr<LogReader>> open_mysql_log_reader(Context& context, const MysqlSourceOptions& options,
+                                                         const CapturedTables& captured, LogStart start) {
+  auto reader = std::make_unique<MysqlLogReader>(options, captured);
+  RETURN_IF_ERROR(reader->open(context, std::move(start)));
+  return std::unique_ptr<LogReader>(std::move(reader));
+}
+
+}  // namespace sluice::mysql
