@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline_fixture.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+namespace sluice::support {
+namespace {
+
+SqlRows sqlite_query(const std::string& path, const std::string& sql) {
+  SqlRows rows;
+  sqlite3* database = nullptr;
+  if (sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK) {
+    sqlite3_busy_timeout(database, 10000);
+    sqlite3_stmt* statement = nullptr;
+    if (sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK) {
+      while (sqlite3_step(statement) == SQLITE_ROW) {
+        SqlRow row;
+        for (int i = 0; i < sqlite3_column_count(statement); ++i) {
+          const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, i));
+          row.push_back(text == nullptr ? std::nullopt : std::optional<std::string>(text));
+        }
+        rows.push_back(std::move(row));
+      }
+    } else {
+      ADD_FAILURE() << sql << ": " << sqlite3_errmsg(database);
+    }
+    sqlite3_finalize(statement);
+  } else {
+    ADD_FAILURE() << "cannot open " << path;
+  }
+  sqlite3_close(database);
+  return rows;
+}
+
+std::string indented(const std::string& lines) {
+  std::string out;
+  size_t at = 0;
+  while (at < lines.size()) {
+    const size_t end = std::min(lines.find('\n', at), lines.size());
+    out += "  " + lines.substr(at, end - at) + "\n";
+    at = end + 1;
+  }
+  return out;
+}
+
+}  // namespace
+
+Servers& Servers::shared() {
+  static Servers servers;
+  return servers;
+}
+
+DatabaseServer* Servers::get(const std::string& kind) {
+  auto& server = servers_[kind];
+  if (server) return server.get();
+  const auto keep = [&](auto started) {
+    if (!started) {
+      ADD_FAILURE() << "cannot start " << kind << ": " << started.error().message();
+    } else {
+      server = std::move(started).value();
+    }
+  };
+  if (kind == "mariadb") {
+    keep(MariadbServer::start());
+  } else if (kind == "mysql") {
+    if (MysqlServer::unavailable().empty()) keep(MysqlServer::start());
+  } else {
+    keep(PostgresServer::start());
+  }
+  return server.get();
+}
+
+Pipeline::Pipeline(DatabaseServer& source, const std::string& target_kind, const std::string& database)
+    : source_(source), target_kind_(target_kind), database_(database), source_port_(source.port()) {
+  if (target_kind == "sqlite") return;
+  // A target of the source's kind needs a server of its own: it has databases of the same names.
+  static std::unique_ptr<DatabaseServer> second_mariadb;
+  if (target_kind == "postgres") {
+    target_ = Servers::shared().get("postgres");
+  } else if (target_kind == "mariadb") {
+    if (!second_mariadb) {
+      auto started = MariadbServer::start({.arguments = {"--server-id=77"}});
+      if (started) second_mariadb = std::move(started).value();
+    }
+    target_ = second_mariadb.get();
+  }
+  if (target_ == nullptr) ADD_FAILURE() << "no target server " << target_kind;
+}
+
+Pipeline& Pipeline::source_options(std::string lines) {
+  source_lines_ = std::move(lines);
+  return *this;
+}
+Pipeline& Pipeline::sink_options(std::string lines) {
+  sink_lines_ = std::move(lines);
+  return *this;
+}
+Pipeline& Pipeline::pipeline_options(std::string lines) {
+  pipeline_lines_ = std::move(lines);
+  return *this;
+}
+Pipeline& Pipeline::blocks(std::string yaml) {
+  blocks_ = std::move(yaml);
+  return *this;
+}
+Pipeline& Pipeline::source_port(int port) {
+  source_port_ = port;
+  return *this;
+}
+
+std::string Pipeline::sink_block() const {
+  if (target_kind_ == "sqlite") return fmt::format("  type: sqlite\n  path: {}\n", folder_.file("copy.db"));
+  return fmt::format("  type: {}\n  hostname: 127.0.0.1\n  port: {}\n  username: {}\n  password: {}\n{}",
+                     target_kind_ == "mariadb" ? "mysql" : target_kind_, target_->port(), target_->username(),
+                     target_->password(), target_kind_ == "postgres" ? "  database: postgres\n" : "");
+}
+
+std::string Pipeline::write_job_file() const {
+  const std::string file = fmt::format(
+      "source:\n  type: mysql\n  hostname: 127.0.0.1\n  port: {}\n  username: {}\n  password: "
+      "{}\n{}{}sink:\n{}{}{}pipeline:\n"
+      "  name: {}\n{}",
+      source_port_, source_.username(), source_.password(),
+      source_lines_.find("tables:") == std::string::npos ? fmt::format("  tables: {}.\\.*\n", database_) : "",
+      indented(source_lines_), sink_block(), indented(sink_lines_), blocks_, database_,
+      indented(pipeline_lines_.find("schema.change.behavior") == std::string::npos
+                   ? "schema.change.behavior: evolve\n" + pipeline_lines_
+                   : pipeline_lines_));
+  return folder_.write("job.yaml", file);
+}
+
+std::unique_ptr<Process> Pipeline::start(std::vector<std::string> arguments,
+                                         std::map<std::string, std::string> env) const {
+  std::vector<std::string> command = {SLUICE_PROGRAM};
+  const std::string file = write_job_file();
+  for (auto& argument : arguments) command.push_back(argument == "JOB" ? file : std::move(argument));
+  auto process =
+      Process::spawn({.command = std::move(command), .env = std::move(env), .output_folder = folder_.path()});
+  if (!process) {
+    ADD_FAILURE() << process.error().message();
+    return nullptr;
+  }
+  return std::move(process).value();
+}
+
+void Pipeline::run_until_caught_up() const {
+  const auto process = start({"run", "JOB", "--state", folder_.file("state"), "--until-caught-up"});
+  const auto code = process->wait(std::chrono::minutes(3));
+  EXPECT_EQ(code.value_or(-1), 0) << tail(process->err(), 40);
+}
+
+int Pipeline::verify(std::vector<std::string> arguments) const {
+  std::vector<std::string> command = {"verify", "JOB", "--state", folder_.file("state")};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const auto process = start(command);
+  const int code = process->wait(std::chrono::minutes(3)).value_or(-1);
+  if (code != 0) ::testing::Test::RecordProperty("verify", code);
+  if (code != 0) fmt::print(stderr, "{}\n{}\n", tail(process->out()), tail(process->err()));
+  return code;
+}
+
+SqlRows Pipeline::target_query(const std::string& sql) const {
+  if (target_ == nullptr) return sqlite_query(folder_.file("copy.db"), sql);
+  auto rows = target_->query(sql, target_kind_ == "mariadb" ? std::string_view("mysql") : std::string_view("postgres"));
+  if (!rows) {
+    ADD_FAILURE() << sql << ": " << rows.error().message();
+    return {};
+  }
+  return std::move(rows).value();
+}
+
+std::vector<std::string> Pipeline::target_rows(const std::string& columns, const std::string& table,
+                                               const std::string& order) const {
+  const std::string name = target_ == nullptr ? table : database_ + "." + table;
+  std::vector<std::string> result;
+  for (const auto& row : target_query(fmt::format("SELECT {} FROM {} ORDER BY {}", columns, name, order))) {
+    std::string line;
+    for (const auto& value : row) line += (line.empty() ? "" : "|") + value.value_or("NULL");
+    result.push_back(line);
+  }
+  return result;
+}
+
+void Pipeline::target_execute(const std::string& sql) const { target_query(sql); }
+
+std::string Pipeline::target_value(const std::string& sql) const {
+  const auto rows = target_query(sql);
+  return rows.empty() || rows[0].empty() ? "" : rows[0][0].value_or("NULL");
+}
+
+void execute(DatabaseServer& server, std::string_view sql, std::string_view database) {
+  const auto executed = server.execute(sql, database);
+  EXPECT_TRUE(executed.has_value()) << sql << ": " << executed.error().message();
+}
+
+std::string fresh_database(DatabaseServer& server, const std::string& prefix) {
+  static int number = 0;
+  const std::string name = fmt::format("{}{}", prefix, ++number);
+  execute(server, "CREATE DATABASE " + name);
+  return name;
+}
+
+}  // namespace sluice::support

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every source with every target: copy, changes, key changes, tables without a key, schema changes; the copy is proven
+// by `sluice verify` and by rows that are read back.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "pipeline_fixture.h"
+
+namespace sluice::support {
+namespace {
+
+using testing::ElementsAre;
+
+class Sync : public testing::TestWithParam<std::pair<std::string, std::string>> {
+ protected:
+  void SetUp() override {
+    if (GetParam().first == "mysql" && !MysqlServer::unavailable().empty()) GTEST_SKIP() << MysqlServer::unavailable();
+    source_ = Servers::shared().get(GetParam().first);
+    ASSERT_NE(source_, nullptr);
+    database_ = fresh_database(*source_);
+    pipeline_ = std::make_unique<Pipeline>(*source_, GetParam().second, database_);
+  }
+  void TearDown() override {
+    if (source_ != nullptr) execute(*source_, "DROP DATABASE IF EXISTS " + database_);
+  }
+  void sql(std::string_view statement) { execute(*source_, statement, database_); }
+  void catch_up_and_verify() {
+    pipeline_->run_until_caught_up();
+    EXPECT_EQ(pipeline_->verify(), 0);
+  }
+
+  DatabaseServer* source_ = nullptr;
+  std::string database_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_P(Sync, copies_rows_and_then_carries_every_change) {
+  sql("CREATE TABLE orders (id BIGINT PRIMARY KEY, customer VARCHAR(50) NOT NULL, amount DECIMAL(12,2), note TEXT)");
+  sql("INSERT INTO orders VALUES (1, 'Ada', 10.50, 'a'), (2, 'Björk', NULL, 'it''s'), (3, '小明', -0.01, '\\\\ \\n "
+      "\\t')");
+  sql("CREATE TABLE events (at DATETIME(6), what VARCHAR(20))");
+  sql("INSERT INTO events VALUES ('2024-02-29 12:00:00.123456', 'x'), ('2024-02-29 12:00:00.123456', 'x'), (NULL, "
+      "NULL)");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, customer, amount", "orders", "id"),
+              ElementsAre("1|Ada|10.50", "2|Björk|NULL", "3|小明|-0.01"));
+
+  sql("UPDATE orders SET amount = 11, customer = 'Ada L.' WHERE id = 1");
+  sql("UPDATE orders SET id = 20 WHERE id = 2");
+  sql("DELETE FROM orders WHERE id = 3");
+  sql("INSERT INTO orders VALUES (3, 'again', 1, NULL), (4, 'new', 2, '')");
+  sql("DELETE FROM events WHERE at IS NULL");
+  sql("UPDATE events SET what = 'y' LIMIT 1");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, customer, amount", "orders", "id"),
+              ElementsAre("1|Ada L.|11.00", "3|again|1.00", "4|new|2.00", "20|Björk|NULL"));
+  EXPECT_THAT(pipeline_->target_rows("what", "events", "what"), ElementsAre("x", "y"));
+}
+
+TEST_P(Sync, schema_changes_reach_the_target_in_order_with_the_rows) {
+  sql("CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(20), age INT)");
+  sql("INSERT INTO people VALUES (1, 'a', 10), (2, 'b', 20)");
+  catch_up_and_verify();
+  sql("ALTER TABLE people ADD COLUMN city VARCHAR(30) DEFAULT 'Rome' AFTER name");
+  sql("INSERT INTO people VALUES (3, 'c', 'Oslo', 30)");
+  sql("ALTER TABLE people CHANGE age years BIGINT");
+  sql("UPDATE people SET years = 5000000000 WHERE id = 1");
+  sql("ALTER TABLE people DROP COLUMN name, MODIFY city VARCHAR(100)");
+  sql("INSERT INTO people VALUES (4, REPEAT('x', 60), 1)");
+  sql("CREATE TABLE late (k VARCHAR(10) PRIMARY KEY, v INT)");
+  sql("INSERT INTO late VALUES ('a', 1), ('b', 2)");
+  sql("CREATE TABLE gone (id INT PRIMARY KEY)");
+  sql("INSERT INTO gone VALUES (1)");
+  sql("DROP TABLE gone");
+  pipeline_->run_until_caught_up();
+  EXPECT_THAT(pipeline_->target_rows("id, city, years", "people", "id"),
+              ElementsAre("1|Rome|5000000000", "2|Rome|20", "3|Oslo|30", "4|" + std::string(60, 'x') + "|1"));
+  EXPECT_THAT(pipeline_->target_rows("k, v", "late", "k"), ElementsAre("a|1", "b|2"));
+  EXPECT_EQ(pipeline_->verify(), 0);
+  sql("TRUNCATE TABLE late");
+  sql("INSERT INTO late VALUES ('c', 3)");
+  catch_up_and_verify();
+}
+
+TEST_P(Sync, a_large_table_is_copied_in_many_chunks_by_several_readers_while_it_changes) {
+  sql("CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, v INT NOT NULL, pad CHAR(32))");
+  sql("INSERT INTO big (v, pad) VALUES (1, 'p'), (2, 'q'), (3, 'r'), (4, 's')");
+  for (int i = 0; i < 11; ++i) sql("INSERT INTO big (v, pad) SELECT v + 1, MD5(id) FROM big");
+  pipeline_->source_options("scan.incremental.snapshot.chunk.size: 500").pipeline_options("parallelism: 3");
+  const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")});
+  for (int i = 0; i < 60; ++i) {
+    sql(fmt::format("UPDATE big SET v = v + 1 WHERE id % 97 = {}", i));
+    sql(fmt::format("DELETE FROM big WHERE id = {}", 100 + i * 7));
+    sql(fmt::format("UPDATE big SET id = id + 1000000 WHERE id = {}", 5000 + i));
+  }
+  job->stop();
+  catch_up_and_verify();
+  EXPECT_EQ(pipeline_->target_value(
+                fmt::format("SELECT COUNT(*) FROM {}big", GetParam().second == "sqlite" ? "" : database_ + ".")),
+            source_->value("SELECT COUNT(*) FROM big", database_).value());
+}
+
+TEST_P(Sync, verify_finds_and_repairs_what_was_changed_behind_its_back) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(10))");
+  sql("INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')");
+  catch_up_and_verify();
+  const std::string name = GetParam().second == "sqlite" ? "t" : database_ + ".t";
+  pipeline_->target_execute("UPDATE " + name + " SET v = 'z' WHERE id = 1");
+  pipeline_->target_execute("DELETE FROM " + name + " WHERE id = 2");
+  pipeline_->target_execute("INSERT INTO " + name + " VALUES (9, 'extra')");
+  EXPECT_EQ(pipeline_->verify(), 1);
+  EXPECT_EQ(pipeline_->verify({"--repair"}), 1);
+  EXPECT_EQ(pipeline_->verify(), 0);
+  EXPECT_THAT(pipeline_->target_rows("id, v", "t", "id"), ElementsAre("1|a", "2|b", "3|c"));
+  sql("UPDATE t SET v = 'd' WHERE id = 3");
+  catch_up_and_verify();
+}
+
+INSTANTIATE_TEST_SUITE_P(Matrix, Sync,
+                         testing::Values(std::pair("mariadb", "sqlite"), std::pair("mariadb", "postgres"),
+                                         std::pair("mariadb", "mariadb"), std::pair("mysql", "sqlite"),
+                                         std::pair("mysql", "postgres"), std::pair("mysql", "mariadb")),
+                         [](const auto& info) { return info.param.first + "_to_" + info.param.second; });
+
+}  // namespace
+}  // namespace sluice::support
