@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <utility>
 
 namespace sluice {
@@ -122,27 +123,16 @@ Result<> SqliteLedgerEntryWriter::write(SqliteDatabase& database, const LedgerEn
 
 Result<std::unique_ptr<Ledger>> open_state_ledger(Context& context, const std::string& directory,
                                                   const std::string& job) {
+  // Positions name servers and tables: nobody else's business.
+  std::error_code failure;
+  if (std::filesystem::create_directories(directory, failure)) {
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all, failure);
+  }
+  if (failure) {
+    return Error(ErrorCode::kState, fmt::format("cannot create {}: {}", directory, failure.message()));
+  }
   ASSIGN_OR_RETURN(auto database, SqliteDatabase::open(context, directory + "/state.db", ErrorCode::kState));
   return std::unique_ptr<Ledger>(std::make_unique<SqliteLedger>(std::move(database), job));
-}
-
-Result<std::unique_ptr<StateLedgerWriter>> StateLedgerWriter::open(Context& context, const std::string& directory,
-                                                                   const std::string& job, uint64_t epoch) {
-  ASSIGN_OR_RETURN(auto database, SqliteDatabase::open(context, directory + "/state.db", ErrorCode::kState));
-  ASSIGN_OR_RETURN(auto writer, SqliteLedgerEntryWriter::prepare(*database, job, epoch));
-  return std::unique_ptr<StateLedgerWriter>(new StateLedgerWriter(std::move(database), std::move(writer)));
-}
-
-Result<> StateLedgerWriter::commit(Context& context, const LedgerEntry& entry) {
-  database_->use(context);
-  RETURN_IF_ERROR(database_->begin());
-  if (auto written = writer_.write(*database_, entry); !written) {
-    database_->roll_back();
-    return std::move(written).error();
-  }
-  auto committed = database_->commit();
-  if (!committed) database_->roll_back();
-  return committed;
 }
 
 }  // namespace sluice

@@ -37,23 +37,8 @@ class SqliteLedgerEntryWriter {
   uint64_t epoch_ = 0;
 };
 
-// The ledger `state.db` in a directory, for jobs whose sink keeps none.
+// The ledger `state.db` in a directory, which is created if need be, for jobs whose sink keeps none.
 Result<std::unique_ptr<Ledger>> open_state_ledger(Context& context, const std::string& directory,
                                                   const std::string& job);
-
-// Commits single entries of that ledger; one per lane, each used by one thread.
-class StateLedgerWriter {
- public:
-  static Result<std::unique_ptr<StateLedgerWriter>> open(Context& context, const std::string& directory,
-                                                         const std::string& job, uint64_t epoch);
-  // Durable when it returns. The entry must exist.
-  Result<> commit(Context& context, const LedgerEntry& entry);
-
- private:
-  StateLedgerWriter(std::unique_ptr<SqliteDatabase> database, SqliteLedgerEntryWriter writer)
-      : database_(std::move(database)), writer_(std::move(writer)) {}
-  std::unique_ptr<SqliteDatabase> database_;
-  SqliteLedgerEntryWriter writer_;  // after the database, so that it is destroyed first
-};
 
 }  // namespace sluice
