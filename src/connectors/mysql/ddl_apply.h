@@ -32,6 +32,10 @@ struct CharsetChoice {
   std::string collation;
 };
 
+// True for the names that online schema changes give to their helper tables: _t_gho, _t_ghc, _t_del (gh-ost), _t_new,
+// _t_old (pt-online-schema-change). A table that takes its place under the old name holds the same rows.
+bool is_schema_change_helper(std::string_view table);
+
 // Everything a statement did.
 struct DdlEffect {
   std::vector<SchemaChange>
@@ -61,6 +65,7 @@ class SchemaCatalog {
 
  private:
   friend class DdlApplier;
+  CharsetChoice database_charset(const std::string& name) const;
   TypeOptions options_;
   std::map<TableId, MysqlTable> tables_;
   std::map<std::string, CharsetChoice> databases_;

@@ -18,6 +18,7 @@ struct DdlOptions {
   std::string default_database;
   bool ansi_quotes = false;
   bool no_backslash_escapes = false;
+  bool mariadb = false;           // JSON is LONGTEXT, defaults are printed quoted
   bool lower_case_names = false;  // lower_case_table_names != 0: database and table names are folded
 };
 

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/mysql/ddl_apply.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "connectors/mysql/charset.h"
+#include "connectors/mysql/schema_edit.h"
+
+namespace sluice::mysql {
+
+bool is_schema_change_helper(std::string_view table) {
+  if (table.empty() || table[0] != '_') return false;
+  constexpr std::string_view kSuffixes[] = {"_gho", "_ghc", "_del", "_new", "_old"};
+  return std::any_of(std::begin(kSuffixes), std::end(kSuffixes), [table](std::string_view suffix) {
+    return table.size() > suffix.size() + 1 && table.ends_with(suffix);
+  });
+}
+
+const MysqlTable* SchemaCatalog::find(const TableId& id) const {
+  auto found = tables_.find(id);
+  return found == tables_.end() ? nullptr : &found->second;
+}
+
+CharsetChoice SchemaCatalog::database_charset(const std::string& name) const {
+  auto found = databases_.find(name);
+  return found == databases_.end() ? server_ : found->second;
+}
+
+// Applies one statement to copies of the tables it touches and puts them into the catalog at the end.
+class DdlApplier {
+ public:
+  explicit DdlApplier(SchemaCatalog& catalog) : catalog_(catalog) {}
+
+  Result<> operator()(const CreateTable& create) {
+    if (create.temporary) return {};
+    const MysqlTable* existing = find(create.table);
+    if (existing != nullptr && !create.or_replace) return {};
+    if (existing != nullptr) drop(create.table);
+    MysqlTable table;
+    if (create.like) {
+      const MysqlTable* model = find(*create.like);
+      if (model != nullptr) table = *model;
+      if (table.schema) table.schema = with_id(*table.schema, create.table);
+    } else if (!create.columns_unknown) {
+      ASSIGN_OR_RETURN(table, new_table(create, default_charset(create), catalog_.options_));
+    }
+    if (table.schema) {
+      effect_.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, table.schema, {}, {}});
+    } else {
+      effect_.unknown.push_back(create.table);
+    }
+    put(create.table, std::move(table));
+    return {};
+  }
+
+  Result<> operator()(const AlterTable& alter) {
+    const MysqlTable* found = find(alter.table);
+    if (found == nullptr || !found->schema) {
+      if (!alter.if_exists || found != nullptr) effect_.unknown.push_back(alter.table);
+      // The rename must still be followed: the name may be one that is wanted.
+      for (const AlterAction& action : alter.actions) {
+        if (const auto* rename = std::get_if<RenameTo>(&action)) return rename_all({{alter.table, rename->table}});
+      }
+      return {};
+    }
+    SchemaEdit edit(*found, catalog_.database_charset(alter.table.schema), catalog_.options_);
+    std::optional<TableId> new_name;
+    for (const AlterAction& action : alter.actions) {
+      if (const auto* rename = std::get_if<RenameTo>(&action)) {
+        new_name = rename->table;
+      } else if (std::holds_alternative<TruncatePartition>(action)) {
+        effect_.rows_changed.push_back(alter.table);
+      } else {
+        RETURN_IF_ERROR(edit.apply(action).context(fmt::format("altering {}", alter.table.text())));
+      }
+    }
+    MysqlTable result = edit.finish(effect_.changes);
+    if (!(result == *found)) put(alter.table, std::move(result));
+    if (new_name) return rename_all({{alter.table, *new_name}});
+    return {};
+  }
+
+  Result<> operator()(const DropTable& statement) {
+    if (statement.temporary) return {};
+    for (const TableId& table : statement.tables) drop(table);
+    return {};
+  }
+
+  Result<> operator()(const TruncateTable& truncate) {
+    const MysqlTable* table = find(truncate.table);
+    if (table == nullptr || !table->schema) {
+      effect_.unknown.push_back(truncate.table);
+    } else {
+      effect_.changes.push_back({SchemaChangeKind::kTruncateTable, table->schema, table->schema, {}, {}});
+    }
+    return {};
+  }
+
+  Result<> operator()(const RenameTable& rename) { return rename_all(rename.pairs); }
+
+  Result<> operator()(const CreateDatabase& create) {
+    CharsetChoice choice{create.charset, create.collation};
+    databases_[create.name] = choice.charset.empty() ? catalog_.server_ : choice;
+    return {};
+  }
+
+  Result<> operator()(const AlterDatabase& alter) {
+    if (!alter.charset.empty()) databases_[alter.name] = {alter.charset, alter.collation};
+    return {};
+  }
+
+  Result<> operator()(const DropDatabase& statement) {
+    std::vector<TableId> tables;
+    for (const auto& [id, table] : catalog_.tables_) {
+      if (id.schema == statement.name) tables.push_back(id);
+    }
+    for (const TableId& id : tables) drop(id);
+    return {};
+  }
+
+  Result<> operator()(const TransactionControl&) { return {}; }
+  Result<> operator()(const HarmlessStatement&) { return {}; }
+  Result<> operator()(const RowStatement&) { return {}; }
+
+  DdlEffect commit() {
+    for (auto& [id, table] : pending_) {
+      effect_.touched.push_back(id);
+      if (table) {
+        catalog_.tables_[id] = std::move(*table);
+      } else {
+        catalog_.tables_.erase(id);
+      }
+    }
+    for (auto& [name, choice] : databases_) catalog_.databases_[name] = std::move(choice);
+    return std::move(effect_);
+  }
+
+ private:
+  const MysqlTable* find(const TableId& id) const {
+    auto changed = pending_.find(id);
+    if (changed != pending_.end()) return changed->second ? &*changed->second : nullptr;
+    return catalog_.find(id);
+  }
+  void put(const TableId& id, MysqlTable table) { pending_[id] = std::move(table); }
+
+  void drop(const TableId& id) {
+    const MysqlTable* table = find(id);
+    if (table == nullptr) return;
+    if (table->schema) effect_.changes.push_back({SchemaChangeKind::kDropTable, table->schema, nullptr, {}, {}});
+    pending_[id] = std::nullopt;
+  }
+
+  CharsetChoice default_charset(const CreateTable& create) const {
+    CharsetChoice inherited = catalog_.database_charset(create.table.schema);
+    if (create.charset.empty() && create.collation.empty()) return inherited;
+    return {create.charset.empty() ? inherited.charset : create.charset, create.collation};
+  }
+
+  // Moves the tables first and then says what became of each name, so that a swap is a change of schema and not a drop.
+  Result<> rename_all(const std::vector<std::pair<TableId, TableId>>& pairs) {
+    std::vector<TableId> names;
+    std::map<TableId, std::optional<MysqlTable>> before;
+    std::map<TableId, TableId> origin;  // of the table that has the name now
+    auto remember = [&](const TableId& id) {
+      if (before.count(id) != 0) return;
+      const MysqlTable* table = find(id);
+      before[id] = table != nullptr ? std::optional<MysqlTable>(*table) : std::nullopt;
+      names.push_back(id);
+      origin[id] = id;
+    };
+    for (const auto& [from, to] : pairs) {
+      remember(from);
+      remember(to);
+      const MysqlTable* table = find(from);
+      if (table == nullptr && find(to) != nullptr) continue;  // renamed already
+      MysqlTable moved;
+      if (table != nullptr) moved = *table;
+      if (moved.schema) moved.schema = with_id(*moved.schema, to);
+      if (table == nullptr) effect_.unknown.push_back(from);
+      put(to, std::move(moved));
+      pending_[from] = std::nullopt;
+      origin[to] = origin[from];
+    }
+    for (const TableId& name : names) tell_renamed(name, before[name], origin[name]);
+    return {};
+  }
+
+  void tell_renamed(const TableId& name, const std::optional<MysqlTable>& before, const TableId& origin) {
+    const MysqlTable* after = find(name);
+    bool was_known = before && before->schema;
+    if (after == nullptr) {
+      if (was_known) effect_.changes.push_back({SchemaChangeKind::kDropTable, before->schema, nullptr, {}, {}});
+      return;
+    }
+    if (origin == name) return;
+    if (!after->schema) {
+      if (was_known) effect_.changes.push_back({SchemaChangeKind::kDropTable, before->schema, nullptr, {}, {}});
+      effect_.unknown.push_back(name);
+      return;
+    }
+    if (was_known) {
+      append_difference(*before->schema, after->schema, effect_.changes);
+    } else {
+      effect_.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, after->schema, {}, {}});
+    }
+    // An online schema change has copied the rows into the table that takes the place.
+    bool same_rows = was_known && is_schema_change_helper(origin.table);
+    if (!same_rows) effect_.needs_copy.push_back(name);
+  }
+
+  SchemaCatalog& catalog_;
+  std::map<TableId, std::optional<MysqlTable>> pending_;
+  std::map<std::string, CharsetChoice> databases_;
+  DdlEffect effect_;
+};
+
+Result<DdlEffect> SchemaCatalog::apply(const DdlStatement& statement) {
+  DdlApplier applier(*this);
+  RETURN_IF_ERROR(std::visit(applier, statement));
+  return applier.commit();
+}
+
+}  // namespace sluice::mysql

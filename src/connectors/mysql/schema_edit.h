@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changes of one table's definition, step by step as ALTER TABLE lists them. Internal to ddl_apply.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "connectors/mysql/ddl_apply.h"
+#include "connectors/mysql/ddl_parser.h"
+
+namespace sluice::mysql {
+
+TableSchemaPtr with_id(const TableSchema& schema, const TableId& id);
+
+Result<MysqlTable> new_table(const CreateTable& create, const CharsetChoice& charset, const TypeOptions& options);
+
+// Appends what turns `before` into `after`: dropped, added, altered columns, comment. The last change ends at `after`.
+void append_difference(const TableSchema& before, const TableSchemaPtr& after, std::vector<SchemaChange>& changes);
+
+class SchemaEdit {
+ public:
+  SchemaEdit(const MysqlTable& table, CharsetChoice database_charset, const TypeOptions& options);
+
+  // A change that finds its work done does nothing. RenameTo and TruncatePartition are the caller's.
+  Result<> apply(const AlterAction& action);
+  // Hands over the table and appends the changes made.
+  MysqlTable finish(std::vector<SchemaChange>& changes);
+
+ private:
+  friend struct ActionVisitor;
+  void record(SchemaChangeKind kind, std::string column, std::string new_name = {});
+  Result<> add(const AddColumn& add);
+  Result<> change(const ChangeColumn& change);
+  void rename(const std::string& old_name, const std::string& new_name);
+  void drop(const std::string& name);
+  void move(uint32_t from, const ColumnPlace& place);
+  Result<> convert(const ConvertCharset& convert);
+  Result<> set_key(const std::vector<std::string>& columns);
+
+  TableSchema schema_;
+  MysqlTable table_;  // its schema is the one before the change at hand
+  CharsetChoice database_charset_;
+  const TypeOptions& options_;
+  std::vector<SchemaChange> changes_;
+};
+
+}  // namespace sluice::mysql
