@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/postgres_reader.h"
+
+#include <fmt/format.h>
+
+#include "connector/relational_writing.h"
+#include "connectors/postgres/postgres_schema.h"
+#include "connectors/postgres/postgres_types.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kBatchBytes = 256 << 10;
+
+}  // namespace
+
+Result<> PostgresReader::begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) {
+  schema_ = schema;
+  std::string sql = "SELECT ";
+  for (size_t i = 0; i < schema->columns.size(); ++i) {
+    sql += (i > 0 ? ", " : "") + PostgresConnection::quote_identifier(schema->columns[i].name);
+  }
+  sql += " FROM " + qualified(range.table);
+  PostgresParameters bounds;
+  if (has_integer_key(*schema)) {
+    const std::string key = PostgresConnection::quote_identifier(schema->columns[schema->key[0]].name);
+    for (const auto* bound : {&range.lower, &range.upper}) {
+      if (!*bound) continue;
+      bounds.push_back(*bound);
+      sql += fmt::format(" {} {} {} ${}::numeric", bounds.size() == 1 ? "WHERE" : "AND", key,
+                         bound == &range.lower ? ">=" : "<", bounds.size());
+      // Integers of at most eight bytes are compared as such, so that the index is used.
+      if (schema->columns[schema->key[0]].type.kind != TypeKind::kUInt64) sql += "::bigint";
+    }
+  }
+  return connection_->begin_rows(context, sql, bounds).context("reading " + schema->id.text());
+}
+
+Result<bool> PostgresReader::next(Context& context, ChangeBatch& batch) {
+  while (batch.byte_size() < kBatchBytes) {
+    ASSIGN_OR_RETURN(const auto row, connection_->next_row(context).context("reading " + schema_->id.text()));
+    if (!row) return false;
+    for (size_t i = 0; i < schema_->columns.size(); ++i) {
+      const int column = static_cast<int>(i);
+      if (row->is_null(0, column)) {
+        batch.columns[i].append_null();
+        continue;
+      }
+      RETURN_IF_ERROR(
+          append_postgres_text(batch.columns[i], schema_->columns[i].type, row->at(0, column), scratch_)
+              .context(fmt::format("reading column '{}' of {}", schema_->columns[i].name, schema_->id.text())));
+    }
+    batch.kinds.push_back(RowKind::kRead);
+  }
+  return true;
+}
+
+}  // namespace sluice

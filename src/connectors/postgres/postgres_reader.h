@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a table of a PostgreSQL target back, for verification, row by row.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "connector/sink.h"
+#include "connectors/postgres/postgres_connection.h"
+
+namespace sluice {
+
+class PostgresReader : public TableReader {
+ public:
+  explicit PostgresReader(std::unique_ptr<PostgresConnection> connection) : connection_(std::move(connection)) {}
+  Result<> begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) override;
+  Result<bool> next(Context& context, ChangeBatch& batch) override;
+
+ private:
+  std::unique_ptr<PostgresConnection> connection_;
+  TableSchemaPtr schema_;
+  std::string scratch_;
+};
+
+}  // namespace sluice

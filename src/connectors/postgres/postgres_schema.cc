@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/postgres_schema.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "connector/relational_writing.h"
+#include "data/value_text.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kLongestIdentifier = 63;
+
+constexpr const char* kDescribe = R"(
+SELECT a.attname, t.typname, format_type(a.atttypid, -1), a.atttypmod, a.attnotnull, a.attgenerated <> '',
+       coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0),
+       EXISTS (SELECT FROM pg_index u WHERE u.indrelid = c.oid AND u.indisunique AND NOT u.indisprimary),
+       EXISTS (SELECT FROM pg_constraint f WHERE f.confrelid = c.oid AND f.contype = 'f')
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+WHERE n.nspname = coalesce(nullif($1, ''), current_schema()) AND c.relname = $2 AND c.relkind IN ('r', 'p')
+ORDER BY a.attnum)";
+
+int number(std::string_view text) {
+  int value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+const PostgresColumn* find(const PostgresTable& table, std::string_view name) {
+  for (const PostgresColumn& column : table.columns) {
+    if (column.name == name) return &column;
+  }
+  return nullptr;
+}
+
+std::string quote(std::string_view name) { return PostgresConnection::quote_identifier(name); }
+
+std::string column_sql(const TableSchema& schema, uint32_t index) {
+  const Column& column = schema.columns[index];
+  return fmt::format("{} {}{}", quote(column.name), postgres_type_sql(column.type),
+                     column.type.nullable && !schema.is_key(index) ? "" : " NOT NULL");
+}
+
+std::string default_sql(const Column& column) {
+  const auto value = value_of_added_column(column);
+  if (!value) return {};
+  const std::string type = postgres_type_sql(column.type);
+  if (type == "bytea") {
+    std::string hex;
+    append_hex(*value, hex);
+    return fmt::format(" DEFAULT '\\x{}'::bytea", hex);
+  }
+  if (column.type.kind == TypeKind::kBit) return fmt::format(" DEFAULT 0::{}", type);
+  return fmt::format(" DEFAULT {}::{}", PostgresConnection::quote_literal(*value), type);
+}
+
+std::string create_sql(const TableSchema& schema) {
+  std::string sql = fmt::format("CREATE TABLE IF NOT EXISTS {} (", qualified(schema.id));
+  for (uint32_t i = 0; i < schema.columns.size(); ++i) sql += (i > 0 ? ", " : "") + column_sql(schema, i);
+  if (!schema.key.empty()) {
+    sql += ", PRIMARY KEY (";
+    for (size_t i = 0; i < schema.key.size(); ++i) {
+      sql += (i > 0 ? ", " : "") + quote(schema.columns[schema.key[i]].name);
+    }
+    sql += ")";
+  }
+  return sql + ")";
+}
+
+std::string comment_sql(const TableSchema& schema) {
+  return fmt::format("COMMENT ON TABLE {} IS {}", qualified(schema.id),
+                     PostgresConnection::quote_literal(schema.comment));
+}
+
+std::string add_column_sql(const TableSchema& schema, uint32_t index) {
+  return fmt::format("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {}{}", qualified(schema.id), column_sql(schema, index),
+                     default_sql(schema.columns[index]));
+}
+
+// The default that an added column was filled by may not fit the new type; rows always bring every value.
+std::vector<std::string> alter_sql(const TableSchema& schema, uint32_t index, bool through_text) {
+  const Column& column = schema.columns[index];
+  const std::string head = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", qualified(schema.id), quote(column.name));
+  const std::string type = postgres_type_sql(column.type);
+  std::string change = fmt::format("{}TYPE {}", head, type);
+  if (through_text) change += fmt::format(" USING {}::text::{}", quote(column.name), type);
+  const bool not_null = !column.type.nullable || schema.is_key(index);
+  return {head + "DROP DEFAULT", change, head + (not_null ? "SET NOT NULL" : "DROP NOT NULL")};
+}
+
+Result<> check_identifiers(const SchemaChange& change) {
+  const auto check = [](std::string_view name) -> Result<> {
+    if (name.size() <= kLongestIdentifier) return {};
+    return Error(ErrorCode::kTarget,
+                 fmt::format("'{}' is longer than the {} bytes PostgreSQL keeps of a name", name, kLongestIdentifier),
+                 "Give it a shorter name by a route or a projection.");
+  };
+  if (!change.after) return {};
+  RETURN_IF_ERROR(check(change.after->id.schema));
+  RETURN_IF_ERROR(check(change.after->id.table));
+  for (const Column& column : change.after->columns) RETURN_IF_ERROR(check(column.name));
+  return {};
+}
+
+Result<> create_schema(Context& context, PostgresConnection& connection, const std::string& schema) {
+  if (schema.empty()) return {};
+  // Not IF NOT EXISTS alone: that asks for the right to create even if the schema is there.
+  ASSIGN_OR_RETURN(const PostgresResult found,
+                   connection.query(context, "SELECT FROM pg_namespace WHERE nspname = $1", {schema}));
+  if (found.rows() > 0) return {};
+  return connection.execute(context, "CREATE SCHEMA IF NOT EXISTS " + quote(schema));
+}
+
+Result<> alter_column(Context& context, PostgresConnection& connection, const TableSchema& schema, uint32_t index) {
+  RETURN_IF_ERROR(connection.execute(context, "SAVEPOINT altering"));
+  for (const bool through_text : {false, true}) {
+    std::string script;
+    for (const std::string& sql : alter_sql(schema, index, through_text)) script += sql + ";";
+    auto altered = connection.execute(context, script);
+    if (altered) return {};
+    // datatype_mismatch: there is no implicit conversion.
+    if (through_text || connection.last_state() != "42804") return altered;
+    RETURN_IF_ERROR(connection.execute(context, "ROLLBACK TO SAVEPOINT altering"));
+  }
+  return {};
+}
+
+Error lacks_column(const SchemaChange& change, const std::string& name) {
+  return Error(ErrorCode::kInternal, fmt::format("a change of {} names column '{}', which its new schema lacks",
+                                                 change.table().text(), name));
+}
+
+Result<> apply_inside(Context& context, PostgresConnection& connection, const SchemaChange& change) {
+  if (change.kind == SchemaChangeKind::kCreateTable) {
+    RETURN_IF_ERROR(create_schema(context, connection, change.table().schema));
+  }
+  ASSIGN_OR_RETURN(const PostgresTable existing, describe_postgres_table(context, connection, change.table()));
+  if (existing.columns.empty() && change.kind != SchemaChangeKind::kCreateTable) {
+    if (change.kind == SchemaChangeKind::kDropTable) return {};
+    return Error(ErrorCode::kTarget, fmt::format("table {} is missing in the target", change.table().text()),
+                 "Create the table, or let the job copy it anew.");
+  }
+  const std::string table = qualified(change.table());
+  switch (change.kind) {
+    case SchemaChangeKind::kCreateTable:
+      if (!existing.columns.empty()) return {};
+      RETURN_IF_ERROR(connection.execute(context, create_sql(*change.after)));
+      return change.after->comment.empty() ? Result<>() : connection.execute(context, comment_sql(*change.after));
+    case SchemaChangeKind::kAlterColumnType:
+      for (const std::string& name : change.columns) {
+        const auto index = change.after->find_column(name);
+        if (!index) return lacks_column(change, name);
+        if (find(existing, change.after->columns[*index].name) == nullptr) continue;
+        RETURN_IF_ERROR(alter_column(context, connection, *change.after, *index));
+      }
+      return {};
+    case SchemaChangeKind::kRenameColumn:
+      for (size_t i = 0; i < change.columns.size(); ++i) {
+        if (find(existing, change.columns[i]) == nullptr || find(existing, change.new_names[i]) != nullptr) continue;
+        RETURN_IF_ERROR(connection.execute(context, fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table,
+                                                                quote(change.columns[i]), quote(change.new_names[i]))));
+      }
+      return {};
+    case SchemaChangeKind::kAddColumns:
+    case SchemaChangeKind::kDropColumns:
+    case SchemaChangeKind::kTruncateTable:
+    case SchemaChangeKind::kDropTable:
+    case SchemaChangeKind::kAlterTableComment: break;
+  }
+  for (const std::string& sql : postgres_ddl(change)) RETURN_IF_ERROR(connection.execute(context, sql));
+  return {};
+}
+
+}  // namespace
+
+std::string qualified(const TableId& table) { return PostgresConnection::qualified(table.schema, table.table); }
+
+Result<PostgresTable> describe_postgres_table(Context& context, PostgresConnection& connection, const TableId& table) {
+  ASSIGN_OR_RETURN(const PostgresResult rows, connection.query(context, kDescribe, {table.schema, table.table}));
+  PostgresTable result;
+  for (int row = 0; row < rows.rows(); ++row) {
+    result.columns.push_back({.name = std::string(rows.at(row, 0)),
+                              .type_name = std::string(rows.at(row, 1)),
+                              .bare_type = std::string(rows.at(row, 2)),
+                              .modifier = number(rows.at(row, 3)),
+                              .not_null = rows.at(row, 4) == "t",
+                              .generated = rows.at(row, 5) == "t",
+                              .key_place = number(rows.at(row, 6))});
+    result.other_unique = rows.at(row, 7) == "t";
+    result.referenced = rows.at(row, 8) == "t";
+  }
+  return result;
+}
+
+std::vector<std::string> postgres_ddl(const SchemaChange& change) {
+  const std::string table = qualified(change.table());
+  std::vector<std::string> statements;
+  switch (change.kind) {
+    case SchemaChangeKind::kCreateTable:
+      if (!change.table().schema.empty()) {
+        statements.push_back("CREATE SCHEMA IF NOT EXISTS " + quote(change.table().schema));
+      }
+      statements.push_back(create_sql(*change.after));
+      if (!change.after->comment.empty()) statements.push_back(comment_sql(*change.after));
+      break;
+    case SchemaChangeKind::kAddColumns:
+      for (const std::string& name : change.columns) {
+        if (const auto index = change.after->find_column(name)) {
+          statements.push_back(add_column_sql(*change.after, *index));
+        }
+      }
+      break;
+    case SchemaChangeKind::kAlterColumnType:
+      for (const std::string& name : change.columns) {
+        const auto index = change.after->find_column(name);
+        if (!index) continue;
+        for (std::string& sql : alter_sql(*change.after, *index, false)) statements.push_back(std::move(sql));
+      }
+      break;
+    case SchemaChangeKind::kRenameColumn:
+      for (size_t i = 0; i < change.columns.size(); ++i) {
+        statements.push_back(fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quote(change.columns[i]),
+                                         quote(change.new_names[i])));
+      }
+      break;
+    case SchemaChangeKind::kDropColumns:
+      for (const std::string& name : change.columns) {
+        statements.push_back(fmt::format("ALTER TABLE {} DROP COLUMN IF EXISTS {}", table, quote(name)));
+      }
+      break;
+    case SchemaChangeKind::kTruncateTable: statements.push_back("TRUNCATE TABLE " + table); break;
+    case SchemaChangeKind::kDropTable: statements.push_back("DROP TABLE IF EXISTS " + table); break;
+    case SchemaChangeKind::kAlterTableComment: statements.push_back(comment_sql(*change.after)); break;
+  }
+  return statements;
+}
+
+Result<> apply_postgres_change(Context& context, PostgresConnection& connection, const SchemaChange& change) {
+  RETURN_IF_ERROR(check_identifiers(change));
+  RETURN_IF_ERROR(connection.execute(context, "BEGIN"));
+  auto applied = apply_inside(context, connection, change);
+  if (applied) return connection.execute(context, "COMMIT");
+  (void)connection.execute(context, "ROLLBACK");
+  return applied;
+}
+
+}  // namespace sluice

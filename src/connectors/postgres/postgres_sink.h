@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sink `postgres`, exactly once: rows and ledger share a transaction.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "connector/sink.h"
+#include "connectors/postgres/postgres_connection.h"
+
+namespace sluice {
+
+class PostgresSink : public Sink {
+ public:
+  explicit PostgresSink(PostgresConnectOptions options) : options_(std::move(options)) {}
+  Result<> open(Context& context) override;
+  Guarantee guarantee() const override { return Guarantee::kExactlyOnce; }
+  Result<std::unique_ptr<Ledger>> open_ledger(Context& context, const std::string& job) override;
+  Result<std::unique_ptr<SinkWriter>> open_writer(Context& context, const std::string& job, uint64_t epoch) override;
+  Result<TableSchemaPtr> find_table(Context& context, const TableId& table) override;
+  Result<bool> is_empty(Context& context, const TableId& table) override;
+  Result<> apply(Context& context, const SchemaChange& change) override;
+  std::vector<std::string> ddl_for(const SchemaChange& change) const override;
+  bool keys_compare_bytewise() const override { return true; }
+  Result<std::unique_ptr<TableReader>> open_table_reader(Context& context) override;
+
+ private:
+  PostgresConnectOptions options_;
+  std::unique_ptr<PostgresConnection> connection_;
+};
+
+}  // namespace sluice
