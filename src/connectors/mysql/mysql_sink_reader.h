@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a table of a MySQL or MariaDB target back, for verification, row by row.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "connector/sink.h"
+#include "connectors/mysql/mysql_connection.h"
+
+namespace sluice {
+
+class MysqlReader : public TableReader {
+ public:
+  explicit MysqlReader(std::unique_ptr<MysqlConnection> connection) : connection_(std::move(connection)) {}
+  Result<> begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) override;
+  Result<bool> next(Context& context, ChangeBatch& batch) override;
+
+ private:
+  std::unique_ptr<MysqlConnection> connection_;
+  TableSchemaPtr schema_;
+  std::optional<MysqlStream> rows_;
+  std::string scratch_;
+};
+
+}  // namespace sluice

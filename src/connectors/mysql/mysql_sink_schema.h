@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables of a MySQL or MariaDB target: reading their shape, and making schema changes. DDL commits by itself here, so
+// each change first looks whether it is made already.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "connectors/mysql/mysql_connection.h"
+#include "data/change_batch.h"
+
+namespace sluice {
+
+struct MysqlTargetTable {
+  TableSchema schema;         // columns that can be written, the primary key
+  bool other_unique = false;  // a unique index beside the primary key
+  bool referenced = false;    // by a foreign key
+};
+// No columns: the table does not exist.
+Result<MysqlTargetTable> describe_mysql_table(Context& context, MysqlConnection& connection, const TableId& table);
+
+std::string qualified_mysql(const TableId& table);
+// A collation in which texts are equal only if they are the same bytes, trailing blanks included.
+std::string_view bytewise_collation(bool mariadb);
+std::vector<std::string> mysql_ddl(const SchemaChange& change, std::string_view collation);
+Result<> apply_mysql_change(Context& context, MysqlConnection& connection, const SchemaChange& change);
+
+}  // namespace sluice

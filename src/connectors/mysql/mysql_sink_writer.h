@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes batches into MySQL or MariaDB in one transaction with the ledger: multi-row statements built as text, LOAD
+// DATA from memory for the rows of a snapshot if the server allows it.
+//
+// ON DUPLICATE KEY UPDATE would overwrite another row if a secondary unique key matched. Tables with such keys get
+// DELETE + INSERT instead or, where the target has columns or references of its own, UPDATE and else INSERT row by row.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "connector/relational_batch.h"
+#include "connector/sink.h"
+#include "connectors/mysql/mysql_connection.h"
+
+namespace sluice {
+
+class MysqlWriter : public SinkWriter {
+ public:
+  struct Limits {
+    bool load_data = false;
+    size_t statement_bytes = 1 << 20;
+  };
+  MysqlWriter(std::unique_ptr<MysqlConnection> connection, std::string job, uint64_t epoch, Limits limits)
+      : connection_(std::move(connection)), job_(std::move(job)), epoch_(epoch), limits_(limits) {}
+  Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
+  Result<> commit(Context& context, const LedgerEntry& entry) override;
+
+ private:
+  enum class Upsert : uint8_t { kOnDuplicateKey, kDeleteInsert, kRowByRow };
+  // What is known of one table in one shape.
+  struct Plan {
+    TableSchemaPtr schema;           // keeps the address that the plan is found by
+    std::string table;               // quoted
+    std::string doing;               // "writing shop.orders"
+    std::vector<std::string> names;  // quoted
+    std::vector<bool> is_json;       // MySQL's JSON, which does not equal its text
+    std::vector<uint32_t> all_columns;
+    Upsert upsert = Upsert::kOnDuplicateKey;
+    std::string load_sql;
+  };
+
+  Result<> write_rows(Context& context, Plan& plan, const ChangeBatch& batch, bool append_only);
+  Result<> write_keyed(Context& context, Plan& plan, const ChangeBatch& batch);
+  Result<> write_keyless(Context& context, Plan& plan, const ChangeBatch& batch);
+  Result<> load(Context& context, Plan& plan, const ChangeBatch& batch);
+  Result<> insert(Context& context, Plan& plan, const ChangeBatch& batch, std::span<const uint32_t> rows,
+                  const std::vector<uint32_t>& columns, bool on_duplicate_key);
+  Result<> remove(Context& context, Plan& plan, const ChangeBatch& batch, std::span<const uint32_t> rows);
+  // Updates one row found by the key of `key_row`; returns the rows matched.
+  Result<uint64_t> update(Context& context, Plan& plan, const ChangeBatch& batch, size_t row, size_t key_row,
+                          const std::vector<uint32_t>& columns);
+  Result<> append_value(const Plan& plan, const ChangeBatch& batch, uint32_t column, size_t row);
+  Result<> append_assignments(const Plan& plan, const ChangeBatch& batch, size_t row,
+                              const std::vector<uint32_t>& columns);
+  Result<> append_whole_row(const Plan& plan, const ChangeBatch& batch, size_t row);
+  Result<Plan*> plan_for(Context& context, const TableSchemaPtr& schema);
+
+  std::unique_ptr<MysqlConnection> connection_;
+  std::string job_;
+  uint64_t epoch_;
+  Limits limits_;
+  bool open_ = false;
+  std::unordered_map<const TableSchema*, std::unique_ptr<Plan>> plans_;
+  NetChanges net_;
+  std::vector<uint32_t> rows_;
+  std::string sql_;
+};
+
+}  // namespace sluice
