@@ -140,7 +140,10 @@ sleep 10
 show_counts
 
 step "sluice verify shop.yaml, while the shop sells"
-"$sluice" verify "$out/shop.yaml" --state "$out/state" || die "verify says no"
+status=0
+"$sluice" verify "$out/shop.yaml" --state "$out/state" || status=$?
+# 2: some rows changed at every look, so it cannot tell yet. 1 would be a difference.
+((status == 0 || status == 2)) || die "verify says no ($status)"
 
 step "the shop closes; stop, then catch up to the last sale"
 wait $load
@@ -149,7 +152,7 @@ kill -TERM $job
 wait $job 2>/dev/null || true
 job=''
 "$sluice" run "$out/shop.yaml" --state "$out/state" --until-caught-up
-"$sluice" verify "$out/shop.yaml" --state "$out/state" || die "verify says no"
+"$sluice" verify "$out/shop.yaml" --state "$out/state" || die "verify says no ($?)"
 show_counts
 echo
 echo "The copy is $out/shop.db; nothing is left running."
