@@ -185,21 +185,29 @@ Result<ExpressionPtr> make_arithmetic(std::string_view name, ExpressionPtr left,
 }
 
 Result<ExpressionPtr> make_negation(ExpressionPtr value, const Dialect& dialect) {
+  if (value->is_null_literal()) return make_null(plain_type(TypeKind::kInt32));
   if (!is_numeric(value->type().kind)) {
     return type_mistake(fmt::format("'-' takes a number, not {}", type_text(value->type())));
   }
-  auto zero = make_int_constant(TypeKind::kInt32, 0);
-  if (is_floating(value->type().kind)) {  // 0 - x would lose the sign of zero
-    return make_strict(
-        plain_type(TypeKind::kDouble),
-        [&] {
-          ExpressionList list;
-          list.push_back(std::move(value));
-          return list;
-        }(),
-        [](Call& call) { call.out.append_double(-call.number(0)); });
+  DataType type = value->type();
+  type.source_type.clear();
+  ExpressionList arguments;
+  arguments.push_back(std::move(value));
+  if (is_floating(type.kind)) {  // 0 - x would lose the sign of zero
+    return make_strict(type, std::move(arguments), [](Call& call) { call.out.append_double(-call.number(0)); });
   }
-  return make_arithmetic("-", std::move(zero), std::move(value), dialect);
+  if (type.kind == TypeKind::kDecimal) {
+    return make_strict(type, std::move(arguments), [](Call& call) {
+      const auto text = call.text(0);
+      if (text.starts_with('-')) return call.out.append_bytes(text.substr(1));
+      if (decimal_is_zero(text)) return call.out.append_bytes(text);
+      call.scratch = "-";
+      call.scratch += text;
+      call.out.append_bytes(call.scratch);
+    });
+  }
+  auto zero = make_int_constant(TypeKind::kInt32, 0);
+  return make_arithmetic("-", std::move(zero), std::move(arguments[0]), dialect);
 }
 
 Result<ExpressionPtr> make_time_shift(ExpressionPtr time, ExpressionPtr amount, bool in_months, int sign) {

@@ -176,9 +176,9 @@ Result<std::unique_ptr<BoundRule>> TransformRule::bind(const TableSchemaPtr& sou
         fmt::format("{}: computing column {}{} as '{}'", place(), item.alias, of_table, item.text);
   }
   auto keyed = set_key(spec_.primary_keys, *source, draft);
-  if (!keyed) return std::move(keyed).error().context(fmt::format("{}: projecting{}", place(), of_table));
+  if (!keyed) return std::move(keyed).error().context(fmt::format("{}: projecting {}", place(), source->id.text()));
   ExpressionPtr filter;
-  const std::string filter_origin = fmt::format("{}: filtering{} by '{}'", place(), of_table, spec_.filter);
+  const std::string filter_origin = fmt::format("{}: filtering {} by '{}'", place(), source->id.text(), spec_.filter);
   if (filter_) {
     auto bound = Binder(*source, dialect_, &projection_).bind_condition(*filter_);
     if (!bound) return std::move(bound).error().context(filter_origin);
