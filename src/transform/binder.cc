@@ -342,7 +342,8 @@ Result<ExpressionPtr> Binder::bind_call(const SyntaxNode& node) {
   ASSIGN_OR_RETURN(auto arguments, bind_all(node.args));
   const FunctionInfo* function = find_function(node.name);
   if (function != nullptr) return bind_function(node, *function, std::move(arguments));
-  auto result = bind_operator(node, std::move(arguments));
+  auto result = node.is_operator ? bind_operator(node, std::move(arguments))
+                                 : bind_conditional_function(node, std::move(arguments));
   if (!result) return at(node, std::move(result).error());
   if (*result == nullptr) return unknown_function(node);
   return result;
@@ -365,8 +366,7 @@ Result<ExpressionPtr> Binder::bind_operator(const SyntaxNode& node, ExpressionLi
   if (name == "NEGATE") return make_negation(std::move(arguments[0]), dialect_);
   if (name.starts_with("IS ")) return bind_is(node, std::move(arguments));
   if (name == "BETWEEN") return bind_between(std::move(arguments));
-  if (name == "IN") return bind_in(std::move(arguments));
-  return bind_conditional_function(node, std::move(arguments));
+  return bind_in(std::move(arguments));
 }
 
 Result<ExpressionPtr> Binder::bind_is(const SyntaxNode& node, ExpressionList arguments) {

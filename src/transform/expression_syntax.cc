@@ -84,9 +84,11 @@ class Parser {
     node.position = token.begin + 1;
     return node;
   }
-  Result<SyntaxNode> call(std::string name, std::vector<SyntaxNode> args, size_t position) const {
+  Result<SyntaxNode> call(std::string name, std::vector<SyntaxNode> args, size_t position,
+                          bool is_operator = true) const {
     SyntaxNode node;
     node.kind = SyntaxKind::kCall;
+    node.is_operator = is_operator;
     node.name = std::move(name);
     node.args = std::move(args);
     node.position = position;
@@ -351,7 +353,7 @@ class Parser {
       return arguments(name, token.begin + 1);
     }
     advance();
-    if (contains(kNiladic, name)) return call(name, {}, token.begin + 1);
+    if (contains(kNiladic, name)) return call(name, {}, token.begin + 1, false);
     auto node = leaf(SyntaxKind::kColumn, token);
     node.name = token.text;
     return node;
@@ -452,7 +454,7 @@ class Parser {
   Result<SyntaxNode> arguments(std::string name, size_t position) {
     RETURN_IF_ERROR(expect_sign("("));
     std::vector<SyntaxNode> args;
-    if (accept_sign(")")) return call(std::move(name), {}, position);
+    if (accept_sign(")")) return call(std::move(name), {}, position, false);
     if (name == "EXTRACT" || name == "TIMESTAMPADD" || name == "TIMESTAMPDIFF" || name == "TIMESTAMP_DIFF") {
       return unit_call(std::move(name), position);
     }
@@ -466,7 +468,7 @@ class Parser {
       if (!separated) break;
     }
     RETURN_IF_ERROR(expect_sign(")"));
-    return call(std::move(name), std::move(args), position);
+    return call(std::move(name), std::move(args), position, false);
   }
   // EXTRACT(unit FROM t), TIMESTAMPADD(unit, n, t), TIMESTAMPDIFF(unit, a, b): the unit becomes a string argument.
   Result<SyntaxNode> unit_call(std::string name, size_t position) {
@@ -483,7 +485,7 @@ class Parser {
       args.push_back(std::move(argument));
     } while (accept_sign(","));
     RETURN_IF_ERROR(expect_sign(")"));
-    return call(std::move(name), std::move(args), position);
+    return call(std::move(name), std::move(args), position, false);
   }
 
   Result<ProjectionItem> projection_item() {

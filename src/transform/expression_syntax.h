@@ -33,6 +33,7 @@ struct SyntaxNode {
   std::vector<SyntaxNode> args;
   std::string type_name;  // upper case, words separated by one blank
   std::vector<int> type_arguments;
+  bool is_operator = false;  // of a call: written as an operator, so the number of arguments is right
   bool has_subject = false;
   bool has_else = false;
   size_t position = 0;  // 1-based

@@ -367,6 +367,7 @@ class Case {
     if (change.kind != SchemaChangeKind::kDropTable) change.after = after;
     schema_ = change.after != nullptr ? change.after : schema_;
     batch_.emplace(schema_);
+    eval_rows_.emplace(schema_);
     const auto changes = transform()->apply(change);
     if (!changes) return print(changes.error());
     for (const auto& one : *changes) {
