@@ -58,6 +58,9 @@ bool is_binary(TypeKind kind) {
   return kind == TypeKind::kBytes || kind == TypeKind::kBit || kind == TypeKind::kGeometry;
 }
 
+// The server reads FLOAT values as doubles first: the shortest text of the largest float is beyond the range then.
+void append_exact(double value, std::string& out) { fmt::format_to(std::back_inserter(out), "{:.17g}", value); }
+
 void append_escaped(std::string_view text, std::string& out) {
   size_t done = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -215,7 +218,9 @@ void append_mysql_literal(const MysqlConnection& connection, const ColumnVector&
     sql += '0';  // the index of MySQL's error value, which its label '' cannot name in strict mode
   } else if (is_binary(type.kind)) {
     MysqlConnection::append_hex_literal(values.bytes_at(row), sql);
-  } else if (type.kind == TypeKind::kDecimal || values.storage() == Storage::kDouble) {
+  } else if (type.kind == TypeKind::kFloat) {
+    append_exact(values.double_at(row), sql);
+  } else if (type.kind == TypeKind::kDecimal || type.kind == TypeKind::kDouble) {
     append_value_text(values, type, row, sql);
   } else if (is_text(type.kind)) {
     connection.append_quoted(values.bytes_at(row), sql);
@@ -237,6 +242,10 @@ void append_mysql_field(const ColumnVector& values, const DataType& type, size_t
     append_hex(values.bytes_at(row), out);
   } else if (type.kind == TypeKind::kBoolean) {
     out += values.int_at(row) != 0 ? '1' : '0';
+  } else if (type.kind == TypeKind::kFloat) {
+    append_exact(values.double_at(row), out);
+  } else if (type.kind == TypeKind::kYear && values.int_at(row) == 0) {
+    out += "0000";  // the text '0' means 2000
   } else {
     append_value_text(values, type, row, out);
   }

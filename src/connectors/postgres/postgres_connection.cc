@@ -104,6 +104,12 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::connect(Context&
   add("sslkey", options.tls_key);
   add("application_name", name);
   add("client_encoding", encoding);
+  // A server that vanished without a word is noticed within a minute.
+  for (const auto& [key, value] : {std::pair("keepalives_idle", "20"), std::pair("keepalives_interval", "10"),
+                                   std::pair("keepalives_count", "4"), std::pair("tcp_user_timeout", "60000")}) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
   keys.push_back(nullptr);
   values.push_back(nullptr);
   std::unique_ptr<PostgresConnection> connection(new PostgresConnection());
