@@ -168,6 +168,14 @@ class TypeReader {
       column_.charset = "utf8mb4";
       column_.collation = "utf8mb4_bin";
     }
+    if (zerofill_ && arguments_.empty()) {
+      // The width that the values are filled to.
+      constexpr std::pair<std::string_view, std::string_view> kWidths[] = {
+          {"tinyint", "3"}, {"smallint", "5"}, {"mediumint", "8"}, {"int", "10"}, {"bigint", "20"}};
+      for (const auto& [type, width] : kWidths) {
+        if (base_ == type) arguments_ = {std::string(width)};
+      }
+    }
     if ((base_ == "datetime" || base_ == "timestamp" || base_ == "time") && first_number() == 0) arguments_.clear();
     if (base_ == "year") arguments_.clear();
     if (canonical_charset(column_.charset) == "binary") to_bytes();

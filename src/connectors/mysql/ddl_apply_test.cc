@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/mysql/ddl_apply.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::mysql {
+namespace {
+
+class DdlApplyTest : public testing::Test {
+ protected:
+  DdlEffect run(std::string_view sql) {
+    auto statement = parse_ddl(sql, {.default_database = "d"});
+    EXPECT_TRUE(statement) << (statement ? "" : statement.error().describe());
+    auto effect = catalog_.apply(*statement);
+    EXPECT_TRUE(effect) << (effect ? "" : effect.error().describe());
+    return effect ? *effect : DdlEffect{};
+  }
+  std::string columns(const std::string& table) {
+    std::string text;
+    for (const Column& column : catalog_.find({"d", table})->schema->columns) text += column.name + " ";
+    return text;
+  }
+  const MysqlTable& table(const std::string& name) { return *catalog_.find({"d", name}); }
+
+  SchemaCatalog catalog_{TypeOptions{}};
+};
+
+TEST_F(DdlApplyTest, creates_with_the_databases_character_set) {
+  catalog_.put_database("d", {"gbk", "gbk_chinese_ci"});
+  DdlEffect effect =
+      run("create table t (id int, a varchar(5), b text character set latin1, c blob, primary key (id))");
+  ASSERT_EQ(effect.changes.size(), 1u);
+  EXPECT_EQ(effect.changes[0].kind, SchemaChangeKind::kCreateTable);
+  EXPECT_EQ(table("t").columns[1].charset, "gbk");
+  EXPECT_EQ(table("t").columns[2].charset, "latin1");
+  EXPECT_EQ(table("t").columns[3].charset, "");
+  EXPECT_EQ(table("t").schema->key, std::vector<uint32_t>{0});
+  EXPECT_FALSE(table("t").schema->columns[0].type.nullable);
+  EXPECT_TRUE(run("create table if not exists t (x int)").changes.empty());
+}
+
+TEST_F(DdlApplyTest, alters_step_by_step) {
+  run("create table t (id int primary key, a int, b int)");
+  DdlEffect effect =
+      run("alter table t add c int first, add d int after id, drop a, modify b bigint, rename column id to pk");
+  ASSERT_EQ(effect.changes.size(), 4u);
+  EXPECT_EQ(effect.changes[0].kind, SchemaChangeKind::kAddColumns);
+  EXPECT_EQ(effect.changes[0].columns, (std::vector<std::string>{"c", "d"}));
+  EXPECT_EQ(effect.changes[1].kind, SchemaChangeKind::kDropColumns);
+  EXPECT_EQ(effect.changes[2].kind, SchemaChangeKind::kAlterColumnType);
+  EXPECT_EQ(effect.changes[3].new_names, std::vector<std::string>{"pk"});
+  for (size_t i = 1; i < effect.changes.size(); ++i) EXPECT_EQ(effect.changes[i].before, effect.changes[i - 1].after);
+  EXPECT_EQ(effect.changes.back().after, table("t").schema);
+  EXPECT_EQ(columns("t"), "c pk d b ");
+  EXPECT_EQ(table("t").schema->key, std::vector<uint32_t>{1});
+}
+
+TEST_F(DdlApplyTest, says_nothing_when_the_work_is_done) {
+  run("create table t (id int primary key, a int)");
+  EXPECT_TRUE(run("alter table t add column a int, drop column x, modify a int, change y a int").changes.empty());
+  EXPECT_TRUE(run("alter table t engine=InnoDB").touched.empty());
+  EXPECT_EQ(run("alter table other add column a int").unknown.size(), 1u);
+}
+
+TEST_F(DdlApplyTest, sees_a_gh_ost_swap_as_the_difference) {
+  run("create table t (id int primary key, a int, gone int)");
+  run("create table _t_gho like t");
+  run("alter table _t_gho add column b int after id, drop column gone, modify a bigint");
+  DdlEffect effect = run("rename table t to _t_del, _t_gho to t");
+  std::vector<SchemaChangeKind> kinds;
+  for (const SchemaChange& change : effect.changes) {
+    if (change.table().table == "t") kinds.push_back(change.kind);
+  }
+  EXPECT_EQ(kinds, (std::vector<SchemaChangeKind>{SchemaChangeKind::kDropColumns, SchemaChangeKind::kAddColumns,
+                                                  SchemaChangeKind::kAlterColumnType}));
+  EXPECT_EQ(columns("t"), "id b a ");
+  EXPECT_EQ(effect.needs_copy, (std::vector<TableId>{{"d", "_t_del"}}));
+  EXPECT_EQ(catalog_.find({"d", "_t_gho"}), nullptr);
+}
+
+TEST_F(DdlApplyTest, sees_other_renames_as_drop_and_create_with_rows) {
+  run("create table t (id int primary key)");
+  DdlEffect effect = run("alter table t rename to u");
+  ASSERT_EQ(effect.changes.size(), 2u);
+  EXPECT_EQ(effect.changes[0].kind, SchemaChangeKind::kDropTable);
+  EXPECT_EQ(effect.changes[1].kind, SchemaChangeKind::kCreateTable);
+  EXPECT_EQ(effect.changes[1].after->id.table, "u");
+  EXPECT_EQ(effect.needs_copy, (std::vector<TableId>{{"d", "u"}}));
+}
+
+TEST_F(DdlApplyTest, follows_drop_truncate_and_drop_database) {
+  run("create table t (id int primary key)");
+  EXPECT_EQ(run("truncate table t").changes[0].kind, SchemaChangeKind::kTruncateTable);
+  EXPECT_EQ(run("alter table t truncate partition p0").rows_changed.size(), 1u);
+  EXPECT_EQ(run("drop database d").changes[0].kind, SchemaChangeKind::kDropTable);
+  EXPECT_EQ(catalog_.find({"d", "t"}), nullptr);
+  EXPECT_TRUE(run("drop table t").changes.empty());
+}
+
+TEST_F(DdlApplyTest, converts_character_sets) {
+  run("create table t (id int primary key, a varchar(5), e enum('x')) charset latin1");
+  run("alter table t convert to character set utf8mb4");
+  EXPECT_EQ(table("t").columns[1].charset, "utf8mb4");
+  EXPECT_EQ(table("t").columns[2].charset, "utf8mb4");
+  EXPECT_EQ(table("t").charset, "utf8mb4");
+}
+
+TEST_F(DdlApplyTest, leaves_the_catalog_alone_on_an_error) {
+  run("create table t (id int primary key)");
+  MysqlTable before = table("t");
+  auto statement = parse_ddl("alter table t add a int, add b wombat", {.default_database = "d"});
+  auto effect = catalog_.apply(*statement);
+  ASSERT_FALSE(effect);
+  EXPECT_EQ(effect.error().code(), ErrorCode::kUnsupported);
+  EXPECT_EQ(table("t"), before);
+}
+
+TEST_F(DdlApplyTest, stores_tables_as_json) {
+  run("create table t (id int primary key, a varchar(5) character set latin1, b int as (id) virtual invisible)");
+  EXPECT_EQ(mysql_table_from_json(mysql_table_to_json(table("t"))).value(), table("t"));
+  EXPECT_FALSE(mysql_table_from_json("{\"v\":2}"));
+  EXPECT_FALSE(mysql_table_from_json("["));
+}
+
+}  // namespace
+}  // namespace sluice::mysql
