@@ -220,7 +220,9 @@ Result<> check_whole_image(const ChangeBatch& batch, size_t row) {
 }
 
 Error missing_row(const TableId& table) {
-  return Error(ErrorCode::kData, fmt::format("a changed row of {} is not in the target", table.text()),
+  return Error(ErrorCode::kData,
+               table.table.empty() ? std::string("a changed row is not in the target")
+                                   : fmt::format("a changed row of {} is not in the target", table.text()),
                "Somebody else changed the target table; copy it again, or correct it with 'sluice verify --repair'.");
 }
 

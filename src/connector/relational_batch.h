@@ -84,7 +84,7 @@ KeylessStep next_keyless_step(const ChangeBatch& batch, size_t first);
 
 // Tables without a key: the before image must carry every column, else another row could be hit. kData if not.
 Result<> check_whole_image(const ChangeBatch& batch, size_t row);
-// The error for a before image that no row of the target equals.
+// The error for a changed row that the target does not have; the table may be left to the error's context.
 Error missing_row(const TableId& table);
 
 }  // namespace sluice
