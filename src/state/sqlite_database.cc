@@ -95,13 +95,14 @@ std::string_view SqliteStatement::text_at(int column) const {
 
 Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(Context& context, const std::string& path,
                                                              ErrorCode file_error) {
-  // SQLite itself would create the file with the process's umask.
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) {
+  // SQLite itself would create the file with the process's umask. An existing file is not opened here: closing it would
+  // drop every POSIX lock that this process's other connections hold on it.
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0 && errno != EEXIST) {
     return Error(file_error, fmt::format("cannot open {}: {}", path, std::strerror(errno)),
                  "Check that the directory exists and that this user may write to it.");
   }
-  ::close(file);
+  if (file >= 0) ::close(file);
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase());
   database->file_error_ = file_error;
   database->path_ = path;
