@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "engine/byte_channel.h"
 
 namespace sluice {
 namespace {
@@ -59,40 +60,82 @@ struct Worker {
   std::unique_ptr<JobTransform> transform;
 };
 
-Result<> copy_chunk(JobParts& parts, Context& context, Worker& worker, const CopyTask& task) {
+// What a worker's reader hands to its writer: some rows of a chunk or, last, the position that all its rows are of.
+struct ChunkPart {
+  const CopyTask* task;
+  ChangeBatch batch;
+  std::optional<Position> end;
+};
+using ChunkParts = ByteChannel<ChunkPart>;
+
+// Enough for the source to go on while the target is busy with a few statements.
+constexpr size_t kReadAheadBytes = 4 << 20;
+constexpr size_t kEndBytes = 64;
+constexpr std::chrono::milliseconds kPopTimeout{50};
+
+// False if nobody takes the rows any more.
+Result<bool> read_chunk(Context& context, ChunkReader& reader, const CopyTask& task, ChunkParts& parts) {
   const TableSchemaPtr& schema = task.table->schema;
-  RETURN_IF_ERROR(worker.reader->begin(context, task.chunk->chunk, schema));
-  std::vector<ChangeBatch> out;
+  RETURN_IF_ERROR(reader.begin(context, task.chunk->chunk, schema));
   bool more = true;
   while (more) {
     ChangeBatch batch(schema);
-    ASSIGN_OR_RETURN(more, worker.reader->next(context, batch));
-    const uint64_t rows = batch.rows();
-    const uint64_t bytes = batch.byte_size();
-    if (rows == 0) continue;
-    if (!parts.limiter.acquire(context, rows, bytes)) return Error(ErrorCode::kStopped, "stopped while copying");
-    out.clear();
-    RETURN_IF_ERROR(worker.transform->apply(std::move(batch), out));
-    for (auto& target : out) {
-      if (target.rows() == 0) continue;
-      const ChangeBatch fitted = parts.policy.fit(std::move(target));
-      RETURN_IF_ERROR(worker.writer->write(context, fitted, task.chunk->into_empty_table));
-    }
-    parts.progress.add_copied(schema->id, rows, bytes);
+    ASSIGN_OR_RETURN(more, reader.next(context, batch));
+    const size_t bytes = batch.byte_size();
+    if (batch.rows() > 0 && !parts.push({&task, std::move(batch), std::nullopt}, bytes)) return false;
   }
-  PlannedChunk done = *task.chunk;
-  done.position = worker.reader->position();
+  return parts.push({&task, ChangeBatch(schema), reader.position()}, kEndBytes);
+}
+
+Result<> write_rows(JobParts& parts, Context& context, Worker& worker, ChunkPart part) {
+  const uint64_t rows = part.batch.rows();
+  const uint64_t bytes = part.batch.byte_size();
+  if (!parts.limiter.acquire(context, rows, bytes)) return Error(ErrorCode::kStopped, "stopped while copying");
+  std::vector<ChangeBatch> out;
+  RETURN_IF_ERROR(worker.transform->apply(std::move(part.batch), out));
+  for (auto& target : out) {
+    if (target.rows() == 0) continue;
+    const ChangeBatch fitted = parts.policy.fit(std::move(target));
+    RETURN_IF_ERROR(worker.writer->write(context, fitted, part.task->chunk->into_empty_table));
+  }
+  parts.progress.add_copied(part.task->table->schema->id, rows, bytes);
+  return {};
+}
+
+Result<> write_part(JobParts& parts, Context& context, Worker& worker, ChunkPart part) {
+  if (!part.end) return write_rows(parts, context, worker, std::move(part));
+  PlannedChunk done = *part.task->chunk;
+  done.position = std::move(*part.end);
   RETURN_IF_ERROR(parts.ledger.commit(context, *worker.writer, JobLedger::chunk_entry(done)));
-  task.chunk->position = done.position;
+  part.task->chunk->position = done.position;
   parts.progress.add_chunk();
   return {};
 }
 
+// Reads in a thread of its own, so that the source works on the next rows, also of the next chunk, while the target
+// takes the last ones.
 void run_worker(JobParts& parts, Context& context, Worker& worker, TaskQueue& queue) {
-  while (const CopyTask* task = queue.next()) {
-    auto copied = copy_chunk(parts, context, worker, *task);
-    if (!copied) return queue.fail(std::move(copied).error(), *task);
+  ChunkParts channel(kReadAheadBytes);
+  const std::jthread reader([&] {
+    while (const CopyTask* task = queue.next()) {
+      auto read = read_chunk(context, *worker.reader, *task, channel);
+      if (!read) queue.fail(std::move(read).error(), *task);
+      if (!read || !*read) break;
+    }
+    channel.close();
+  });
+  while (!context.stop_requested()) {
+    const bool last = channel.closed();  // asked before the pop, which then drains what was pushed until the end
+    auto part = channel.pop(kPopTimeout);
+    if (!part && last) break;
+    if (!part) continue;
+    const CopyTask& task = *part->task;
+    auto written = write_part(parts, context, worker, std::move(*part));
+    if (written) continue;
+    queue.fail(std::move(written).error(), task);
+    break;
   }
+  channel.close();
 }
 
 // True if every target of the table is there and without rows.
@@ -158,12 +201,13 @@ Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, Jo
     }
   }
   if (tasks.empty()) return {};
-  const auto wanted = std::min(static_cast<size_t>(parts.spec.pipeline.parallelism), tasks.size());
+  const auto wanted = std::min(parts.parallelism, tasks.size());
   ASSIGN_OR_RETURN(auto readers, parts.source.open_chunk_readers(parts.context, static_cast<int>(wanted)));
   std::vector<Worker> workers;
   for (auto& reader : readers) {
     ASSIGN_OR_RETURN(auto writer, parts.sink.open_writer(parts.context, parts.ledger.job(), parts.ledger.epoch()));
-    workers.push_back({std::move(reader), std::move(writer), make_transform(parts.spec)});
+    ASSIGN_OR_RETURN(auto transform, make_transform(parts.spec, tables));
+    workers.push_back({std::move(reader), std::move(writer), std::move(transform)});
   }
   Context copying(&parts.context);
   TaskQueue queue(copying, std::move(tasks));
@@ -199,9 +243,8 @@ Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tab
       state.tables.erase(id);
       unplanned.push_back(&table);
     }
-    ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
-    for (const auto& target : targets) RETURN_IF_ERROR(parts.policy.open_target(parts.context, target));
   }
+  RETURN_IF_ERROR(open_targets(parts, tables));
   RETURN_IF_ERROR(plan_tables(parts, unplanned, state));
   for (const auto& table : tables) {
     const auto& chunks = state.tables[table.schema->id].chunks;
