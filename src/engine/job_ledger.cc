@@ -102,6 +102,7 @@ Result<JobState> JobLedger::load(Context& context) {
   }
   for (auto& [table, table_state] : state.tables) {
     std::ranges::sort(table_state.chunks, {}, [](const PlannedChunk& chunk) { return chunk.chunk.index; });
+    chunks_[table] = table_state.chunks.size();
   }
   return state;
 }
@@ -109,6 +110,7 @@ Result<JobState> JobLedger::load(Context& context) {
 Result<> JobLedger::plan_tables(Context& context, const std::map<TableId, TableState>& tables) {
   std::vector<LedgerEntry> entries;
   for (const auto& [table, state] : tables) {
+    chunks_[table] = state.chunks.size();
     entries.push_back(schema_entry(table, state.detail));
     for (const auto& chunk : state.chunks) entries.push_back(chunk_entry(chunk));
   }
@@ -131,6 +133,8 @@ Result<> JobLedger::record_schema_change(Context& context, const SchemaChangeEve
     const bool copy = std::ranges::find(event.needs_copy, table) != event.needs_copy.end();
     if (detail.empty() || copy) {
       gone.push_back(schema_name(table));
+      for (size_t i = 0; i < chunks_[table]; ++i) gone.push_back(chunk_name(table, i));
+      chunks_.erase(table);
     } else {
       entries.push_back(schema_entry(table, detail));
     }
@@ -143,6 +147,7 @@ Result<> JobLedger::record_schema_change(Context& context, const SchemaChangeEve
 Result<> JobLedger::forget_table(Context& context, const TableId& table, const TableState& state) {
   std::vector<std::string> gone = {schema_name(table)};
   for (const auto& chunk : state.chunks) gone.push_back(chunk_name(table, chunk.chunk.index));
+  chunks_.erase(table);
   return ledger_->update(context, {}, gone);
 }
 
@@ -158,6 +163,7 @@ Result<> JobLedger::forget_all(Context& context) {
 Result<> JobLedger::forget_chunks(Context& context, const TableId& table, size_t chunks) {
   std::vector<std::string> gone;
   for (size_t i = 0; i < chunks; ++i) gone.push_back(chunk_name(table, i));
+  chunks_.erase(table);
   return ledger_->update(context, {}, gone);
 }
 

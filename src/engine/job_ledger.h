@@ -47,8 +47,8 @@ class JobLedger {
   Result<> plan_tables(Context& context, const std::map<TableId, TableState>& tables);
   // Streaming begins, or the number of lanes changes: all lanes at their positions, replacing `old_lanes` entries.
   Result<> set_lanes(Context& context, const std::vector<Position>& lanes, size_t old_lanes);
-  // A schema change at a position that all lanes have reached: table descriptions and lanes in one transaction; the
-  // chunks of `needs_copy` are forgotten together with their tables.
+  // A schema change at a position that all lanes have reached: table descriptions and lanes in one transaction. Tables
+  // that are gone, or that need a copy, are forgotten together with their chunks.
   Result<> record_schema_change(Context& context, const SchemaChangeEvent& event, size_t lanes);
   Result<> forget_table(Context& context, const TableId& table, const TableState& state);
   Result<> forget_all(Context& context);
@@ -72,6 +72,7 @@ class JobLedger {
   std::unique_ptr<Ledger> ledger_;
   const bool in_target_;
   uint64_t epoch_ = 0;
+  std::map<TableId, size_t> chunks_;  // how many entries each table has, so that they go with it
 };
 
 }  // namespace sluice

@@ -80,6 +80,8 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   }
   SLUICE_CHECK(at_group_end_);
   if (!reached_.position.empty() && reached_.position != durable()) RETURN_IF_ERROR(commit());
+  // The coordinator may now move the lane ahead; this group end must not take it back.
+  reached_ = {};
   std::lock_guard lock(mutex_);
   ++flushes_done_;
   flushed_.notify_all();
