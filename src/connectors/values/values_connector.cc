@@ -8,8 +8,8 @@
 namespace sluice {
 namespace {
 
-// Snapshot rows beyond this many bytes do not wait for the commit.
-constexpr size_t kMostWaitingSnapshotBytes = 1 << 20;
+// Snapshot rows, and groups that have ended, beyond this many bytes do not wait for the commit.
+constexpr size_t kMostWaitingBytes = 1 << 20;
 
 class ValuesWriter final : public SinkWriter {
  public:
@@ -20,6 +20,9 @@ class ValuesWriter final : public SinkWriter {
     if (!output_) return {};
     format_->begin(batch);
     const bool from_log = !batch.origins.empty();
+    if (text_.size() >= kMostWaitingBytes && !groups_.empty() && groups_.back() != batch.transactions) {
+      RETURN_IF_ERROR(flush(context, false));
+    }
     const uint64_t group = from_log ? uint64_t{group_number(batch.transactions)} << 32 : 0;
     for (size_t row = 0; row < batch.rows();) {
       const size_t first = row;
@@ -33,20 +36,12 @@ class ValuesWriter final : public SinkWriter {
         pieces_.push_back({order, begin, text_.size()});
       }
     }
-    if (!from_log && groups_.empty() && text_.size() >= kMostWaitingSnapshotBytes) return flush(context, false);
+    if (!from_log && groups_.empty() && text_.size() >= kMostWaitingBytes) return flush(context, false);
     return {};
   }
 
   Result<> commit(Context& context, const LedgerEntry&) override {
-    if (!output_ || text_.empty()) return {};
-    if (!in_order_) {
-      std::stable_sort(pieces_.begin(), pieces_.end(),
-                       [](const Piece& a, const Piece& b) { return a.order < b.order; });
-      std::string ordered;
-      ordered.reserve(text_.size());
-      for (const Piece& piece : pieces_) ordered.append(text_, piece.begin, piece.end - piece.begin);
-      text_.swap(ordered);
-    }
+    if (!output_ || (text_.empty() && !unsynced_)) return {};
     return flush(context, true);
   }
 
@@ -69,7 +64,16 @@ class ValuesWriter final : public SinkWriter {
   }
 
   Result<> flush(Context& context, bool durable) {
+    if (!in_order_) {
+      std::stable_sort(pieces_.begin(), pieces_.end(),
+                       [](const Piece& a, const Piece& b) { return a.order < b.order; });
+      std::string ordered;
+      ordered.reserve(text_.size());
+      for (const Piece& piece : pieces_) ordered.append(text_, piece.begin, piece.end - piece.begin);
+      text_.swap(ordered);
+    }
     RETURN_IF_ERROR(output_->write(context, text_, durable));
+    unsynced_ = !durable;
     text_.clear();
     pieces_.clear();
     groups_.clear();
@@ -83,6 +87,7 @@ class ValuesWriter final : public SinkWriter {
   std::vector<Piece> pieces_;
   std::vector<std::shared_ptr<const TransactionList>> groups_;
   bool in_order_ = true;
+  bool unsynced_ = false;  // something was written and is not durable yet
 };
 
 class ValuesSink final : public Sink {

@@ -103,6 +103,21 @@ TEST_F(ValuesSinkTest, does_not_let_a_long_snapshot_wait_in_memory) {
                                                                "op=INSERT, meta=()}");
 }
 
+TEST_F(ValuesSinkTest, does_not_let_groups_that_have_ended_wait_in_memory) {
+  const auto sink = make_sink({{"path", path_, {}}, {"format", "changelog", {}}});
+  ASSERT_TRUE(sink->open(context_));
+  const auto writer = *sink->open_writer(context_, "job", 0);
+  const auto schema = table("a");
+  const std::vector<Row> rows(200'000, {RowKind::kInsert, 1'000'000, 1});
+  ASSERT_TRUE(writer->write(context_, changes(schema, std::make_shared<TransactionList>(1), rows), false));
+  EXPECT_EQ(content(), "") << "the group may go on";
+  ASSERT_TRUE(writer->write(context_, changes(schema, std::make_shared<TransactionList>(1), {{RowKind::kInsert, 2, 1}}),
+                            false));
+  EXPECT_EQ(content().size(), rows.size() * std::string_view("+I[1000000]\n").size());
+  ASSERT_TRUE(writer->commit(context_, {}));
+  EXPECT_TRUE(content().ends_with("+I[2]\n"));
+}
+
 TEST_F(ValuesSinkTest, prints_schema_changes_only_in_flinks_format) {
   const SchemaChange create{SchemaChangeKind::kCreateTable, nullptr, table("a"), {}, {}};
   const auto json = make_sink({{"path", path_, {}}, {"format", "Debezium-JSON", {}}});
