@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The connectors that this program is built with.
 #pragma once
 
 #include "connector/registry.h"

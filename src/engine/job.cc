@@ -17,13 +17,6 @@ constexpr std::chrono::milliseconds kFirstRestartDelay{100};
 
 }  // namespace
 
-std::unique_ptr<JobTransform> make_transform(const JobSpec& spec) {
-  Problems problems;
-  auto transform = JobTransform::create(spec, problems);
-  SLUICE_CHECK(transform != nullptr);
-  return transform;
-}
-
 Job::Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink)
     : spec_(std::move(spec)),
       source_(std::move(source)),
@@ -76,7 +69,8 @@ Result<> Job::run_attempt(Context& context, const JobOptions& options, bool firs
   }
 
   SchemaPolicy policy(spec_, *sink_);
-  const auto transform = make_transform(spec_);
+  ASSIGN_OR_RETURN(const auto tables, source_->discover(attempt));
+  ASSIGN_OR_RETURN(const auto transform, make_transform(spec_, tables));
   JobParts parts{.context = attempt,
                  .spec = spec_,
                  .source = *source_,
@@ -85,26 +79,29 @@ Result<> Job::run_attempt(Context& context, const JobOptions& options, bool firs
                  .policy = policy,
                  .transform = *transform,
                  .progress = progress_,
-                 .limiter = limiter_};
+                 .limiter = limiter_,
+                 .parallelism = parallelism()};
   const bool guarantee_exact = sink_->guarantee() == Guarantee::kExactlyOnce;
   log_info("job '{}' (epoch {}): {} to {}, guarantee {}", job_name(spec_), ledger->epoch(), spec_.source.type,
            spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once");
 
-  ASSIGN_OR_RETURN(const auto tables, source_->discover(attempt));
   const bool streaming_begun = !state.lanes.empty();
   if (source_->wants_snapshot()) {
     RETURN_IF_ERROR(run_snapshot_phase(parts, tables, state));
   } else {
-    for (const auto& table : tables) {
-      ASSIGN_OR_RETURN(const auto targets, transform->targets(table.schema));
-      for (const auto& target : targets) RETURN_IF_ERROR(policy.open_target(attempt, target));
-    }
+    RETURN_IF_ERROR(open_targets(parts, tables));
   }
   if (!source_->wants_stream()) return {};
   if (!streaming_begun) RETURN_IF_ERROR(begin_stream(parts, state, tables));
   ASSIGN_OR_RETURN(const bool ended, stream(parts, state));
   SLUICE_CHECK(ended);
   return {};
+}
+
+size_t Job::parallelism() const {
+  const auto wanted = static_cast<size_t>(spec_.pipeline.parallelism);
+  const auto most = static_cast<size_t>(sink_->max_writers());
+  return most == 0 ? wanted : std::min(wanted, most);
 }
 
 // The first lanes: all where the earliest chunk was read, or where the startup options say.
@@ -122,13 +119,13 @@ Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<S
     RETURN_IF_ERROR(parts.ledger.plan_tables(parts.context, known));
     state.tables = std::move(known);
   }
-  state.lanes.assign(static_cast<size_t>(spec_.pipeline.parallelism), start);
+  state.lanes.assign(parts.parallelism, start);
   return parts.ledger.set_lanes(parts.context, state.lanes, 0);
 }
 
 // The number of lanes may change only where all of them stand at the same place.
 Result<> Job::settle_lane_count(JobParts& parts, JobState& state) {
-  const auto wanted = static_cast<size_t>(spec_.pipeline.parallelism);
+  const size_t wanted = parts.parallelism;
   if (state.lanes.size() == wanted) return {};
   const bool together =
       std::ranges::all_of(state.lanes, [&](const Position& lane) { return lane == state.lanes.front(); });

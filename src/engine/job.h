@@ -38,6 +38,7 @@ class Job {
 
  private:
   Result<> run_attempt(Context& context, const JobOptions& options, bool first_attempt);
+  size_t parallelism() const;
   Result<bool> stream(JobParts& parts, JobState& state);
   Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
   Result<> settle_lane_count(JobParts& parts, JobState& state);

@@ -24,9 +24,13 @@ struct JobParts {
   JobTransform& transform;  // the coordinator's
   Progress& progress;
   RateLimiter& limiter;
+  size_t parallelism;  // readers of the copy and writer lanes: what is asked for, as far as the sink allows
 };
 
-// The specification was checked when the job was created, so this cannot fail.
-std::unique_ptr<JobTransform> make_transform(const JobSpec& spec);
+// A transform that knows all source tables, so that tables which share a target have one shape everywhere. The
+// specification was checked when the job was created; errors concern the tables.
+Result<std::unique_ptr<JobTransform>> make_transform(const JobSpec& spec, const std::vector<SourceTable>& tables);
+// Creates missing target tables.
+Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables);
 
 }  // namespace sluice

@@ -60,6 +60,7 @@ class StreamPhase {
   Result<> dispatch_batch(ChangeBatch batch);
   Result<> dispatch_group_end(const GroupEnd& end);
   Result<> dispatch_schema_change(const SchemaChangeEvent& event);
+  Result<> empty_targets(const SchemaChangeEvent& event);
   ChangeBatch without_known_rows(const ChangeBatch& batch, size_t lane);
   Result<> flush_lanes();
   Result<> lane_failure();
@@ -206,6 +207,7 @@ Result<> StreamPhase::dispatch_schema_change(const SchemaChangeEvent& event) {
     ASSIGN_OR_RETURN(const auto target_changes, parts_.transform.apply(change));
     for (const auto& target : target_changes) RETURN_IF_ERROR(parts_.policy.apply(context_, target));
   }
+  RETURN_IF_ERROR(empty_targets(event));
   fault_point("after_schema_change");
   RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, lanes_.size()));
   fault_point("after_schema_recorded");
@@ -213,6 +215,27 @@ Result<> StreamPhase::dispatch_schema_change(const SchemaChangeEvent& event) {
   if (!event.needs_copy.empty()) {
     return Error(ErrorCode::kSchemaChanged, fmt::format("rows of table {} are not in the log and must be copied",
                                                         event.needs_copy.front().text()));
+  }
+  return {};
+}
+
+// Rows that stood under the name before have nothing to do with those that will be copied.
+Result<> StreamPhase::empty_targets(const SchemaChangeEvent& event) {
+  for (const auto& change : event.changes) {
+    if (!change.after || std::ranges::find(event.needs_copy, change.table()) == event.needs_copy.end()) continue;
+    if (!parts_.spec.routes.empty()) {
+      return Error(ErrorCode::kTarget,
+                   fmt::format("table {} was replaced by another one, and its target may hold rows of other tables too",
+                               change.table().text()),
+                   "Empty the target table and start the job with --reset.");
+    }
+    ASSIGN_OR_RETURN(const auto targets, parts_.transform.targets(change.after));
+    for (const auto& target : targets) {
+      const SchemaChange truncate{
+          .kind = SchemaChangeKind::kTruncateTable, .before = target, .after = target, .columns = {}, .new_names = {}};
+      ASSIGN_OR_RETURN(const auto existing, parts_.sink.find_table(context_, target->id));
+      if (existing) RETURN_IF_ERROR(parts_.sink.apply(context_, truncate));
+    }
   }
   return {};
 }
@@ -235,7 +258,7 @@ Result<bool> StreamPhase::dispatch(StreamElement& element) {
   }
   if (const auto* change = std::get_if<SchemaChangeEvent>(&element)) {
     RETURN_IF_ERROR(dispatch_schema_change(*change));
-    return false;
+    return until_ && parts_.source.covers(change->position, *until_);
   }
   const auto& end = std::get<GroupEnd>(element);
   RETURN_IF_ERROR(dispatch_group_end(end));

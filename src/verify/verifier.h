@@ -19,7 +19,7 @@ namespace sluice {
 
 struct VerifyOptions {
   int rounds = 5;                         // comparisons of a range that differs before it is judged
-  std::chrono::milliseconds pause{1000};  // between them
+  std::chrono::milliseconds pause{500};  // between them
 };
 
 struct TableVerdict {

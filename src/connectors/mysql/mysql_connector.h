@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The `mysql` connector, source and sink.
 #pragma once
 
 #include "connector/registry.h"

@@ -41,7 +41,8 @@ struct MysqlSinkOptions {
         O{{.name = "username", .summary = "User that may create and write the tables."}, &T::username},
         O{{.name = "password", .summary = "Password of the user.", .default_value = "", .secret = true}, &T::password},
         O{{.name = "database",
-           .summary = "Database that keeps the ledger, and the tables whose names bring no database; it must exist.",
+           .summary = "Database that keeps the ledger, and the tables whose names bring no database; created if missing.",
+           .default_value = "sluice",
            .aliases = {"database-name"}},
           &T::database},
         O{{.name = "socket", .summary = "Unix socket to use instead of hostname and port.", .default_value = ""},
@@ -67,6 +68,13 @@ class MysqlSink : public Sink {
   explicit MysqlSink(MysqlConnectOptions options) : options_(std::move(options)) {}
 
   Result<> open(Context& context) override {
+    MysqlConnectOptions without_database = options_;
+    without_database.database.clear();
+    ASSIGN_OR_RETURN(auto connection, MysqlConnection::connect(context, without_database));
+    const std::string name = MysqlConnection::quote_identifier(options_.database);
+    if (!connection->execute(context, "USE " + name)) {
+      RETURN_IF_ERROR(connection->execute(context, "CREATE DATABASE IF NOT EXISTS " + name));
+    }
     ASSIGN_OR_RETURN(connection_, connect(context));
     return {};
   }

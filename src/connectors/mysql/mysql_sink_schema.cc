@@ -133,9 +133,12 @@ Result<MysqlTargetTable> describe_mysql_table(Context& context, MysqlConnection&
       result.schema.key.push_back(*column);
     }
   }
+  if (!result.other_unique) return result;
+  // Only this database's constraints: the server opens every table that the condition does not rule out, and MariaDB
+  // 10.11.19 was seen to crash on the views of its own `sys` database.
   ASSIGN_OR_RETURN(const MysqlRows references,
-                   connection.query(context, fmt::format("SELECT 1 FROM information_schema.KEY_COLUMN_USAGE WHERE "
-                                                         "REFERENCED_TABLE_SCHEMA = {} AND REFERENCED_TABLE_NAME = {} "
+                   connection.query(context, fmt::format("SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS "
+                                                         "WHERE CONSTRAINT_SCHEMA = {} AND REFERENCED_TABLE_NAME = {} "
                                                          "LIMIT 1",
                                                          schema, literal(table.table))));
   result.referenced = !references.empty();

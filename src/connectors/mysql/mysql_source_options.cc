@@ -3,6 +3,7 @@
 
 namespace sluice::mysql {
 
+// tidy: one table
 std::span<const Option<MysqlSourceOptions>> MysqlSourceOptions::options() {
   using T = MysqlSourceOptions;
   using O = Option<T>;
@@ -78,15 +79,10 @@ std::span<const Option<MysqlSourceOptions>> MysqlSourceOptions::options() {
         .summary = "Map TINYINT(1) to BOOLEAN; a value other than 0 and 1 then stops the job.",
         .default_value = "true"},
        &T::tinyint1_as_boolean},
-      {{.name = "scan.newly-added-table.enabled",
-        .summary =
-            "Copy tables that match when a job is started again; tables created while it runs are always picked up.",
-        .default_value = "true"},
-       &T::newly_added_tables},
       {{.name = "ssl.mode",
         .summary = "Encryption of the connection.",
         .default_value = "preferred",
-        .allowed = {"disabled", "preferred", "required", "verify-ca", "verify-identity"}},
+        .allowed = {"disabled", "preferred", "required", "verify_ca", "verify_identity"}},
        &T::tls_mode},
       {{.name = "ssl.ca", .summary = "File with the certificate authorities to trust.", .optional = true}, &T::tls_ca},
       {{.name = "ssl.cert", .summary = "File with the client's certificate.", .optional = true}, &T::tls_cert},
@@ -115,6 +111,11 @@ std::span<const Option<MysqlSourceOptions>> MysqlSourceOptions::options() {
         .summary = "Close idle readers.",
         .optional = true,
         .ignored_because = "readers of the copy are always closed when it ends"},
+       std::monostate{}},
+      {{.name = "scan.newly-added-table.enabled",
+        .summary = "Copy and capture tables that match later.",
+        .optional = true,
+        .ignored_because = "they always are: copied when a job starts again, followed when created while it runs"},
        std::monostate{}},
       {{.name = "scan.binlog.newly-added-table.enabled",
         .summary = "Capture tables created while the job runs.",
@@ -179,8 +180,8 @@ MysqlConnectOptions MysqlSourceOptions::connection() const {
   result.connect_timeout = connect_timeout;
   result.tls = tls_mode == "disabled"          ? MysqlTls::kDisabled
                : tls_mode == "required"        ? MysqlTls::kRequired
-               : tls_mode == "verify-ca"       ? MysqlTls::kVerifyCa
-               : tls_mode == "verify-identity" ? MysqlTls::kVerifyIdentity
+               : tls_mode == "verify_ca"       ? MysqlTls::kVerifyCa
+               : tls_mode == "verify_identity" ? MysqlTls::kVerifyIdentity
                                                : MysqlTls::kPreferred;
   result.tls_ca = tls_ca.value_or("");
   result.tls_cert = tls_cert.value_or("");

@@ -35,7 +35,6 @@ struct MysqlSourceOptions {
   std::chrono::milliseconds heartbeat_interval{};
   bool schema_changes = true;
   bool tinyint1_as_boolean = true;
-  bool newly_added_tables = true;
   std::string tls_mode;
   std::optional<std::string> tls_ca;
   std::optional<std::string> tls_cert;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pipeline_fixture.h"
+#include "integration/pipelines/pipeline_fixture.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -82,10 +82,15 @@ Pipeline::Pipeline(DatabaseServer& source, const std::string& target_kind, const
     if (!second_mariadb) {
       auto started = MariadbServer::start({.arguments = {"--server-id=77"}});
       if (started) second_mariadb = std::move(started).value();
+      if (second_mariadb) execute(*second_mariadb, "CREATE DATABASE ledger");
     }
     target_ = second_mariadb.get();
   }
-  if (target_ == nullptr) ADD_FAILURE() << "no target server " << target_kind;
+  if (target_ == nullptr) {
+    ADD_FAILURE() << "no target server " << target_kind;
+    return;
+  }
+  target_port_ = target_->port();
 }
 
 Pipeline& Pipeline::source_options(std::string lines) {
@@ -108,12 +113,17 @@ Pipeline& Pipeline::source_port(int port) {
   source_port_ = port;
   return *this;
 }
+Pipeline& Pipeline::target_port(int port) {
+  target_port_ = port;
+  return *this;
+}
 
 std::string Pipeline::sink_block() const {
   if (target_kind_ == "sqlite") return fmt::format("  type: sqlite\n  path: {}\n", folder_.file("copy.db"));
   return fmt::format("  type: {}\n  hostname: 127.0.0.1\n  port: {}\n  username: {}\n  password: {}\n{}",
-                     target_kind_ == "mariadb" ? "mysql" : target_kind_, target_->port(), target_->username(),
-                     target_->password(), target_kind_ == "postgres" ? "  database: postgres\n" : "");
+                     target_kind_ == "mariadb" ? "mysql" : target_kind_, target_port_, target_->username(),
+                     target_->password(),
+                     target_kind_ == "postgres" ? "  database: postgres\n" : "  database: ledger\n");
 }
 
 std::string Pipeline::write_job_file() const {
@@ -197,7 +207,7 @@ void execute(DatabaseServer& server, std::string_view sql, std::string_view data
 std::string fresh_database(DatabaseServer& server, const std::string& prefix) {
   static int number = 0;
   const std::string name = fmt::format("{}{}", prefix, ++number);
-  execute(server, "CREATE DATABASE " + name);
+  execute(server, "CREATE DATABASE " + name + " CHARACTER SET utf8mb4");
   return name;
 }
 

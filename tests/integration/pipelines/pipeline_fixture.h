@@ -43,6 +43,8 @@ class Pipeline {
   Pipeline& pipeline_options(std::string lines);
   Pipeline& blocks(std::string yaml);  // route, transform
   Pipeline& source_port(int port);     // through a proxy
+  Pipeline& target_port(int port);
+  DatabaseServer* target() const { return target_; }  // null: SQLite
 
   std::string write_job_file() const;
   // Starts the program; `env` is added to its environment.
@@ -72,6 +74,7 @@ class Pipeline {
   std::string pipeline_lines_;
   std::string blocks_;
   int source_port_;
+  int target_port_ = 0;
 };
 
 // Fails the test if the statement fails.

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "pipeline_fixture.h"
+#include "integration/pipelines/pipeline_fixture.h"
 
 namespace sluice::support {
 namespace {
@@ -85,7 +85,7 @@ TEST_P(Sync, schema_changes_reach_the_target_in_order_with_the_rows) {
 TEST_P(Sync, a_large_table_is_copied_in_many_chunks_by_several_readers_while_it_changes) {
   sql("CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, v INT NOT NULL, pad CHAR(32))");
   sql("INSERT INTO big (v, pad) VALUES (1, 'p'), (2, 'q'), (3, 'r'), (4, 's')");
-  for (int i = 0; i < 11; ++i) sql("INSERT INTO big (v, pad) SELECT v + 1, MD5(id) FROM big");
+  for (int i = 0; i < 11; ++i) sql("INSERT INTO big (v, pad) SELECT v + 1, HEX(id * 7919) FROM big");
   pipeline_->source_options("scan.incremental.snapshot.chunk.size: 500").pipeline_options("parallelism: 3");
   const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")});
   for (int i = 0; i < 60; ++i) {
@@ -120,7 +120,7 @@ INSTANTIATE_TEST_SUITE_P(Matrix, Sync,
                          testing::Values(std::pair("mariadb", "sqlite"), std::pair("mariadb", "postgres"),
                                          std::pair("mariadb", "mariadb"), std::pair("mysql", "sqlite"),
                                          std::pair("mysql", "postgres"), std::pair("mysql", "mariadb")),
-                         [](const auto& info) { return info.param.first + "_to_" + info.param.second; });
+                         [](const auto& pair) { return pair.param.first + "_to_" + pair.param.second; });
 
 }  // namespace
 }  // namespace sluice::support

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "pipeline_fixture.h"
+#include "integration/pipelines/pipeline_fixture.h"
 
 namespace sluice::support {
 namespace {
