@@ -50,7 +50,7 @@ struct PipelineSpec {
   bool flink_semantics = false;                        // transform.semantics: sql (default) | flink
   int64_t rows_per_second = 0;                         // read-limit.rows-per-second, 0 = no limit
   int64_t bytes_per_second = 0;                        // read-limit.bytes-per-second
-  int64_t channel_bytes = 16 << 20;                    // channel.bytes: most bytes waiting between two stages
+  int64_t channel_bytes = 8 << 20;                     // channel.bytes: most bytes waiting between two stages
   std::chrono::milliseconds commit_interval{5};        // commit.interval: longest wait before a commit
   std::chrono::milliseconds restart_delay_max{30000};  // restart.delay-max: backoff doubles from 100 ms up to this
   int64_t restart_attempts = -1;                       // restart.attempts without progress in between; -1 = no limit

@@ -78,7 +78,7 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
        &P::bytes_per_second},
       {{.name = "channel.bytes",
         .summary = "Most bytes that wait between two stages.",
-        .default_value = "16777216",
+        .default_value = "8388608",
         .min = 64 << 10,
         .max = int64_t{1} << 40},
        &P::channel_bytes},

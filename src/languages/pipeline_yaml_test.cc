@@ -73,7 +73,7 @@ TEST(PipelineYamlTest, has_flink_cdcs_defaults_without_a_pipeline_block) {
   EXPECT_FALSE(spec.pipeline.flink_semantics);
   EXPECT_EQ(spec.pipeline.local_time_zone, "");
   EXPECT_EQ(spec.pipeline.commit_interval.count(), 5);
-  EXPECT_EQ(spec.pipeline.channel_bytes, 16 << 20);
+  EXPECT_EQ(spec.pipeline.channel_bytes, 8 << 20);
   EXPECT_EQ(spec.pipeline.restart_delay_max.count(), 30000);
   EXPECT_EQ(spec.pipeline.restart_attempts, -1);
 }
