@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs programs and measures them: wall time, CPU seconds, peak memory; collects figures and prints them."""
+import atexit
 import json
 import os
 import signal
@@ -27,6 +28,15 @@ def peak_kib(pid):
     return 0
 
 
+_running = set()
+
+
+@atexit.register
+def _clean_up():
+    for process in _running:
+        process.kill()
+
+
 class Program:
     """A running program. Its peak memory is sampled, because a parent's counts in the kernel's own figure."""
 
@@ -38,6 +48,7 @@ class Program:
         self._begin = time.monotonic()
         error = open(log, "ab") if log else subprocess.DEVNULL  # pylint: disable=consider-using-with
         self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=error)
+        _running.add(self.process)
         if log:
             error.close()
         self.wall = self.cpu = 0.0
@@ -56,6 +67,7 @@ class Program:
 
     def wait(self):
         _, status, usage = os.wait4(self.pid, 0)
+        _running.discard(self.process)
         self.wall = time.monotonic() - self._begin
         self.cpu = usage.ru_utime + usage.ru_stime
         self.code = self.process.returncode = os.waitstatus_to_exitcode(status)

@@ -160,6 +160,8 @@ def _postgres_programs():
 
 
 class Postgres(Server):
+    _template = None
+
     def __init__(self, *arguments):
         super().__init__(list(arguments))
         programs = _postgres_programs()
@@ -167,9 +169,15 @@ class Postgres(Server):
         if os.getuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
             self.as_user += ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        _checked(subprocess.run([*self.as_user, programs + "/initdb", f"--pgdata={self.folder}/data",
-                                 "--username=sluice", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8",
-                                 "--no-sync"], capture_output=True, text=True, check=False, cwd=self.folder), "initdb")
+        if Postgres._template is None:
+            folder = temp_folder()
+            if os.getuid() == 0:
+                shutil.chown(folder, "postgres", "postgres")
+            _checked(subprocess.run([*self.as_user, programs + "/initdb", f"--pgdata={folder}/data", "--username=sluice",
+                                     "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
+                                    capture_output=True, text=True, check=False, cwd=folder), "initdb")
+            Postgres._template = folder + "/data"
+        subprocess.run(["cp", "-a", Postgres._template, self.folder + "/data"], check=True)
         settings = ["shared_buffers=768MB", "max_wal_size=8GB", "fsync=off", "full_page_writes=off", "timezone=UTC",
                     "track_commit_timestamp=on", "autovacuum=off", *self.arguments]
         self.launch([*self.as_user, programs + "/postgres", "-D", self.folder + "/data", "-k", self.folder, "-h",
