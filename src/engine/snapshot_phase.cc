@@ -247,7 +247,9 @@ Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tab
   RETURN_IF_ERROR(open_targets(parts, tables));
   RETURN_IF_ERROR(plan_tables(parts, unplanned, state));
   for (const auto& table : tables) {
-    const auto& chunks = state.tables[table.schema->id].chunks;
+    const TableState& table_state = state.tables[table.schema->id];
+    if (table_state.copied()) continue;  // asking for the size of thousands of tables takes seconds
+    const auto& chunks = table_state.chunks;
     const auto copied = std::ranges::count_if(chunks, [](const auto& chunk) { return !chunk.position.empty(); });
     ASSIGN_OR_RETURN(const uint64_t rows, parts.source.estimate_rows(parts.context, table.schema->id));
     parts.progress.add_plan(table.schema->id, rows, chunks.size(), static_cast<uint64_t>(copied));
