@@ -28,13 +28,13 @@ std::string job_name(const JobSpec& spec) {
   return std::filesystem::path(spec.file).stem().string();
 }
 
-Result<> Job::run(Context& context, const JobOptions& options) {
+Result<> Job::run(Context& context, JobOptions options) {
   std::chrono::milliseconds delay = kFirstRestartDelay;
   int64_t failures = 0;
   std::string position_before;
   uint64_t copied_before = 0;
-  for (bool first = true;; first = false) {
-    auto result = run_attempt(context, options, first);
+  for (;;) {
+    auto result = run_attempt(context, options);
     if (result || context.stop_requested()) {
       progress_.set_phase(JobPhase::kFinished);
       return result;
@@ -57,12 +57,13 @@ Result<> Job::run(Context& context, const JobOptions& options) {
   }
 }
 
-Result<> Job::run_attempt(Context& context, const JobOptions& options, bool first_attempt) {
+Result<> Job::run_attempt(Context& context, JobOptions& options) {
   Context attempt(&context);
   RETURN_IF_ERROR(source_->open(attempt).context("opening the source"));
   RETURN_IF_ERROR(sink_->open(attempt).context("opening the target"));
   ASSIGN_OR_RETURN(auto ledger, JobLedger::open(attempt, *sink_, job_name(spec_), options.state_dir));
-  if (options.reset && first_attempt) RETURN_IF_ERROR(ledger->forget_all(attempt));
+  if (options.reset) RETURN_IF_ERROR(ledger->forget_all(attempt));
+  options.reset = false;
   ASSIGN_OR_RETURN(JobState state, ledger->load(attempt));
   if (options.until_caught_up && !until_) {
     ASSIGN_OR_RETURN(until_, source_->current_position(attempt));

@@ -34,10 +34,10 @@ class Job {
   RateLimiter& limiter() { return limiter_; }
 
   // Returns when the job has reached its end, a stop was requested (kStopped), or an error needs a person.
-  Result<> run(Context& context, const JobOptions& options);
+  Result<> run(Context& context, JobOptions options);
 
  private:
-  Result<> run_attempt(Context& context, const JobOptions& options, bool first_attempt);
+  Result<> run_attempt(Context& context, JobOptions& options);  // clears options.reset once it is done
   size_t parallelism() const;
   Result<bool> stream(JobParts& parts, JobState& state);
   Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "base/fault.h"
@@ -169,14 +170,48 @@ Result<> plan_tables(JobParts& parts, const std::vector<const SourceTable*>& tab
   return {};
 }
 
+// True if the table's target holds no rows but those that its copy has put there.
+bool is_ours_alone(const JobParts& parts, const TableState& state) {
+  return !state.chunks.empty() && state.chunks.front().into_empty_table && parts.spec.routes.empty();
+}
+
+Result<> drop_target(JobParts& parts, const TableSchemaPtr& target) {
+  return parts.sink.apply(
+      parts.context,
+      {.kind = SchemaChangeKind::kDropTable, .before = target, .after = nullptr, .columns = {}, .new_names = {}});
+}
+
+// Tables that went away before all of their chunks were copied: nobody can copy the rest.
+Result<> forget_lost_tables(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
+  std::set<TableId> present;
+  for (const auto& table : tables) present.insert(table.schema->id);
+  for (auto entry = state.tables.begin(); entry != state.tables.end();) {
+    const auto& [id, table_state] = *entry;
+    if (present.contains(id) || table_state.copied()) {
+      ++entry;
+      continue;
+    }
+    log_warn("table {} went away while it was being copied; what was copied of it is dropped", id.text());
+    if (is_ours_alone(parts, table_state)) {
+      TableSchema gone;
+      gone.id = id;
+      RETURN_IF_ERROR(drop_target(parts, std::make_shared<const TableSchema>(std::move(gone))));
+    }
+    RETURN_IF_ERROR(parts.ledger.forget_table(parts.context, id, table_state));
+    entry = state.tables.erase(entry);
+  }
+  return {};
+}
+
 // The table's definition is not the planned one any more: what was copied of it is thrown away, and the next attempt
 // plans it anew.
 Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState& state) {
   const TableState& table_state = state.tables[table.schema->id];
   ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
-  const bool any_copied =
-      std::ranges::any_of(table_state.chunks, [](const auto& chunk) { return !chunk.position.empty(); });
-  if (any_copied && !(table_state.chunks.front().into_empty_table && parts.spec.routes.empty())) {
+  const auto& chunks = table_state.chunks;
+  const bool any_copied = std::ranges::any_of(chunks, [](const auto& chunk) { return !chunk.position.empty(); });
+  const bool ours = is_ours_alone(parts, table_state);
+  if (any_copied && !ours) {
     return Error(ErrorCode::kTarget,
                  fmt::format("table {} was altered while it was being copied into a table that holds other rows too",
                              table.schema->id.text()),
@@ -184,9 +219,7 @@ Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState
   }
   // The rows first: after a crash between the two the definitions still differ, and this is done again.
   for (const auto& target : targets) {
-    const SchemaChange drop{
-        .kind = SchemaChangeKind::kDropTable, .before = target, .after = nullptr, .columns = {}, .new_names = {}};
-    RETURN_IF_ERROR(parts.sink.apply(parts.context, drop));
+    if (ours) RETURN_IF_ERROR(drop_target(parts, target));
   }
   RETURN_IF_ERROR(parts.ledger.forget_table(parts.context, table.schema->id, table_state));
   log_warn("table {} was altered while it was being copied; its copy starts again", table.schema->id.text());
@@ -232,6 +265,7 @@ Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, Jo
 }  // namespace
 
 Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
+  RETURN_IF_ERROR(forget_lost_tables(parts, tables, state));
   std::vector<const SourceTable*> unplanned;
   for (const auto& table : tables) {
     const TableId& id = table.schema->id;
@@ -244,8 +278,9 @@ Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tab
       unplanned.push_back(&table);
     }
   }
-  RETURN_IF_ERROR(open_targets(parts, tables));
+  // The plan comes first: it remembers the shape that the targets are created with, should the source's change now.
   RETURN_IF_ERROR(plan_tables(parts, unplanned, state));
+  RETURN_IF_ERROR(open_targets(parts, tables));
   for (const auto& table : tables) {
     const TableState& table_state = state.tables[table.schema->id];
     if (table_state.copied()) continue;  // asking for the size of thousands of tables takes seconds

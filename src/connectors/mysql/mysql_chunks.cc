@@ -159,6 +159,13 @@ std::string key_literal(const MysqlConnection& connection, const Column& column,
   if (is_binary(column.type.kind)) return fmt::format("x'{}'", value);
   std::string literal;
   connection.append_quoted(value, literal);
+  // As text these would sort otherwise: '9:00' behind '10:00', '-2:00' behind '-1:00'.
+  const TypeKind kind = column.type.kind;
+  if (kind == TypeKind::kTime) return fmt::format("CAST({} AS TIME(6))", literal);
+  if (kind == TypeKind::kUuid) return fmt::format("CAST({} AS UUID)", literal);
+  if (kind == TypeKind::kDate || kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampTz) {
+    return fmt::format("CAST({} AS DATETIME(6))", literal);
+  }
   return literal;
 }
 

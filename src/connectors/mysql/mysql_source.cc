@@ -51,7 +51,12 @@ class MysqlSource : public Source {
   bool wants_stream() const override { return options_.startup_mode != "snapshot"; }
 
   Result<std::vector<SnapshotChunk>> split(Context& context, const TableSchemaPtr& schema) override {
-    return split_table(context, *connection_, *schema, options_);
+    constexpr unsigned kNoSuchTable = 1146;
+    auto chunks = split_table(context, *connection_, *schema, options_);
+    if (!chunks && connection_->last_error_number() == kNoSuchTable) {
+      return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was dropped", schema->id.text()));
+    }
+    return chunks;
   }
   Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) override {
     return open_mysql_chunk_readers(context, options_, count);
