@@ -18,12 +18,28 @@ ChangeBatch& GroupBuilder::batch(const TableSchemaPtr& schema) {
   return batches_[found->second];
 }
 
+bool GroupBuilder::abandon_transaction() {
+  if (transaction_split_) return false;
+  if (!transaction_listed_) return true;
+  const auto abandoned = static_cast<uint32_t>(transactions_->size() - 1);
+  for (auto& batch : batches_) {
+    ChangeBatch rest(batch.schema);
+    for (size_t row = 0; row < batch.rows(); ++row) {
+      if (batch.origins[row].transaction != abandoned) rest.append_row_from(batch, row);
+    }
+    batch = std::move(rest);
+  }
+  begin_transaction();
+  return true;
+}
+
 void GroupBuilder::take(std::vector<StreamElement>& out) {
   for (auto& batch : batches_) {
     if (batch.rows() == 0) continue;
     batch.transactions = transactions_;
     out.push_back(std::move(batch));
   }
+  if (transaction_listed_) transaction_split_ = true;
   batches_.clear();
   index_.clear();
   transactions_ = std::make_shared<TransactionList>();

@@ -16,8 +16,11 @@ class GroupBuilder {
   // Rows that follow belong to another transaction.
   void begin_transaction() {
     transaction_listed_ = false;
+    transaction_split_ = false;
     event_ = 0;
   }
+  // Takes the rows of the open transaction out again. False if some of them have been handed on.
+  bool abandon_transaction();
   bool transaction_has_rows() const { return transaction_listed_; }
   // The origin of the next rows event of `transaction`.
   RowsOrigin next_event(const Transaction& transaction);
@@ -37,6 +40,7 @@ class GroupBuilder {
   std::unordered_map<const TableSchema*, size_t> index_;  // into batches_
   std::shared_ptr<TransactionList> transactions_ = std::make_shared<TransactionList>();
   bool transaction_listed_ = false;
+  bool transaction_split_ = false;  // rows of the open transaction have been handed on
   uint32_t event_ = 0;
   uint32_t sequence_ = 0;
   size_t bytes_ = 0;

@@ -23,12 +23,6 @@ constexpr std::chrono::milliseconds kPollWait{50};
 // A group is handed on at this size, and a transaction larger than it in parts.
 constexpr size_t kGroupBytes = 1 << 20;
 
-// gh-ost's and pt-online-schema-change's tables stand for the original until the rename.
-bool is_ghost_table(std::string_view name) {
-  return name.starts_with('_') && (name.ends_with("_gho") || name.ends_with("_ghc") || name.ends_with("_del") ||
-                                   name.ends_with("_new") || name.ends_with("_old"));
-}
-
 // The tables whose rows or shape a statement concerns.
 std::vector<TableId> tables_of(const DdlStatement& statement) {
   if (const auto* create = std::get_if<CreateTable>(&statement)) return {create->table};
@@ -86,14 +80,15 @@ class MysqlLogReader : public LogReader {
   Result<> handle_query(Context& context, const Event& event, std::vector<StreamElement>& out);
   Result<> handle_control(const TransactionControl& control, std::vector<StreamElement>& out);
   Result<> handle_xa_prepare(const Event& event, std::vector<StreamElement>& out);
-  Result<> handle_table_map(Context& context, const Event& event, std::vector<StreamElement>& out);
+  Result<> handle_table_map(Context& context, const Event& event);
   Result<> handle_rows(Context& context, const Event& event);
-  Result<> apply_statement(const DdlStatement& statement, std::string_view sql, std::vector<StreamElement>& out);
-  Result<> meet_unknown_table(Context& context, const TableId& id, MappedTable& mapped,
-                              std::vector<StreamElement>& out);
+  Result<> apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
+                           std::vector<StreamElement>& out);
+  Result<> meet_unknown_table(Context& context, const TableId& id);
   void advance_offset(const EventHeader& header);
   void begin_transaction(std::string gtid, const EventHeader& header, int64_t commit_time_ms);
   void end_transaction();
+  Result<> abandon_transaction();
   void end_group(std::vector<StreamElement>& out);
   bool known_in_copy(const TableId& table) const;
   Error at_position(Error error) const;
@@ -236,7 +231,7 @@ Result<> MysqlLogReader::handle(Context& context, const Event& event, std::vecto
     case EventUse::kUsed: break;
   }
   switch (static_cast<int>(event.header.type)) {
-    case static_cast<int>(EventType::kTableMap): return handle_table_map(context, event, out);
+    case static_cast<int>(EventType::kTableMap): return handle_table_map(context, event);
     case static_cast<int>(EventType::kXid): end_transaction(); return {};
     case static_cast<int>(EventType::kGtid):
     case static_cast<int>(EventType::kAnonymousGtid):
@@ -250,6 +245,7 @@ Result<> MysqlLogReader::handle(Context& context, const Event& event, std::vecto
     case static_cast<int>(EventType::kTransactionPayload): return open_payload(event);
     case static_cast<int>(EventType::kXaPrepare): return handle_xa_prepare(event, out);
     case static_cast<int>(EventType::kFormatDescription): {
+      RETURN_IF_ERROR(abandon_transaction());
       ASSIGN_OR_RETURN(format_, parse_format_description(event));
       return {};
     }
@@ -313,6 +309,24 @@ void MysqlLogReader::end_transaction() {
   explicit_begin_ = false;
 }
 
+// A log file begins while a transaction is open: the server crashed while it wrote the transaction, and rolled it back
+// when it started again.
+Result<> MysqlLogReader::abandon_transaction() {
+  if (!in_transaction_) return {};
+  if (!group_.abandon_transaction()) {
+    return Error(ErrorCode::kUnsupported,
+                 "the log holds the beginning of a large transaction that the source server could not finish",
+                 "Start the job with --reset to copy again.");
+  }
+  log_warn("the source server crashed within the transaction at {}; it is left out", transaction_.start.text);
+  gtid_.number = 0;
+  mariadb_gtid_.sequence = 0;
+  in_transaction_ = false;
+  explicit_begin_ = false;
+  xa_ = false;
+  return {};
+}
+
 Result<> MysqlLogReader::handle_gtid(const Event& event) {
   ASSIGN_OR_RETURN(const GtidEvent gtid, parse_gtid(event));
   if (!gtid.anonymous) gtid_ = gtid.gtid;
@@ -335,7 +349,7 @@ Result<> MysqlLogReader::handle_mariadb_gtid(const Event& event) {
   return {};
 }
 
-Result<> MysqlLogReader::handle_query(Context&, const Event& event, std::vector<StreamElement>& out) {
+Result<> MysqlLogReader::handle_query(Context& context, const Event& event, std::vector<StreamElement>& out) {
   ASSIGN_OR_RETURN(const QueryEvent query, parse_query(event, format_));
   if (query.sql == "BEGIN") {
     if (!in_transaction_) begin_transaction("", event.header, 0);
@@ -369,7 +383,7 @@ Result<> MysqlLogReader::handle_query(Context&, const Event& event, std::vector<
     // Everything before the statement belongs to the old schemas.
     end_group(out);
     if (!explicit_begin_) end_transaction();
-    RETURN_IF_ERROR(apply_statement(statement, sql, out));
+    RETURN_IF_ERROR(apply_statement(context, statement, sql, out));
   } else if (!explicit_begin_) {
     end_transaction();
   }
@@ -444,7 +458,7 @@ bool MysqlLogReader::known_in_copy(const TableId& table) const {
 }
 
 // A statement that changes tables. Position and catalog are behind it.
-Result<> MysqlLogReader::apply_statement(const DdlStatement& statement, std::string_view sql,
+Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
                                          std::vector<StreamElement>& out) {
   for (const TableId& table : tables_of(statement)) {
     // The copy was made after it: the catalog already has the later definition.
@@ -461,7 +475,7 @@ Result<> MysqlLogReader::apply_statement(const DdlStatement& statement, std::str
   mapped_.clear();
   last_mapped_ = nullptr;
   for (const TableId& table : effect.unknown) {
-    if (captured_.contains(table)) log_warn("a statement changes table {}, which is not known yet", table.text());
+    if (captured_.contains(table)) RETURN_IF_ERROR(meet_unknown_table(context, table));
   }
   for (const TableId& table : effect.rows_changed) {
     if (captured_.contains(table)) {
@@ -477,12 +491,12 @@ Result<> MysqlLogReader::apply_statement(const DdlStatement& statement, std::str
     if (captured_.contains(each.table())) change.changes.push_back(std::move(each));
   }
   for (const TableId& table : effect.touched) {
-    if (!captured_.contains(table) && !is_ghost_table(table.table)) continue;
+    if (!captured_.contains(table) && !is_schema_change_helper(table.table)) continue;
     const MysqlTable* now = catalog_.find(table);
     change.tracked.emplace_back(table, now != nullptr && now->schema ? mysql_table_to_json(*now) : "");
   }
   for (const TableId& table : effect.needs_copy) {
-    if (captured_.contains(table)) change.needs_copy.push_back(table);
+    if (captured_.contains(table) && !is_schema_change_helper(table.table)) change.needs_copy.push_back(table);
   }
   if (change.changes.empty() && change.tracked.empty() && change.needs_copy.empty()) return {};
   // Inside a transaction (CREATE TABLE ... SELECT) a restart reads the statement again, which then finds its work done.
@@ -493,14 +507,13 @@ Result<> MysqlLogReader::apply_statement(const DdlStatement& statement, std::str
   return {};
 }
 
-Result<> MysqlLogReader::meet_unknown_table(Context& context, const TableId& id, MappedTable& mapped,
-                                            std::vector<StreamElement>& out) {
+// The log speaks of a captured table that was not there when the job began.
+Result<> MysqlLogReader::meet_unknown_table(Context& context, const TableId& id) {
   ASSIGN_OR_RETURN(MysqlConnection* const connection, metadata(context));
   ASSIGN_OR_RETURN(auto tables,
                    read_tables(context, *connection, {id}, {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
   if (tables.empty()) {
     log_warn("changes of table {} are left out: it was not there when the job began and is gone now", id.text());
-    mapped.captured = false;
     return {};
   }
   if (options_.startup_mode == "initial") {
@@ -508,11 +521,10 @@ Result<> MysqlLogReader::meet_unknown_table(Context& context, const TableId& id,
   }
   // A job without a copy takes the definition of now; the decoder checks that it fits.
   catalog_.put(id, tables[0].table);
-  if (group_.transaction_has_rows()) group_.take(out);
   return {};
 }
 
-Result<> MysqlLogReader::handle_table_map(Context& context, const Event& event, std::vector<StreamElement>& out) {
+Result<> MysqlLogReader::handle_table_map(Context& context, const Event& event) {
   ASSIGN_OR_RETURN(const uint64_t map_id, parse_table_id(event, format_));
   MappedTable& mapped = mapped_[map_id];
   last_mapped_ = &mapped;
@@ -525,7 +537,9 @@ Result<> MysqlLogReader::handle_table_map(Context& context, const Event& event, 
   mapped.filter = nullptr;
   if (!mapped.captured) return {};
   if (const auto filter = filters_.find(mapped.id); filter != filters_.end()) mapped.filter = filter->second.get();
-  if (catalog_.find(mapped.id) == nullptr) return meet_unknown_table(context, mapped.id, mapped, out);
+  if (catalog_.find(mapped.id) != nullptr) return {};
+  RETURN_IF_ERROR(meet_unknown_table(context, mapped.id));
+  mapped.captured = catalog_.find(mapped.id) != nullptr;
   return {};
 }
 
@@ -579,7 +593,11 @@ Result<> MysqlLogReader::handle_rows(Context& context, const Event& event) {
 }  // namespace
 
 bool CapturedTables::contains(const TableId& table) const {
-  return include.matches(table) && !(exclude && exclude->matches(table));
+  if (!include.matches(table) || (exclude && exclude->matches(table))) return false;
+  if (!is_schema_change_helper(table.table)) return true;
+  // "_orders_gho" belongs to "orders".
+  const std::string& name = table.table;
+  return !include.matches({table.schema, name.substr(1, name.rfind('_') - 1)});
 }
 
 Result<std::unique_ptr<LogReader>> open_mysql_log_reader(Context& context, const MysqlSourceOptions& options,

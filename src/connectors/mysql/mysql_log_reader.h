@@ -15,6 +15,7 @@
 
 namespace sluice::mysql {
 
+// The helper tables of gh-ost and pt-online-schema-change are not captured beside the table they serve.
 struct CapturedTables {
   TableSelector include;
   std::optional<TableSelector> exclude;
