@@ -78,6 +78,8 @@ std::vector<std::string> common_arguments(const std::string& folder, int port) {
   return {"--datadir=" + folder + "/data",
           "--socket=" + folder + "/socket",
           "--pid-file=" + folder + "/pid",
+          // A server that starts deletes what looks like a temporary table there, whoever uses it.
+          "--tmpdir=" + folder,
           fmt::format("--port={}", port),
           "--bind-address=127.0.0.1",
           "--skip-name-resolve",
@@ -104,6 +106,7 @@ Result<> fill_mariadb_template(const std::string& folder) {
   std::vector<std::string> command = {"mariadb-install-db",
                                       "--no-defaults",
                                       "--datadir=" + folder + "/data",
+                                      "--tmpdir=" + folder,
                                       "--auth-root-authentication-method=normal",
                                       "--skip-test-db",
                                       "--extra-file=" + work.write("user.sql", "FLUSH PRIVILEGES;\n" + user_sql()),

@@ -134,8 +134,7 @@ Result<MysqlTargetTable> describe_mysql_table(Context& context, MysqlConnection&
     }
   }
   if (!result.other_unique) return result;
-  // Only this database's constraints: the server opens every table that the condition does not rule out, and MariaDB
-  // 10.11.19 was seen to crash on the views of its own `sys` database.
+  // Only this database's constraints: the server opens every table that the condition does not rule out.
   ASSIGN_OR_RETURN(const MysqlRows references,
                    connection.query(context, fmt::format("SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS "
                                                          "WHERE CONSTRAINT_SCHEMA = {} AND REFERENCED_TABLE_NAME = {} "

@@ -8,10 +8,8 @@
 #include "connectors/mysql/binlog_table_map.h"
 #include "connectors/mysql/json_binary.h"
 
+namespace sluice::mysql {
 namespace {
-
-using namespace sluice;         // NOLINT(google-build-using-namespace)
-using namespace sluice::mysql;  // NOLINT(google-build-using-namespace)
 
 void try_everything(const Event& event, const BinlogFormat& format) {
   std::vector<uint8_t> buffer;
@@ -52,9 +50,7 @@ TableSchemaPtr schema_for(const TableMap& map, std::vector<MysqlColumnInfo>& col
   return schema;
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+int try_input(const uint8_t* data, size_t size) {
   BinlogFormat format;
   std::unique_ptr<RowDecoder> decoder;
   Bytes rest(data, size);
@@ -79,3 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   return 0;
 }
+
+}  // namespace
+}  // namespace sluice::mysql
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) { return sluice::mysql::try_input(data, size); }
