@@ -115,7 +115,7 @@ class Mariadb(Server):
         subprocess.run(["cp", "-a", "--sparse=always", Mariadb._template, self.folder + "/data"], check=True)
         self.socket = self.folder + "/socket"
         self.launch(["setpriv", "--pdeathsig=KILL", "mariadbd", "--no-defaults", *as_root,
-                     f"--datadir={self.folder}/data", f"--socket={self.socket}", f"--pid-file={self.folder}/pid",
+                     f"--datadir={self.folder}/data", f"--tmpdir={self.folder}", f"--socket={self.socket}", f"--pid-file={self.folder}/pid",
                      "--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve", "--server-id=1",
                      "--log-bin=binlog", "--binlog-format=ROW", "--max-binlog-size=1G", "--sync-binlog=0",
                      "--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=512M",

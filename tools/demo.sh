@@ -29,12 +29,12 @@ die() {
 start_server() {
   local user=() deadline=$((SECONDS + 60))
   [[ $(id -u) != 0 ]] || user=(--user=root)
-  mariadb-install-db --no-defaults "${user[@]}" --datadir="$work/data" --auth-root-authentication-method=normal \
+  mariadb-install-db --no-defaults "${user[@]}" --datadir="$work/data" --tmpdir="$work" --auth-root-authentication-method=normal \
     --skip-test-db >"$work/log" 2>&1 || die "mariadb-install-db failed: $(tail -n 5 "$work/log")"
   # Below the range of outgoing connections; the next one if somebody listens there.
   port=$((20000 + RANDOM % 12000))
   while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-  mariadbd --no-defaults "${user[@]}" --datadir="$work/data" --socket="$work/socket" --pid-file="$work/pid" \
+  mariadbd --no-defaults "${user[@]}" --datadir="$work/data" --tmpdir="$work" --socket="$work/socket" --pid-file="$work/pid" \
     --bind-address=127.0.0.1 --port="$port" --server-id=1 --log-bin=binlog --binlog-format=ROW \
     --innodb-flush-log-at-trx-commit=2 >>"$work/log" 2>&1 </dev/null &
   server=$!

@@ -75,22 +75,12 @@ class MysqlSession : public SqlSession {
 
 // What both servers are told: small, and fast rather than safe against power loss.
 std::vector<std::string> common_arguments(const std::string& folder, int port) {
-  return {"--datadir=" + folder + "/data",
-          "--socket=" + folder + "/socket",
-          "--pid-file=" + folder + "/pid",
+  return {"--datadir=" + folder + "/data", "--socket=" + folder + "/socket", "--pid-file=" + folder + "/pid",
           // A server that starts deletes what looks like a temporary table there, whoever uses it.
-          "--tmpdir=" + folder,
-          fmt::format("--port={}", port),
-          "--bind-address=127.0.0.1",
-          "--skip-name-resolve",
-          "--server-id=1",
-          "--log-bin=binlog",
-          "--binlog-format=ROW",
-          "--sync-binlog=0",
+          "--tmpdir=" + folder, fmt::format("--port={}", port), "--bind-address=127.0.0.1", "--skip-name-resolve",
+          "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW", "--sync-binlog=0",
           "--innodb-flush-log-at-trx-commit=2",  // written at commit, so kill -9 loses nothing
-          "--innodb-buffer-pool-size=64M",
-          "--performance-schema=OFF",
-          "--secure-file-priv="};
+          "--innodb-buffer-pool-size=64M", "--performance-schema=OFF", "--secure-file-priv="};
 }
 
 void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
