@@ -221,6 +221,22 @@ TEST_P(Regressions, p40_a_table_may_be_altered_between_two_chunks_of_its_copy) {
   expect_same_as_source("id, w");
 }
 
+// Beside 40: rows that were in the target before the job are never dropped with a copy that begins again.
+TEST_P(Regressions, p40_rows_of_others_survive_when_the_copy_begins_again) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO t VALUES (1, 1)");
+  catch_up_and_verify();
+  pipeline_->target_execute(
+      fmt::format("INSERT INTO {}t VALUES (100, 1)", GetParam() == "sqlite" ? "" : database_ + "."));
+  const auto again = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state"), "--reset"},
+                                      {{"SLUICE_FAULT", "after_snapshot_plan:1"}});
+  EXPECT_EQ(again->wait().value_or(-1), 137) << tail(again->err());
+  sql("ALTER TABLE t ADD COLUMN w INT");
+  const auto last = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state"), "--until-caught-up"});
+  EXPECT_NE(last->wait().value_or(-1), -1);
+  EXPECT_THAT(rows("id"), testing::Contains("100"));
+}
+
 // 42 (FLINK-38334): a table that goes away between two chunks of its copy leaves the job waiting for ever.
 TEST_P(Regressions, p42_a_table_that_goes_away_while_it_is_copied_is_not_waited_for) {
   sql("CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE t (id INT PRIMARY KEY)");
