@@ -96,8 +96,9 @@ void print_summary(const ProgressReport& report) {
              grouped(report.rows_copied), grouped(report.changes), grouped(report.commits), report.restarts,
              report.position.empty() ? "-" : report.position);
   if (report.lag_ms >= 0) {
-    fmt::print(stderr, "commit at the source to visible in the target: p50 {}, p99 {}\n",
-               latency_text(report.latency, 0.5), latency_text(report.latency, 0.99));
+    fmt::print(stderr, "commit at the source to visible in the target: p50 {}, p99 {}{}\n",
+               latency_text(report.latency, 0.5), latency_text(report.latency, 0.99),
+               report.exact_source_clock ? "" : " (the source tells commit times in whole seconds)");
   }
 }
 

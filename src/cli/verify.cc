@@ -56,9 +56,10 @@ void print_verdict(const TableVerdict& verdict) {
     fmt::print("{}: equal, {} rows\n", verdict.target.text(), verdict.rows);
     return;
   }
-  fmt::print("{}: DIFFERENT, {} rows at the source; {} missing, {} surplus, {} with other values, {} still changing\n",
-             verdict.target.text(), verdict.rows, verdict.missing, verdict.surplus, verdict.different,
-             verdict.unsettled);
+  const bool settled = verdict.missing + verdict.surplus + verdict.different > 0;
+  fmt::print("{}: {}, {} rows at the source; {} missing, {} surplus, {} with other values, {} still changing\n",
+             verdict.target.text(), settled ? "DIFFERENT" : "cannot tell yet", verdict.rows, verdict.missing,
+             verdict.surplus, verdict.different, verdict.unsettled);
 }
 
 }  // namespace

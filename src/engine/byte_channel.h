@@ -51,9 +51,10 @@ class ByteChannel {
     has_room_.notify_all();
     has_element_.notify_all();
   }
-  bool closed() const {
+  // Closed, and nothing is left to pop.
+  bool drained() const {
     std::lock_guard lock(mutex_);
-    return closed_;
+    return closed_ && queue_.empty();
   }
   size_t bytes() const {
     std::lock_guard lock(mutex_);

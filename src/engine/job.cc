@@ -90,7 +90,7 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
   if (source_->wants_snapshot()) {
     RETURN_IF_ERROR(run_snapshot_phase(parts, tables, state));
   } else {
-    RETURN_IF_ERROR(open_targets(parts, tables));
+    RETURN_IF_ERROR(open_targets(parts, tables, state));
   }
   if (!source_->wants_stream()) return {};
   if (!streaming_begun) RETURN_IF_ERROR(begin_stream(parts, state, tables));

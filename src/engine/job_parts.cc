@@ -13,8 +13,11 @@ Result<std::unique_ptr<JobTransform>> make_transform(const JobSpec& spec, const 
   return transform;
 }
 
-Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables) {
+Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, const JobState& state) {
   for (const auto& table : tables) {
+    const auto known = state.tables.find(table.schema->id);
+    const bool opened_before = !state.lanes.empty() && known != state.tables.end() && known->second.copied();
+    if (opened_before && !parts.policy.may_lack_columns()) continue;
     ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
     for (const auto& target : targets) RETURN_IF_ERROR(parts.policy.open_target(parts.context, target));
   }

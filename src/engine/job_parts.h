@@ -30,7 +30,8 @@ struct JobParts {
 // A transform that knows all source tables, so that tables which share a target have one shape everywhere. The
 // specification was checked when the job was created; errors concern the tables.
 Result<std::unique_ptr<JobTransform>> make_transform(const JobSpec& spec, const std::vector<SourceTable>& tables);
-// Creates missing target tables.
-Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables);
+// Creates missing target tables. Those of tables that were copied by an earlier run are taken to be there: asking for
+// thousands of them would take longer than anything else at a start.
+Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, const JobState& state);
 
 }  // namespace sluice

@@ -10,6 +10,8 @@ namespace {
 
 // A lane without rows still moves its position, so that a restart does not read the log again.
 constexpr std::chrono::seconds kIdleCommitInterval{1};
+// A lane with nothing to do asks now and then whether the job is still its own.
+constexpr std::chrono::seconds kOwnershipCheckInterval{5};
 constexpr std::chrono::milliseconds kPopTimeout{50};
 
 }  // namespace
@@ -88,14 +90,17 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   return {};
 }
 
+Result<> Lane::check_ownership() {
+  if (rows_open_ || !at_group_end_ || monotonic_now() - last_commit_ < kOwnershipCheckInterval) return {};
+  last_commit_ = monotonic_now();
+  return parts_.ledger.commit(context_, *writer_, JobLedger::lane_entry(number_, durable()));
+}
+
 void Lane::run() {
   while (!context_.stop_requested()) {
     auto element = channel_.pop(kPopTimeout);
-    if (!element) {
-      if (channel_.closed()) break;
-      continue;
-    }
-    auto handled = handle(*element, channel_.bytes() > 0);
+    if (!element && channel_.drained()) break;
+    auto handled = element ? handle(*element, channel_.bytes() > 0) : check_ownership();
     if (handled) continue;
     std::lock_guard lock(mutex_);
     error_ = std::move(handled).error();

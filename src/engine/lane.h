@@ -44,6 +44,7 @@ class Lane {
   void run();
   Result<> handle(LaneElement& element, bool more_waiting);
   Result<> commit();
+  Result<> check_ownership();
 
   JobParts& parts_;
   Context& context_;

@@ -56,6 +56,7 @@ void Progress::add_commit(int64_t source_time_ms) {
   ++report_.commits;
   if (latency < 0) return;
   report_.lag_ms = latency;
+  if (source_time_ms % 1000 != 0) report_.exact_source_clock = true;
   const auto bucket = static_cast<size_t>(std::bit_width(static_cast<uint64_t>(latency)));
   ++report_.latency[std::min(bucket, report_.latency.size() - 1)];
 }

@@ -38,7 +38,8 @@ struct ProgressReport {
   uint64_t restarts = 0;
   int64_t lag_ms = -1;  // age of the last applied transaction when it became visible; -1 unknown
   LatencyHistogram latency{};
-  std::string position;  // durable in all lanes
+  bool exact_source_clock = false;  // the source's commit times have fractions; MariaDB's are whole seconds
+  std::string position;             // durable in all lanes
   std::string last_error;
   std::map<TableId, TableProgress> tables;
 };

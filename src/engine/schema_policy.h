@@ -28,12 +28,13 @@ class SchemaPolicy {
   Result<> apply(Context& context, const SchemaChange& change);
   // The changes that the behaviour makes of one; no side effects.
   std::vector<SchemaChange> decide(const SchemaChange& change) const;
+  // True if changes may be passed over, so that the target's real columns must be known.
+  bool may_lack_columns() const;
   // Leaves out the columns that the target does not have because a change was ignored, excluded or refused.
   ChangeBatch fit(ChangeBatch batch);
 
  private:
   bool accepted(SchemaChangeKind kind) const;
-  bool may_lack_columns() const;
   void remember(const SchemaChange& change);
   TableSchemaPtr fitted_schema(const TableSchemaPtr& schema);
 

@@ -126,9 +126,8 @@ void run_worker(JobParts& parts, Context& context, Worker& worker, TaskQueue& qu
     channel.close();
   });
   while (!context.stop_requested()) {
-    const bool last = channel.closed();  // asked before the pop, which then drains what was pushed until the end
     auto part = channel.pop(kPopTimeout);
-    if (!part && last) break;
+    if (!part && channel.drained()) break;
     if (!part) continue;
     const CopyTask& task = *part->task;
     auto written = write_part(parts, context, worker, std::move(*part));
@@ -280,7 +279,7 @@ Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tab
   }
   // The plan comes first: it remembers the shape that the targets are created with, should the source's change now.
   RETURN_IF_ERROR(plan_tables(parts, unplanned, state));
-  RETURN_IF_ERROR(open_targets(parts, tables));
+  RETURN_IF_ERROR(open_targets(parts, tables, state));
   for (const auto& table : tables) {
     const TableState& table_state = state.tables[table.schema->id];
     if (table_state.copied()) continue;  // asking for the size of thousands of tables takes seconds

@@ -282,7 +282,7 @@ Result<bool> StreamPhase::run() {
   while (!parts_.context.stop_requested()) {
     auto elements = incoming_.pop(kPopTimeout);
     if (!elements) {
-      if (incoming_.closed()) {
+      if (incoming_.drained()) {
         std::lock_guard lock(mutex_);
         if (reader_error_) return finish(std::move(*reader_error_));
       }

@@ -159,7 +159,7 @@ Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& re
   ASSIGN_OR_RETURN(const BinlogPosition position, current_binlog_position(context, control));
   RETURN_IF_ERROR(control.execute(context, "UNLOCK TABLES"));
   for (auto& reader : readers) reader->set_position(position.position());
-  log_info("snapshot at {}", position.position().text);
+  log_debug("snapshot at {}", position.position().text);
   return {};
 }
 
@@ -179,7 +179,7 @@ Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Conte
     for (auto& reader : readers) {
       RETURN_IF_ERROR(reader->open_snapshot(context));
       RETURN_IF_ERROR(reader->read_snapshot_position(context));
-      log_info("snapshot at {}", reader->position().text);
+      log_debug("snapshot at {}", reader->position().text);
     }
   } else {
     ASSIGN_OR_RETURN(auto control, MysqlConnection::connect(context, options.connection()));
