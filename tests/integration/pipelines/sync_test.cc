@@ -3,6 +3,7 @@
 // by `sluice verify` and by rows that are read back.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include "integration/pipelines/pipeline_fixture.h"
 
@@ -114,6 +115,44 @@ TEST_P(Sync, verify_finds_and_repairs_what_was_changed_behind_its_back) {
   EXPECT_THAT(pipeline_->target_rows("id, v", "t", "id"), ElementsAre("1|a", "2|b", "3|c"));
   sql("UPDATE t SET v = 'd' WHERE id = 3");
   catch_up_and_verify();
+}
+
+// Positions are then files and offsets, and nothing else.
+TEST(SyncWithoutGtids, mysql_is_followed_by_file_and_offset_over_restarts_and_rotations) {
+  if (!MysqlServer::unavailable().empty()) GTEST_SKIP() << MysqlServer::unavailable();
+  auto server = MysqlServer::start({.arguments = {}, .gtid = false});
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  const std::string database = fresh_database(**server);
+  const auto sql = [&](std::string_view statement) { execute(**server, statement, database); };
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(10))");
+  sql("CREATE TABLE log (line VARCHAR(10))");
+  sql("INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+  const Pipeline pipeline(**server, "sqlite", database);
+  pipeline.run_until_caught_up();
+  for (int round = 0; round < 3; ++round) {
+    sql(fmt::format("UPDATE t SET v = 'r{}' WHERE id = 1", round));
+    sql(fmt::format("INSERT INTO log VALUES ('{}')", round));
+    sql("FLUSH BINARY LOGS");
+    sql(fmt::format("INSERT INTO log VALUES ('{}+')", round));
+    pipeline.run_until_caught_up();
+  }
+  EXPECT_EQ(pipeline.verify(), 0);
+  EXPECT_THAT(pipeline.target_rows("line", "log", "line"), ElementsAre("0", "0+", "1", "1+", "2", "2+"));
+}
+
+// A stop must not take long, whatever the job is doing.
+TEST(SyncStop, ends_within_five_seconds_and_goes_on_from_there) {
+  DatabaseServer& server = *Servers::shared().get("mariadb");
+  const std::string database = fresh_database(server);
+  execute(server, "CREATE TABLE t (id INT PRIMARY KEY, v INT)", database);
+  execute(server, "INSERT INTO t SELECT seq, seq FROM seq_1_to_200000", database);
+  const Pipeline pipeline(server, "postgres", database);
+  const auto job = pipeline.start({"run", "JOB"});
+  ASSERT_TRUE(wait_until([&] { return job->err().find("copying") != std::string::npos; })) << job->err();
+  job->send_signal(SIGTERM);
+  EXPECT_EQ(job->wait(std::chrono::seconds(5)).value_or(-1), 0) << job->err();
+  pipeline.run_until_caught_up();
+  EXPECT_EQ(pipeline.verify(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Matrix, Sync,
