@@ -14,7 +14,7 @@ constexpr std::array kCodes = {
     ErrorCodeInfo{ErrorCode::kConnect, "connection failed", ErrorAction::kRetry, 4,
                   "Check that the server is up and that host and port are right."},
     ErrorCodeInfo{ErrorCode::kAccess, "access denied", ErrorAction::kNeedsPerson, 4,
-                  "Check user, password and the privileges listed in docs/connectors."},
+                  "Check user, password and privileges; 'sluice connectors NAME' says what is needed."},
     ErrorCodeInfo{ErrorCode::kTransient, "server asked to retry", ErrorAction::kRetry, 4, "The job retries by itself."},
     ErrorCodeInfo{ErrorCode::kSchemaChanged, "table definition changed", ErrorAction::kRetry, 4,
                   "The job copies the table again by itself."},

@@ -77,7 +77,8 @@ void declare(CLI::App& app, Command& parsed) {
       add_command(app, parsed, CommandKind::kVerify, "verify", "Prove that the target equals the source");
   add_file(verify, parsed);
   add_state(verify, parsed);
-  verify->add_flag("--repair", parsed.repair, "Correct the rows that differ");
+  verify->add_flag("--repair", parsed.repair,
+                   "Correct the rows that differ, also rows that only the target has; stops a running job");
   verify->footer("\nExit codes: 0 equal, 1 different, 2 could not tell.\nExample: sluice verify shop.yaml --repair");
 
   CLI::App* connectors =

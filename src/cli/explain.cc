@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/job_file.h"
 #include "engine/job.h"
 
@@ -25,7 +27,9 @@ Result<> explain_table(Context& context, LoadedJob& job, const SourceTable& tabl
   for (const auto& target : targets) {
     ASSIGN_OR_RETURN(const auto existing, job.sink->find_table(context, target->id));
     if (existing) {
-      fmt::print("  -> {}: exists\n", target->id.text());
+      ASSIGN_OR_RETURN(const bool empty, job.sink->is_empty(context, target->id));
+      fmt::print("  -> {}: exists{}\n", target->id.text(),
+                 empty ? "" : ", with rows: a first copy replaces those with the same key and leaves the others");
       continue;
     }
     fmt::print("  -> {}: will be created\n", target->id.text());
@@ -41,7 +45,8 @@ Result<> explain(Context& context, LoadedJob& job) {
   RETURN_IF_ERROR(job.sink->open(context));
   const bool copies = job.source->wants_snapshot();
   const bool follows = job.source->wants_stream();
-  const auto parallelism = job.spec.pipeline.parallelism;
+  const int64_t most = job.sink->max_writers();
+  const int64_t parallelism = most == 0 ? job.spec.pipeline.parallelism : std::min(job.spec.pipeline.parallelism, most);
   fmt::print("job '{}': {} -> {}\n", job_name(job.spec), job.spec.source.type, job.spec.sink.type);
   fmt::print("guarantee: {}\n",
              job.sink->guarantee() == Guarantee::kExactlyOnce

@@ -92,6 +92,7 @@ class ProgressDisplay {
 };
 
 void print_summary(const ProgressReport& report) {
+  if (report.position.empty() && report.rows_copied == 0) return;  // it never got that far
   fmt::print(stderr, "copied {} rows, applied {} changes in {} commits, {} restarts; position {}\n",
              grouped(report.rows_copied), grouped(report.changes), grouped(report.commits), report.restarts,
              report.position.empty() ? "-" : report.position);

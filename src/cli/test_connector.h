@@ -46,13 +46,14 @@ class TestSource final : public Source {
     TableSchema schema{{"db", "t"}, {Column{"id", {}, "", {}}}, {0}, ""};
     return std::vector<SourceTable>{{std::make_shared<TableSchema>(schema), ""}};
   }
+  bool captures(const TableId&) const override { return true; }
   bool wants_snapshot() const override { return true; }
   bool wants_stream() const override { return true; }
   Result<std::vector<SnapshotChunk>> split(Context&, const TableSchemaPtr&) override { return unused(); }
   Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context&, int) override { return unused(); }
   Result<std::unique_ptr<LogReader>> open_log_reader(Context&, LogStart) override { return unused(); }
   Result<Position> start_position(Context&) override { return unused(); }
-  Result<Position> current_position(Context&) override { return unused(); }
+  Result<Position> current_position(Context&) override { return Position{"here"}; }
   Result<uint64_t> estimate_rows(Context&, const TableId&) override { return unused(); }
   bool covers(const Position&, const Transaction&) const override { return false; }
   bool covers(const Position&, const Position&) const override { return false; }

@@ -36,6 +36,8 @@ class ConnectionCheck {
     const std::string& type = job_.spec.source.type;
     const auto opened = job_.source->open(context_);
     if (!opened) return refuse("source", type, opened.error());
+    const auto position = job_.source->current_position(context_);
+    if (!position) return refuse("source", type, position.error());
     const auto tables = job_.source->discover(context_);
     if (!tables) return refuse("source", type, tables.error());
     for (const SourceTable& table : *tables) {

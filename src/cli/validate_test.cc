@@ -93,7 +93,7 @@ TEST_F(ValidateTest, connects_only_when_asked_and_then_tries_both_sides) {
             "source shop: connection failed: connecting to a\n"
             "  hint: Check that the server is up and that host and port are right.\n"
             "sink printer: access denied: logging in at b\n"
-            "  hint: Check user, password and the privileges listed in docs/connectors.\n");
+            "  hint: Check user, password and privileges; 'sluice connectors NAME' says what is needed.\n");
   EXPECT_EQ(report.exit_code, 4);
 }
 

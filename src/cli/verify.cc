@@ -62,6 +62,17 @@ void print_verdict(const TableVerdict& verdict) {
              verdict.surplus, verdict.different, verdict.unsettled);
 }
 
+int exit_code(const std::vector<TableVerdict>& verdicts) {
+  if (std::ranges::all_of(verdicts, &TableVerdict::equal)) return kEqual;
+  fmt::print(
+      "Changes that are on their way count too: if the job is not running, or is behind, let it catch up first "
+      "(sluice run --until-caught-up).\n");
+  const auto settled_difference = [](const TableVerdict& verdict) {
+    return verdict.missing + verdict.surplus + verdict.different > 0;
+  };
+  return std::ranges::any_of(verdicts, settled_difference) ? kDifferent : kUnknown;
+}
+
 }  // namespace
 
 int verify_command(const Command& command, const ConnectorRegistry& registry, Context& context) {
@@ -72,23 +83,27 @@ int verify_command(const Command& command, const ConnectorRegistry& registry, Co
   if (const auto opened = job->source->open(context); !opened) return fail(opened.error());
   if (const auto opened = job->sink->open(context); !opened) return fail(opened.error());
 
+  // The job is taken over only when there is something to correct.
   std::unique_ptr<Repairer> repairer;
   RepairSink repair;
   if (command.repair) {
-    auto opened = Repairer::open(context, *job, command.state_dir);
-    if (!opened) return fail(opened.error());
-    repairer = std::move(opened).value();
-    repair = [&](const ChangeBatch& rows) { return repairer->write(rows); };
+    repair = [&](const ChangeBatch& rows) -> Result<> {
+      if (!repairer) {
+        ASSIGN_OR_RETURN(repairer, Repairer::open(context, *job, command.state_dir));
+      }
+      return repairer->write(rows);
+    };
   }
-  const auto verdicts = verify_tables(context, *job->source, *job->sink, *job->transform, {}, repair);
+  auto verdicts = verify_tables(context, *job->source, *job->sink, *job->transform, {}, repair);
+  if (verdicts && repairer) {
+    for (const auto& verdict : *verdicts) print_verdict(verdict);
+    fmt::print("repaired {} rows; a job that was running has been stopped: start it again; comparing once more\n",
+               repairer->rows());
+    verdicts = verify_tables(context, *job->source, *job->sink, *job->transform, {}, {});
+  }
   if (!verdicts) return fail(verdicts.error());
   for (const auto& verdict : *verdicts) print_verdict(verdict);
-  if (repairer) fmt::print("repaired {} rows\n", repairer->rows());
-  const auto settled_difference = [](const TableVerdict& verdict) {
-    return verdict.missing + verdict.surplus + verdict.different > 0;
-  };
-  if (std::ranges::any_of(*verdicts, settled_difference)) return kDifferent;
-  return std::ranges::all_of(*verdicts, &TableVerdict::equal) ? kEqual : kUnknown;
+  return exit_code(*verdicts);
 }
 
 }  // namespace sluice

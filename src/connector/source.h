@@ -78,6 +78,8 @@ class Source {
   virtual Result<> open(Context& context) = 0;
   // The captured tables with their current schemas. An empty list is an error (kConfig) that names the pattern.
   virtual Result<std::vector<SourceTable>> discover(Context& context) = 0;
+  // True if the options name this table, whether it exists or not.
+  virtual bool captures(const TableId& table) const = 0;
   // True when the job begins with a copy of the rows; false when the options ask for the log only.
   virtual bool wants_snapshot() const = 0;
   // True when the job goes on with the log after the copy.

@@ -86,6 +86,7 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
   log_info("job '{}' (epoch {}): {} to {}, guarantee {}", job_name(spec_), ledger->epoch(), spec_.source.type,
            spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once");
 
+  RETURN_IF_ERROR(forget_excluded_tables(parts, state));
   const bool streaming_begun = !state.lanes.empty();
   if (source_->wants_snapshot()) {
     RETURN_IF_ERROR(run_snapshot_phase(parts, tables, state));
@@ -122,6 +123,22 @@ Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<S
   }
   state.lanes.assign(parts.parallelism, start);
   return parts.ledger.set_lanes(parts.context, state.lanes, 0);
+}
+
+// Tables that the job left behind: their changes pass unseen from here on, so that they must be copied again should
+// they come back. The source's own helper tables are kept.
+Result<> Job::forget_excluded_tables(JobParts& parts, JobState& state) {
+  for (auto entry = state.tables.begin(); entry != state.tables.end();) {
+    const auto& [table, table_state] = *entry;
+    if (source_->captures(table) || table.table.starts_with('_')) {
+      ++entry;
+      continue;
+    }
+    log_warn("table {} is not part of this job any more; its copy stays as it is", table.text());
+    RETURN_IF_ERROR(parts.ledger.forget_table(parts.context, table, table_state));
+    entry = state.tables.erase(entry);
+  }
+  return {};
 }
 
 // The number of lanes may change only where all of them stand at the same place.

@@ -41,6 +41,7 @@ class Job {
   size_t parallelism() const;
   Result<bool> stream(JobParts& parts, JobState& state);
   Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
+  Result<> forget_excluded_tables(JobParts& parts, JobState& state);
   Result<> settle_lane_count(JobParts& parts, JobState& state);
   Result<> forget_passed_chunks(JobParts& parts, JobState& state);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "connector/relational_writing.h"
 
 namespace sluice {
 namespace {
@@ -19,6 +20,15 @@ SchemaChange with_after(const SchemaChange& change, SchemaChangeKind kind, Table
           .new_names = {}};
 }
 
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') out.push_back(c);
+    out.push_back(c);
+  }
+  return out + "'";
+}
+
 // The columns `names` of `from`, nullable, behind all columns of `to`.
 TableSchema with_nullable_at_end(const TableSchema& to, const TableSchema& from,
                                  const std::vector<std::string>& names) {
@@ -27,8 +37,10 @@ TableSchema with_nullable_at_end(const TableSchema& to, const TableSchema& from,
                 [&](const Column& column) { return std::ranges::find(names, column.name) != names.end(); });
   for (const auto& name : names) {
     if (const auto index = from.find_column(name)) {
-      result.columns.push_back(from.columns[*index]);
-      result.columns.back().type.nullable = true;
+      Column& added = result.columns.emplace_back(from.columns[*index]);
+      // What the source filled into rows that were there, before the column forgets that it had to.
+      if (const auto filled = value_of_added_column(added)) added.default_expression = quoted(*filled);
+      added.type.nullable = true;
     }
   }
   // Key indexes refer to positions: find them again by name.

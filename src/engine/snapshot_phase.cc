@@ -147,6 +147,16 @@ Result<bool> targets_are_empty(JobParts& parts, const std::vector<TableSchemaPtr
   return true;
 }
 
+// Rows that are there already are replaced by key; without a key they would be there twice.
+Result<> check_rows_can_be_replaced(const SourceTable& table, const std::vector<TableSchemaPtr>& targets, bool empty) {
+  const bool keyed = std::ranges::none_of(targets, [](const TableSchemaPtr& target) { return target->key.empty(); });
+  if (empty || keyed) return {};
+  return Error(ErrorCode::kTarget,
+               fmt::format("the target of table {} holds rows already and has no key: they would be doubled",
+                           table.schema->id.text()),
+               "Empty the target table, or give the table a key (primary-keys in a transform).");
+}
+
 Result<> plan_tables(JobParts& parts, const std::vector<const SourceTable*>& tables, JobState& state) {
   for (size_t first = 0; first < tables.size(); first += kTablesPerPlan) {
     std::map<TableId, TableState> planned;
@@ -155,6 +165,7 @@ Result<> plan_tables(JobParts& parts, const std::vector<const SourceTable*>& tab
       const SourceTable& table = *tables[i];
       ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
       ASSIGN_OR_RETURN(const bool empty, targets_are_empty(parts, targets));
+      RETURN_IF_ERROR(check_rows_can_be_replaced(table, targets, empty));
       ASSIGN_OR_RETURN(auto chunks, parts.source.split(parts.context, table.schema));
       TableState& table_state = planned[table.schema->id];
       table_state.detail = table.detail;

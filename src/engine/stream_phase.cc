@@ -60,7 +60,7 @@ class StreamPhase {
   Result<> dispatch_batch(ChangeBatch batch);
   Result<> dispatch_group_end(const GroupEnd& end);
   Result<> dispatch_schema_change(const SchemaChangeEvent& event);
-  Result<> empty_targets(const SchemaChangeEvent& event);
+  Result<> drop_targets(const SchemaChangeEvent& event);
   ChangeBatch without_known_rows(const ChangeBatch& batch, size_t lane);
   Result<> flush_lanes();
   Result<> lane_failure();
@@ -207,7 +207,7 @@ Result<> StreamPhase::dispatch_schema_change(const SchemaChangeEvent& event) {
     ASSIGN_OR_RETURN(const auto target_changes, parts_.transform.apply(change));
     for (const auto& target : target_changes) RETURN_IF_ERROR(parts_.policy.apply(context_, target));
   }
-  RETURN_IF_ERROR(empty_targets(event));
+  RETURN_IF_ERROR(drop_targets(event));
   fault_point("after_schema_change");
   RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, lanes_.size()));
   fault_point("after_schema_recorded");
@@ -219,22 +219,23 @@ Result<> StreamPhase::dispatch_schema_change(const SchemaChangeEvent& event) {
   return {};
 }
 
-// Rows that stood under the name before have nothing to do with those that will be copied.
-Result<> StreamPhase::empty_targets(const SchemaChangeEvent& event) {
+// Tables that must be copied again are created anew, in the shape that the copy will find.
+Result<> StreamPhase::drop_targets(const SchemaChangeEvent& event) {
   for (const auto& change : event.changes) {
     if (!change.after || std::ranges::find(event.needs_copy, change.table()) == event.needs_copy.end()) continue;
     if (!parts_.spec.routes.empty()) {
       return Error(ErrorCode::kTarget,
-                   fmt::format("table {} was replaced by another one, and its target may hold rows of other tables too",
+                   fmt::format("table {} must be copied again, and its target may hold rows of other tables too",
                                change.table().text()),
                    "Empty the target table and start the job with --reset.");
     }
+    log_warn("the log does not tell the rows of table {} after this statement: it is copied again",
+             change.table().text());
     ASSIGN_OR_RETURN(const auto targets, parts_.transform.targets(change.after));
     for (const auto& target : targets) {
-      const SchemaChange truncate{
-          .kind = SchemaChangeKind::kTruncateTable, .before = target, .after = target, .columns = {}, .new_names = {}};
-      ASSIGN_OR_RETURN(const auto existing, parts_.sink.find_table(context_, target->id));
-      if (existing) RETURN_IF_ERROR(parts_.sink.apply(context_, truncate));
+      RETURN_IF_ERROR(parts_.sink.apply(
+          context_,
+          {.kind = SchemaChangeKind::kDropTable, .before = target, .after = nullptr, .columns = {}, .new_names = {}}));
     }
   }
   return {};

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "base/clock.h"
+
 namespace sluice::support {
 namespace {
 
@@ -182,7 +184,7 @@ void Workload::execute(const std::string& sql) {
 uint64_t test_seed() {
   static const uint64_t seed = [] {
     const char* given = std::getenv("SLUICE_SEED");
-    const auto now = static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+    const auto now = static_cast<uint64_t>(wall_clock_ms());
     const uint64_t value = given != nullptr ? std::strtoull(given, nullptr, 10) : now % 1'000'000;
     fmt::print("SLUICE_SEED={}\n", value);
     std::fflush(stdout);

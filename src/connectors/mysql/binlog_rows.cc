@@ -128,8 +128,9 @@ Result<> RowDecoder::Plan::value(const ColumnPlan& column, const uint8_t* at, Co
     case ValueForm::kDouble: out.append_double(std::bit_cast<double>(load_little_endian<8>(at))); break;
     case ValueForm::kTruth:
       if (*at > 1) {
-        return bad_value(column, ErrorCode::kData, "is TINYINT(1) and holds a number other than 0 and 1",
-                         "Set treat-tinyint1-as-boolean.enabled: false to read such columns as numbers.");
+        return bad_value(
+            column, ErrorCode::kData, "is TINYINT(1) and holds a number other than 0 and 1",
+            "Set treat-tinyint1-as-boolean.enabled: false, drop the target table, and start the job with --reset.");
       }
       out.append_int(*at);
       break;

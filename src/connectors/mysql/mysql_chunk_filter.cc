@@ -15,11 +15,6 @@ namespace {
 // Keys asked about in one query.
 constexpr size_t kKeysPerQuery = 500;
 
-bool is_integer(TypeKind kind) {
-  return kind == TypeKind::kInt8 || kind == TypeKind::kInt16 || kind == TypeKind::kInt32 || kind == TypeKind::kInt64 ||
-         kind == TypeKind::kUInt64;
-}
-
 // Bounds of integer columns; cut arithmetically they may lie outside the column's own range.
 __int128 integer_bound(const std::string& text) {
   const bool negative = text.starts_with('-');

@@ -13,11 +13,6 @@ namespace {
 
 using Wide = __int128;  // spans of BIGINT UNSIGNED do not fit 64 bits
 
-bool is_integer(TypeKind kind) {
-  return kind == TypeKind::kInt8 || kind == TypeKind::kInt16 || kind == TypeKind::kInt32 || kind == TypeKind::kInt64 ||
-         kind == TypeKind::kUInt64;
-}
-
 bool is_binary(TypeKind kind) {
   return kind == TypeKind::kBytes || kind == TypeKind::kBit || kind == TypeKind::kGeometry;
 }
@@ -153,6 +148,11 @@ std::string configured_column(const TableSchema& schema, const MysqlSourceOption
 }
 
 }  // namespace
+
+bool is_integer(TypeKind kind) {
+  return kind == TypeKind::kInt8 || kind == TypeKind::kInt16 || kind == TypeKind::kInt32 || kind == TypeKind::kInt64 ||
+         kind == TypeKind::kUInt64;
+}
 
 std::string key_literal(const MysqlConnection& connection, const Column& column, std::string_view value) {
   if (is_integer(column.type.kind) || column.type.kind == TypeKind::kDecimal) return std::string(value);

@@ -20,6 +20,9 @@ Result<std::optional<uint32_t>> chunk_column(const TableSchema& schema, const My
 Result<std::vector<SnapshotChunk>> split_table(Context& context, MysqlConnection& connection, const TableSchema& schema,
                                                const MysqlSourceOptions& options);
 
+// Integer columns: their bounds can be computed and compared here, all others only by the server.
+bool is_integer(TypeKind kind);
+
 // "`id` >= 10 AND `id` < 20"; empty for a whole table.
 std::string chunk_condition(const MysqlConnection& connection, const TableSchema& schema, uint32_t column,
                             const SnapshotChunk& chunk);

@@ -45,6 +45,29 @@ std::vector<TableId> tables_of(const DdlStatement& statement) {
   return tables;
 }
 
+bool is_current_timestamp(std::string_view text) {
+  constexpr std::string_view kName = "CURRENT_TIMESTAMP";
+  return text.size() == kName.size() &&
+         std::equal(text.begin(), text.end(), kName.begin(), [](char a, char b) { return (a & ~0x20) == (b & ~0x20); });
+}
+
+// True if the statement gave rows that were there values which only the server knows: added columns that are generated,
+// or whose default is an expression.
+bool fills_rows_with_computed_values(const DdlStatement& statement) {
+  const auto* alter = std::get_if<AlterTable>(&statement);
+  if (alter == nullptr) return false;
+  return std::ranges::any_of(alter->actions, [](const AlterAction& action) {
+    const auto* add = std::get_if<AddColumn>(&action);
+    if (add == nullptr) return false;
+    if (add->column.generated) return true;
+    if (!add->column.default_expression) return false;
+    // MariaDB prints literals quoted and MySQL bare; what looks like a call is taken for one.
+    const std::string& text = *add->column.default_expression;
+    if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') return false;
+    return text.find('(') != std::string::npos || is_current_timestamp(text);
+  });
+}
+
 // What a TABLE_MAP event said, and what we made of it.
 struct MappedTable {
   TableMap map;
@@ -91,8 +114,10 @@ class MysqlLogReader : public LogReader {
   Result<> abandon_transaction();
   void end_group(std::vector<StreamElement>& out);
   bool known_in_copy(const TableId& table) const;
+  Result<> check_keys(const DdlStatement& statement, const std::map<TableId, TableSchemaPtr>& before) const;
   Error at_position(Error error) const;
   Result<MysqlConnection*> metadata(Context& context);
+  Result<> learn_server_defaults(Context& context);
 
   const MysqlSourceOptions& options_;
   const CapturedTables& captured_;
@@ -100,6 +125,7 @@ class MysqlLogReader : public LogReader {
   std::unique_ptr<MysqlConnection> metadata_;  // opened when first needed
   BinlogFormat format_;
   SchemaCatalog catalog_;
+  bool lower_case_names_ = false;  // the server folds names, so statements in its log may spell them otherwise
   std::map<TableId, std::unique_ptr<ChunkFilter>> filters_;
   std::unordered_map<uint64_t, MappedTable> mapped_;
   MappedTable* last_mapped_ = nullptr;
@@ -136,6 +162,7 @@ Result<> MysqlLogReader::open(Context& context, LogStart start) {
     ASSIGN_OR_RETURN(auto table, mysql_table_from_json(detail));
     catalog_.put(id, std::move(table));
   }
+  RETURN_IF_ERROR(learn_server_defaults(context));
   std::map<TableId, std::vector<FinishedChunk>> chunks;
   for (auto& chunk : start.chunks) chunks[chunk.chunk.table].push_back(std::move(chunk));
   for (const auto& [id, list] : chunks) {
@@ -144,6 +171,25 @@ Result<> MysqlLogReader::open(Context& context, LogStart start) {
   const BinlogConnectionOptions connect{
       .connection = options_.connection(), .server_id = replica_id(options_), .heartbeat = options_.heartbeat_interval};
   ASSIGN_OR_RETURN(log_, BinlogConnection::open(context, connect, reached_));
+  return {};
+}
+
+// Tables that are created without a character set get their database's. ALTER DATABASE is followed from here on.
+Result<> MysqlLogReader::learn_server_defaults(Context& context) {
+  ASSIGN_OR_RETURN(MysqlConnection* const connection, metadata(context));
+  ASSIGN_OR_RETURN(const auto databases,
+                   connection->query(context,
+                                     "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME "
+                                     "FROM information_schema.SCHEMATA"));
+  for (const auto& row : databases) {
+    catalog_.put_database(row[0].value_or(""), {row[1].value_or(""), row[2].value_or("")});
+  }
+  ASSIGN_OR_RETURN(const auto server,
+                   connection->query(context,
+                                     "SELECT @@global.character_set_server, @@global.collation_server, "
+                                     "@@global.lower_case_table_names"));
+  catalog_.set_server_charset({server[0][0].value_or(""), server[0][1].value_or("")});
+  lower_case_names_ = server[0][2] != "0";
   return {};
 }
 
@@ -367,10 +413,11 @@ Result<> MysqlLogReader::handle_query(Context& context, const Event& event, std:
     sql.clear();
     RETURN_IF_ERROR(converter->append_utf8(query.sql, sql));
   }
-  ASSIGN_OR_RETURN(const DdlStatement statement,
-                   parse_ddl(sql, {.default_database = std::string(query.database),
-                                   .ansi_quotes = query.ansi_quotes(),
-                                   .no_backslash_escapes = query.no_backslash_escapes()}));
+  ASSIGN_OR_RETURN(const DdlStatement statement, parse_ddl(sql, {.default_database = std::string(query.database),
+                                                                 .ansi_quotes = query.ansi_quotes(),
+                                                                 .no_backslash_escapes = query.no_backslash_escapes(),
+                                                                 .mariadb = format_.mariadb,
+                                                                 .lower_case_names = lower_case_names_}));
   if (const auto* control = std::get_if<TransactionControl>(&statement)) return handle_control(*control, out);
   if (const auto* rows = std::get_if<RowStatement>(&statement)) {
     return Error(ErrorCode::kUnsupported,
@@ -471,7 +518,13 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
           "Start the job with --reset to copy again.");
     }
   }
+  std::map<TableId, TableSchemaPtr> before;
+  for (const TableId& table : tables_of(statement)) {
+    const MysqlTable* known = captured_.contains(table) ? catalog_.find(table) : nullptr;
+    if (known != nullptr && known->schema) before[table] = known->schema;
+  }
   ASSIGN_OR_RETURN(DdlEffect effect, catalog_.apply(statement));
+  RETURN_IF_ERROR(check_keys(statement, before));
   mapped_.clear();
   last_mapped_ = nullptr;
   for (const TableId& table : effect.unknown) {
@@ -498,12 +551,43 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
   for (const TableId& table : effect.needs_copy) {
     if (captured_.contains(table) && !is_schema_change_helper(table.table)) change.needs_copy.push_back(table);
   }
+  if (fills_rows_with_computed_values(statement)) {
+    for (const TableId& table : tables_of(statement)) {
+      if (captured_.contains(table)) change.needs_copy.push_back(table);
+    }
+  }
   if (change.changes.empty() && change.tracked.empty() && change.needs_copy.empty()) return {};
   // Inside a transaction (CREATE TABLE ... SELECT) a restart reads the statement again, which then finds its work done.
   change.position = reached_.position();
   change.ddl = sql;
   told_ = change.position;
   out.push_back(std::move(change));
+  return {};
+}
+
+// Rows are found again by key in the target, whose key stays what it is; its columns may be renamed.
+Result<> MysqlLogReader::check_keys(const DdlStatement& statement,
+                                    const std::map<TableId, TableSchemaPtr>& before) const {
+  std::map<std::string, std::string> renamed;
+  if (const auto* alter = std::get_if<AlterTable>(&statement)) {
+    for (const auto& action : alter->actions) {
+      if (const auto* rename = std::get_if<RenameColumn>(&action)) renamed[rename->old_name] = rename->new_name;
+      if (const auto* change = std::get_if<ChangeColumn>(&action)) renamed[change->old_name] = change->column.name;
+    }
+  }
+  for (const auto& [table, schema] : before) {
+    const MysqlTable* now = catalog_.find(table);
+    if (now == nullptr || !now->schema) continue;
+    bool same = now->schema->key.size() == schema->key.size();
+    for (size_t i = 0; same && i < schema->key.size(); ++i) {
+      const std::string& old_name = schema->columns[schema->key[i]].name;
+      const auto found = renamed.find(old_name);
+      same = now->schema->columns[now->schema->key[i]].name == (found == renamed.end() ? old_name : found->second);
+    }
+    if (same) continue;
+    return Error(ErrorCode::kUnsupported, fmt::format("the primary key of table {} was changed", table.text()),
+                 "Drop the target table and start the job with --reset.");
+  }
   return {};
 }
 

@@ -45,6 +45,7 @@ class MysqlSource : public Source {
     return result;
   }
 
+  bool captures(const TableId& table) const override { return captured_.contains(table); }
   bool wants_snapshot() const override {
     return options_.startup_mode == "initial" || options_.startup_mode == "snapshot";
   }

@@ -279,8 +279,9 @@ Result<> append_mysql_text(ColumnVector& column, const DataType& type, std::stri
         column.append_int(text[0] & 1);
         return {};
       }
-      return Error(ErrorCode::kData, "a TINYINT(1) column holds a number other than 0 and 1",
-                   "Set treat-tinyint1-as-boolean.enabled: false to read such columns as numbers.");
+      return Error(
+          ErrorCode::kData, "a TINYINT(1) column holds a number other than 0 and 1",
+          "Set treat-tinyint1-as-boolean.enabled: false, drop the target table, and start the job with --reset.");
     case TypeKind::kDate:
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampTz:

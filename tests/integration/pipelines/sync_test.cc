@@ -70,17 +70,91 @@ TEST_P(Sync, schema_changes_reach_the_target_in_order_with_the_rows) {
   sql("INSERT INTO people VALUES (4, REPEAT('x', 60), 1)");
   sql("CREATE TABLE late (k VARCHAR(10) PRIMARY KEY, v INT)");
   sql("INSERT INTO late VALUES ('a', 1), ('b', 2)");
+  sql("ALTER TABLE late ADD COLUMN doc JSON");
+  sql("INSERT INTO late VALUES ('c', 3, '{\"a\": [1, 2.5]}')");
   sql("CREATE TABLE gone (id INT PRIMARY KEY)");
   sql("INSERT INTO gone VALUES (1)");
   sql("DROP TABLE gone");
   pipeline_->run_until_caught_up();
   EXPECT_THAT(pipeline_->target_rows("id, city, years", "people", "id"),
               ElementsAre("1|Rome|5000000000", "2|Rome|20", "3|Oslo|30", "4|" + std::string(60, 'x') + "|1"));
-  EXPECT_THAT(pipeline_->target_rows("k, v", "late", "k"), ElementsAre("a|1", "b|2"));
+  EXPECT_THAT(pipeline_->target_rows("k, v, doc", "late", "k"),
+              ElementsAre("a|1|NULL", "b|2|NULL", "c|3|{\"a\": [1, 2.5]}"));
   EXPECT_EQ(pipeline_->verify(), 0);
   sql("TRUNCATE TABLE late");
-  sql("INSERT INTO late VALUES ('c', 3)");
+  sql("INSERT INTO late VALUES ('c', 3, '[]')");
   catch_up_and_verify();
+}
+
+// Only the server knows what it filled into the rows that were there.
+TEST_P(Sync, added_columns_have_the_source_s_values_in_rows_that_were_there) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO t VALUES (1, 10), (2, 20)");
+  catch_up_and_verify();
+  sql("ALTER TABLE t ADD COLUMN n INT NOT NULL, ADD COLUMN s VARCHAR(5) NOT NULL, ADD COLUMN e ENUM('p','q') NOT NULL");
+  catch_up_and_verify();
+  sql("ALTER TABLE t ADD COLUMN twice INT AS (v * 2) STORED");
+  sql("UPDATE t SET v = 11 WHERE id = 1");
+  catch_up_and_verify();
+  sql("ALTER TABLE t ADD COLUMN at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, n, s, e, twice", "t", "id"), ElementsAre("1|0||p|22", "2|0||p|40"));
+}
+
+TEST_P(Sync, lenient_fills_added_columns_like_the_source_too) {
+  pipeline_->pipeline_options("schema.change.behavior: lenient");
+  sql("CREATE TABLE t (id INT PRIMARY KEY)");
+  sql("INSERT INTO t VALUES (1)");
+  catch_up_and_verify();
+  sql("ALTER TABLE t ADD COLUMN n INT NOT NULL, ADD COLUMN s VARCHAR(5) NOT NULL");
+  catch_up_and_verify();
+}
+
+TEST_P(Sync, a_changed_primary_key_stops_the_job_and_says_what_to_do) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL)");
+  sql("INSERT INTO t VALUES (1, 10)");
+  catch_up_and_verify();
+  sql("ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (v)");
+  const auto job = pipeline_->start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 6);
+  EXPECT_THAT(job->err(), testing::HasSubstr("the primary key of table"));
+}
+
+TEST_P(Sync, rows_without_a_key_are_not_doubled_by_a_reset) {
+  sql("CREATE TABLE t (v INT)");
+  sql("INSERT INTO t VALUES (1), (1), (2)");
+  catch_up_and_verify();
+  const auto job = pipeline_->start({"run", "JOB", "--until-caught-up", "--reset"});
+  EXPECT_EQ(job->wait().value_or(-1), 7);
+  EXPECT_THAT(job->err(), testing::HasSubstr("they would be doubled"));
+  EXPECT_THAT(pipeline_->target_rows("v", "t", "v"), ElementsAre("1", "1", "2"));
+}
+
+// Two files with one job name, or a pattern that was narrowed and widened again.
+TEST_P(Sync, a_table_that_was_left_out_for_a_while_is_copied_again) {
+  sql("CREATE TABLE a (id INT PRIMARY KEY)");
+  sql("CREATE TABLE b (id INT PRIMARY KEY)");
+  catch_up_and_verify();
+  pipeline_->source_options(fmt::format("tables: {}.a", database_));
+  sql("INSERT INTO a VALUES (1)");
+  sql("INSERT INTO b VALUES (1)");
+  catch_up_and_verify();
+  pipeline_->source_options("");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id", "b", "id"), ElementsAre("1"));
+}
+
+// The log does not name the character set of such a table; taken for UTF-8 its text would be damaged.
+TEST_P(Sync, a_table_created_while_following_has_the_character_set_of_its_database) {
+  execute(*source_, "ALTER DATABASE " + database_ + " CHARACTER SET latin1");
+  sql("CREATE TABLE first (id INT PRIMARY KEY)");
+  catch_up_and_verify();
+  sql("CREATE TABLE later (id INT PRIMARY KEY, v VARCHAR(20))");
+  sql("INSERT INTO later VALUES (1, 'äöü€'), (2, 'plain')");
+  sql("CREATE TABLE latest LIKE later");
+  sql("INSERT INTO latest SELECT * FROM later");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, v", "latest", "id"), ElementsAre("1|äöü€", "2|plain"));
 }
 
 TEST_P(Sync, a_large_table_is_copied_in_many_chunks_by_several_readers_while_it_changes) {
@@ -110,7 +184,7 @@ TEST_P(Sync, verify_finds_and_repairs_what_was_changed_behind_its_back) {
   pipeline_->target_execute("DELETE FROM " + name + " WHERE id = 2");
   pipeline_->target_execute("INSERT INTO " + name + " VALUES (9, 'extra')");
   EXPECT_EQ(pipeline_->verify(), 1);
-  EXPECT_EQ(pipeline_->verify({"--repair"}), 1);
+  EXPECT_EQ(pipeline_->verify({"--repair"}), 0);
   EXPECT_EQ(pipeline_->verify(), 0);
   EXPECT_THAT(pipeline_->target_rows("id, v", "t", "id"), ElementsAre("1|a", "2|b", "3|c"));
   sql("UPDATE t SET v = 'd' WHERE id = 3");
