@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every startup mode of Flink CDC, with what each must print.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "integration/pipelines/pipeline_fixture.h"
+
+namespace sluice::support {
+namespace {
+
+constexpr std::string_view kFirst = "+I[1, a]\n";
+constexpr std::string_view kLater = "+I[2, b]\n-U[2, b]\n+U[2, c]\n";
+
+class Startup : public testing::TestWithParam<std::string> {
+ protected:
+  // A row; then the place that the tests begin at, seconds away from both; then more changes and another log file.
+  void SetUp() override {
+    if (GetParam() == "mysql" && !MysqlServer::unavailable().empty()) GTEST_SKIP() << MysqlServer::unavailable();
+    source_ = Servers::shared().get(GetParam());
+    ASSERT_NE(source_, nullptr);
+    database_ = fresh_database(*source_, "startup");
+    sql("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(5))");
+    sql("FLUSH BINARY LOGS");
+    sql("INSERT INTO t VALUES (1, 'a')");
+    sql("DO SLEEP(2)");
+    const bool mariadb = GetParam() == "mariadb";
+    const auto status = source_->query(mariadb ? "SHOW MASTER STATUS" : "SHOW BINARY LOG STATUS");
+    ASSERT_TRUE(status.has_value());
+    file_ = (*status)[0][0].value();
+    offset_ = (*status)[0][1].value();
+    gtids_ = source_->value(mariadb ? "SELECT @@gtid_binlog_pos" : "SELECT @@gtid_executed").value();
+    time_ms_ = source_->value("SELECT UNIX_TIMESTAMP() * 1000").value();
+    sql("DO SLEEP(1)");
+    sql("INSERT INTO t VALUES (2, 'b')");
+    sql("FLUSH BINARY LOGS");
+    sql("UPDATE t SET v = 'c' WHERE id = 2");
+  }
+  void sql(std::string_view statement) { execute(*source_, statement, database_); }
+
+  std::string printed(const std::string& options) {
+    const TempFolder folder;
+    const std::string job = folder.write(
+        "job.yaml",
+        fmt::format("source:\n  type: mysql\n  hostname: 127.0.0.1\n  port: {}\n  username: {}\n  password: {}\n"
+                    "  tables: {}.t\n{}sink:\n  type: values\n  format: changelog\n",
+                    source_->port(), source_->username(), source_->password(), database_, options));
+    auto process =
+        Process::spawn({.command = {SLUICE_PROGRAM, "run", job, "--state", folder.file("state"), "--until-caught-up"},
+                        .env = {},
+                        .output_folder = folder.path()});
+    EXPECT_EQ((*process)->wait().value_or(-1), 0) << (*process)->err();
+    return (*process)->out();
+  }
+
+  DatabaseServer* source_ = nullptr;
+  std::string database_;
+  std::string file_;
+  std::string offset_;
+  std::string gtids_;
+  std::string time_ms_;
+};
+
+TEST_P(Startup, begins_where_it_is_told) {
+  const std::string all = std::string(kFirst) + std::string(kLater);
+  EXPECT_EQ(printed("  scan.startup.mode: earliest-offset\n"), all);
+  EXPECT_EQ(printed("  scan.startup.mode: latest-offset\n"), "");
+  EXPECT_EQ(printed("  scan.startup.mode: snapshot\n"), "+I[1, a]\n+I[2, c]\n");
+  EXPECT_EQ(printed("  scan.startup.mode: initial\n"), "+I[1, a]\n+I[2, c]\n");
+  EXPECT_EQ(printed(fmt::format("  scan.startup.mode: specific-offset\n  scan.startup.specific-offset.file: {}\n"
+                                "  scan.startup.specific-offset.pos: {}\n",
+                                file_, offset_)),
+            kLater);
+  EXPECT_EQ(printed(fmt::format("  scan.startup.mode: specific-offset\n  scan.startup.specific-offset.gtid-set: {}\n",
+                                gtids_)),
+            kLater);
+  EXPECT_EQ(printed(fmt::format("  scan.startup.mode: timestamp\n  scan.startup.timestamp-millis: {}\n", time_ms_)),
+            kLater);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sources, Startup, testing::Values("mariadb", "mysql"),
+                         [](const auto& kind) { return kind.param; });
+
+}  // namespace
+}  // namespace sluice::support
