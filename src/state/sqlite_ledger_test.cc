@@ -61,7 +61,7 @@ TEST_F(StateLedgerTest, an_older_epoch_can_not_update) {
 
 TEST_F(StateLedgerTest, the_file_is_private) {
   ASSERT_TRUE(open()->take_over(context_).has_value());
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat((directory_ + "/state.db").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
@@ -69,7 +69,7 @@ TEST_F(StateLedgerTest, the_file_is_private) {
 TEST_F(StateLedgerTest, a_missing_directory_is_created_for_its_owner_only) {
   const std::string nested = directory_ + "/new";
   ASSERT_TRUE(open_state_ledger(context_, nested, "copy").has_value());
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(nested.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
 }

@@ -18,7 +18,7 @@
 namespace sluice {
 
 struct VerifyOptions {
-  int rounds = 5;                         // comparisons of a range that differs before it is judged
+  int rounds = 5;                        // comparisons of a range that differs before it is judged
   std::chrono::milliseconds pause{500};  // between them
 };
 

@@ -41,7 +41,8 @@ struct MysqlSinkOptions {
         O{{.name = "username", .summary = "User that may create and write the tables."}, &T::username},
         O{{.name = "password", .summary = "Password of the user.", .default_value = "", .secret = true}, &T::password},
         O{{.name = "database",
-           .summary = "Database that keeps the ledger, and the tables whose names bring no database; created if missing.",
+           .summary =
+               "Database that keeps the ledger, and the tables whose names bring no database; created if missing.",
            .default_value = "sluice",
            .aliases = {"database-name"}},
           &T::database},
