@@ -59,8 +59,8 @@ class StreamPhase {
   Result<bool> dispatch(StreamElement& element);
   Result<> dispatch_batch(ChangeBatch batch);
   Result<> dispatch_group_end(const GroupEnd& end);
-  Result<> dispatch_schema_change(const SchemaChangeEvent& event);
-  Result<> drop_targets(const SchemaChangeEvent& event);
+  Result<> dispatch_schema_change(SchemaChangeEvent event);
+  Result<> drop_target(const TableId& source, const SchemaChange& target);
   ChangeBatch without_known_rows(const ChangeBatch& batch, size_t lane);
   Result<> flush_lanes();
   Result<> lane_failure();
@@ -199,46 +199,48 @@ Result<> StreamPhase::dispatch_group_end(const GroupEnd& end) {
   return {};
 }
 
-Result<> StreamPhase::dispatch_schema_change(const SchemaChangeEvent& event) {
+// The kill of the process at any line here leads to the whole again: what is dropped is not altered first, so that a
+// repetition never meets a table that is gone.
+Result<> StreamPhase::dispatch_schema_change(SchemaChangeEvent event) {
   RETURN_IF_ERROR(flush_lanes());
   fault_point("before_schema_change");
   if (!event.ddl.empty()) log_info("schema change at {}", event.position.text);
+  std::vector<TableId> copy_again;
   for (const auto& change : event.changes) {
+    const bool copy = change.after && std::ranges::find(event.needs_copy, change.table()) != event.needs_copy.end();
     ASSIGN_OR_RETURN(const auto target_changes, parts_.transform.apply(change));
-    for (const auto& target : target_changes) RETURN_IF_ERROR(parts_.policy.apply(context_, target));
+    for (const auto& target : target_changes) {
+      const bool refused = parts_.spec.pipeline.schema_behavior == SchemaBehavior::kException;
+      if (!copy || refused || parts_.policy.decide(target).empty()) {
+        RETURN_IF_ERROR(parts_.policy.apply(context_, target));
+        continue;
+      }
+      RETURN_IF_ERROR(drop_target(change.table(), target));
+      copy_again.push_back(change.table());
+    }
   }
-  RETURN_IF_ERROR(drop_targets(event));
+  event.needs_copy = std::move(copy_again);
   fault_point("after_schema_change");
   RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, lanes_.size()));
   fault_point("after_schema_recorded");
   for (auto& lane : lanes_) lane.set_position(event.position);
-  if (!event.needs_copy.empty()) {
-    return Error(ErrorCode::kSchemaChanged, fmt::format("rows of table {} are not in the log and must be copied",
-                                                        event.needs_copy.front().text()));
-  }
-  return {};
+  if (event.needs_copy.empty()) return {};
+  return Error(ErrorCode::kSchemaChanged,
+               fmt::format("rows of table {} are not in the log and must be copied", event.needs_copy.front().text()));
 }
 
-// Tables that must be copied again are created anew, in the shape that the copy will find.
-Result<> StreamPhase::drop_targets(const SchemaChangeEvent& event) {
-  for (const auto& change : event.changes) {
-    if (!change.after || std::ranges::find(event.needs_copy, change.table()) == event.needs_copy.end()) continue;
-    if (!parts_.spec.routes.empty()) {
-      return Error(ErrorCode::kTarget,
-                   fmt::format("table {} must be copied again, and its target may hold rows of other tables too",
-                               change.table().text()),
-                   "Empty the target table and start the job with --reset.");
-    }
-    log_warn("the log does not tell the rows of table {} after this statement: it is copied again",
-             change.table().text());
-    ASSIGN_OR_RETURN(const auto targets, parts_.transform.targets(change.after));
-    for (const auto& target : targets) {
-      RETURN_IF_ERROR(parts_.sink.apply(
-          context_,
-          {.kind = SchemaChangeKind::kDropTable, .before = target, .after = nullptr, .columns = {}, .new_names = {}}));
-    }
+// A table that must be copied again is created anew, in the shape that the copy will find.
+Result<> StreamPhase::drop_target(const TableId& source, const SchemaChange& target) {
+  if (!parts_.spec.routes.empty()) {
+    return Error(
+        ErrorCode::kTarget,
+        fmt::format("table {} must be copied again, and its target may hold rows of other tables too", source.text()),
+        "Empty the target table and start the job with --reset.");
   }
-  return {};
+  log_warn("the log does not tell the rows of table {} after this statement: it is copied again", source.text());
+  return parts_.sink.apply(
+      context_,
+      {.kind = SchemaChangeKind::kDropTable, .before = target.after, .after = nullptr, .columns = {}, .new_names = {}});
 }
 
 void StreamPhase::publish_durable_position() {

@@ -101,6 +101,30 @@ TEST_P(Sync, added_columns_have_the_source_s_values_in_rows_that_were_there) {
   EXPECT_THAT(pipeline_->target_rows("id, n, s, e, twice", "t", "id"), ElementsAre("1|0||p|22", "2|0||p|40"));
 }
 
+TEST_P(Sync, a_table_that_must_be_copied_again_survives_a_kill_on_the_way) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO t VALUES (1, 10), (2, 20)");
+  catch_up_and_verify();
+  sql("ALTER TABLE t ADD COLUMN twice INT AS (v * 2) STORED");
+  for (const char* fault : {"after_schema_change:1", "after_schema_recorded:1"}) {
+    const auto job = pipeline_->start({"run", "JOB", "--until-caught-up"}, {{"SLUICE_FAULT", fault}});
+    EXPECT_EQ(job->wait().value_or(-1), 137) << job->err();
+  }
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, twice", "t", "id"), ElementsAre("1|20", "2|40"));
+}
+
+TEST_P(Sync, an_ignored_column_does_not_copy_the_table_again) {
+  pipeline_->pipeline_options("schema.change.behavior: ignore");
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO t VALUES (1, 10)");
+  catch_up_and_verify();
+  sql("ALTER TABLE t ADD COLUMN twice INT AS (v * 2) STORED");
+  sql("UPDATE t SET v = 11");
+  pipeline_->run_until_caught_up();
+  EXPECT_THAT(pipeline_->target_rows("*", "t", "id"), ElementsAre("1|11"));
+}
+
 TEST_P(Sync, lenient_fills_added_columns_like_the_source_too) {
   pipeline_->pipeline_options("schema.change.behavior: lenient");
   sql("CREATE TABLE t (id INT PRIMARY KEY)");
