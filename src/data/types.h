@@ -24,13 +24,14 @@ enum class TypeKind : uint8_t {
   kUInt64,       // int64 holding the bits of a uint64
   kFloat,        // double holding exactly a float
   kDouble,       // double
-  kDecimal,      // text: canonical plain notation with exactly `scale` digits, "-0.50"; up to 65 digits
+  kDecimal,      // text: canonical plain notation with exactly `scale` digits, "-0.50"; up to 65 digits. Precision 0
+                 // (PostgreSQL's bare numeric): any number of digits, as the source prints it; also "NaN", "Infinity"
   kString,       // UTF-8 text; length 0 means unbounded
   kBytes,        // bytes; length 0 means unbounded
-  kDate,         // int64: days since 1970-01-01, proleptic Gregorian
+  kDate,         // int64: days since 1970-01-01, proleptic Gregorian; INT64_MIN and INT64_MAX are -infinity, infinity
   kTime,         // int64: microseconds, signed, may exceed 24 h (MySQL: -838:59:59 .. 838:59:59)
-  kTimestamp,    // int64: microseconds since 1970-01-01 00:00:00 of a wall clock without zone
-  kTimestampTz,  // int64: microseconds since 1970-01-01 00:00:00 UTC
+  kTimestamp,    // int64: microseconds since 1970-01-01 00:00:00 of a wall clock without zone; infinities as kDate
+  kTimestampTz,  // int64: microseconds since 1970-01-01 00:00:00 UTC; infinities as kDate
   kYear,         // int64
   kJson,         // UTF-8 text in the source server's own spacing
   kEnum,         // UTF-8 text: the label; "" for MySQL's index 0

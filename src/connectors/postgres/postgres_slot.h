@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replication slots and publications: looked at, created, kept or dropped as the options say.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+#include "base/result.h"
+#include "connectors/postgres/postgres_catalog.h"
+#include "connectors/postgres/postgres_lsn.h"
+#include "connectors/postgres/postgres_replication.h"
+#include "connectors/postgres/postgres_source_options.h"
+
+namespace sluice {
+
+struct SlotState {
+  bool active = false;
+  Lsn confirmed;          // transactions that commit before it are not sent again
+  uint64_t retained = 0;  // bytes of log the server keeps for the slot
+};
+// Nothing if there is none of this name. An error if it is another kind of slot, of another database, or lost
+// (wal_status 'lost', invalidated): names the remedy.
+Result<std::optional<SlotState>> read_slot(Context& context, PostgresConnection& connection, const std::string& name);
+
+// The slot must be able to send everything behind `position`: exists, is not lost, has confirmed no more than that.
+// Otherwise changes are gone for ever (kPositionLost): says which, and the remedy. Never creates one.
+Result<> check_slot(Context& context, PostgresConnection& connection, const std::string& name, Lsn position);
+
+// A snapshot of the database and the place in the log where it stands. Lives as long as the connection that made it
+// stays open and does nothing else.
+struct ExportedSnapshot {
+  std::string name;
+  Lsn position;
+};
+enum class SlotLife : uint8_t { kPersistent, kTemporary };
+// CREATE_REPLICATION_SLOT … EXPORT_SNAPSHOT. Waits for the transactions that are open now to end; says so in the log.
+Result<ExportedSnapshot> create_slot(Context& context, ReplicationConnection& connection, const std::string& name,
+                                     SlotLife life, bool failover);
+
+// Makes the publication as `publication.autocreate.mode` says, so that it has all of `tables`; with `disabled` checks
+// that it does. Must come before the slot and before tables are copied.
+Result<> ensure_publication(Context& context, PostgresConnection& connection, const PostgresSourceOptions& options,
+                            const std::vector<PostgresTable>& tables);
+
+}  // namespace sluice
