@@ -45,6 +45,8 @@ class ChunkReader {
   // Appends up to about 64 KiB to 1 MiB of rows (kind kRead) to the empty batch; returns false when the chunk has ended
   // (the batch may hold its last rows).
   virtual Result<bool> next(Context& context, ChangeBatch& batch) = 0;
+  // Between two chunks, before a wait that may be long: gives up what others at the source would have to wait for.
+  virtual Result<> release_locks(Context& context) = 0;
 };
 
 class LogReader {

@@ -20,7 +20,7 @@ class ByteChannel {
   // Waits for room; false if the channel was closed.
   bool push(T element, size_t bytes) {
     std::unique_lock lock(mutex_);
-    has_room_.wait(lock, [&] { return closed_ || queue_.empty() || bytes_ + bytes <= max_bytes_; });
+    has_room_.wait(lock, [&] { return room_for(bytes); });
     if (closed_) return false;
     bytes_ += bytes;
     queue_.emplace_back(std::move(element), bytes);
@@ -60,8 +60,15 @@ class ByteChannel {
     std::lock_guard lock(mutex_);
     return bytes_;
   }
+  // Waits at most this long; true if a push would not wait. What the only pusher finds room for stays so.
+  bool wait_for_room(size_t bytes, std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    return has_room_.wait_for(lock, timeout, [&] { return room_for(bytes); });
+  }
 
  private:
+  bool room_for(size_t bytes) const { return closed_ || queue_.empty() || bytes_ + bytes <= max_bytes_; }
+
   const size_t max_bytes_;
   mutable std::mutex mutex_;
   std::condition_variable has_room_;

@@ -28,6 +28,16 @@ TEST(ByteChannelTest, an_element_larger_than_the_bound_passes_alone) {
   EXPECT_EQ(channel.pop(kLong), 2);
 }
 
+TEST(ByteChannelTest, tells_whether_a_push_would_wait) {
+  ByteChannel<int> channel(10);
+  EXPECT_TRUE(channel.wait_for_room(1000, std::chrono::milliseconds(0)));
+  ASSERT_TRUE(channel.push(1, 6));
+  EXPECT_TRUE(channel.wait_for_room(4, std::chrono::milliseconds(0)));
+  EXPECT_FALSE(channel.wait_for_room(5, std::chrono::milliseconds(0)));
+  channel.close();
+  EXPECT_TRUE(channel.wait_for_room(5, std::chrono::milliseconds(0)));
+}
+
 TEST(ByteChannelTest, closing_wakes_a_producer_that_waits_for_room) {
   ByteChannel<int> channel(10);
   ASSERT_TRUE(channel.push(1, 10));

@@ -73,19 +73,27 @@ using ChunkParts = ByteChannel<ChunkPart>;
 constexpr size_t kReadAheadBytes = 4 << 20;
 constexpr size_t kEndBytes = 64;
 constexpr std::chrono::milliseconds kPopTimeout{50};
+constexpr std::chrono::milliseconds kSlowTarget{1000};
 
 // False if nobody takes the rows any more.
 Result<bool> read_chunk(Context& context, ChunkReader& reader, const CopyTask& task, ChunkParts& parts) {
   const TableSchemaPtr& schema = task.table->schema;
   RETURN_IF_ERROR(reader.begin(context, task.chunk->chunk, schema));
   bool more = true;
+  const auto push = [&](ChunkPart part, size_t bytes) -> Result<bool> {
+    // The target may keep us waiting for as long as it likes; nobody at the source shall wait for it with us.
+    if (!more && !parts.wait_for_room(bytes, kSlowTarget)) RETURN_IF_ERROR(reader.release_locks(context));
+    return parts.push(std::move(part), bytes);
+  };
   while (more) {
     ChangeBatch batch(schema);
     ASSIGN_OR_RETURN(more, reader.next(context, batch));
     const size_t bytes = batch.byte_size();
-    if (batch.rows() > 0 && !parts.push({&task, std::move(batch), std::nullopt}, bytes)) return false;
+    if (batch.rows() == 0) continue;
+    ASSIGN_OR_RETURN(const bool taken, push({&task, std::move(batch), std::nullopt}, bytes));
+    if (!taken) return false;
   }
-  return parts.push({&task, ChangeBatch(schema), reader.position()}, kEndBytes);
+  return push({&task, ChangeBatch(schema), reader.position()}, kEndBytes);
 }
 
 Result<> write_rows(JobParts& parts, Context& context, Worker& worker, ChunkPart part) {
@@ -114,7 +122,7 @@ Result<> write_part(JobParts& parts, Context& context, Worker& worker, ChunkPart
 }
 
 // Reads in a thread of its own, so that the source works on the next rows, also of the next chunk, while the target
-// takes the last ones.
+// takes the last ones. The reader goes when it has read its last chunk: its transaction holds locks on the tables.
 void run_worker(JobParts& parts, Context& context, Worker& worker, TaskQueue& queue) {
   ChunkParts channel(kReadAheadBytes);
   const std::jthread reader([&] {
@@ -123,6 +131,7 @@ void run_worker(JobParts& parts, Context& context, Worker& worker, TaskQueue& qu
       if (!read) queue.fail(std::move(read).error(), *task);
       if (!read || !*read) break;
     }
+    worker.reader.reset();
     channel.close();
   });
   while (!context.stop_requested()) {

@@ -118,5 +118,52 @@ INSTANTIATE_TEST_SUITE_P(
         Scene{"mariadb_half_open", "target", "mariadb", half_open}, Scene{"mariadb_slow", "target", "mariadb", slow}),
     [](const auto& scene) { return scene.param.name; });
 
+// A copy whose target hangs must not hold tables of the source.
+class HangingTarget : public testing::TestWithParam<std::tuple<std::string, int>> {};
+
+TEST_P(HangingTarget, does_not_hold_up_ddl_at_the_source) {
+  const auto& [kind, rows] = GetParam();
+  DatabaseServer* const source = Servers::shared().get(kind);
+  if (source == nullptr) GTEST_SKIP() << "no " << kind;
+  const std::string database = fresh_database(*source, "hang");
+  Pipeline pipeline(*source, "postgres", database);
+  auto proxy = NetworkProxy::start(pipeline.target()->port());
+  ASSERT_TRUE(proxy.has_value());
+  pipeline.target_port((*proxy)->port());
+  pipeline.source_options("scan.incremental.snapshot.chunk.size: 100")
+      .pipeline_options("parallelism: 1\nrestart.delay-max: 1s");
+  execute(*source, "CREATE TABLE t (id INT PRIMARY KEY, v INT, payload VARCHAR(1000))", database);
+  std::string insert = "INSERT INTO t VALUES ";
+  for (int i = 0; i < rows; ++i) insert += fmt::format("{}({}, 0, REPEAT('p', 1000))", i == 0 ? "" : ",", i);
+  execute(*source, insert, database);
+  const auto job = pipeline.start({"run", "JOB", "--state", pipeline.folder().file("state")});
+  EXPECT_TRUE(wait_until([&] { return job->err().find("copying ") != std::string::npos; })) << tail(job->err());
+  (*proxy)->set({.bytes_per_second = 200'000});
+  // Some rows have been read, the others are still to come.
+  EXPECT_TRUE(wait_until([&] {
+    return pipeline.target_value("SELECT COUNT(*) FROM pg_tables WHERE schemaname = '" + database + "'") == "1" &&
+           pipeline.target_value("SELECT COUNT(*) FROM " + database + ".t") != "0";
+  })) << tail(job->err());
+  (*proxy)->set({.silent = true});
+  execute(*source, "SET SESSION lock_wait_timeout = 20; ALTER TABLE t ADD COLUMN w INT DEFAULT 3 AFTER id", database);
+  execute(*source, "UPDATE t SET w = 4, v = 1 WHERE id < 10", database);
+  (*proxy)->cut();
+  (*proxy)->set({});
+  EXPECT_TRUE(wait_until([&] { return job->err().find("reading the log from") != std::string::npos; }))
+      << tail(job->err());
+  EXPECT_EQ(job->stop(), 0) << tail(job->err());
+  pipeline.run_until_caught_up();
+  EXPECT_EQ(pipeline.verify(), 0);
+  expect_same_rows(*source, pipeline, "id, w, v", "t", "id");
+  execute(*source, "DROP DATABASE " + database);
+}
+
+// 2 MB are read ahead of the target, of 10 MB most are still in the source.
+INSTANTIATE_TEST_SUITE_P(Faults, HangingTarget,
+                         testing::Combine(testing::Values("mariadb", "mysql"), testing::Values(2'000, 10'000)),
+                         [](const auto& given) {
+                           return fmt::format("{}_{}_rows", std::get<0>(given.param), std::get<1>(given.param));
+                         });
+
 }  // namespace
 }  // namespace sluice::support

@@ -14,7 +14,10 @@ namespace sluice::mysql {
 namespace {
 
 constexpr size_t kBatchBytes = 256 << 10;
-constexpr std::chrono::seconds kRenewAfter{10};
+// How long chunks may follow each other before DDL that waits for their tables is let through. Each new snapshot of
+// MariaDB is a position more to compare changes with.
+constexpr std::chrono::seconds kReleaseLocksAfter{1};
+constexpr std::chrono::seconds kRenewSnapshotAfter{10};
 constexpr std::string_view kBeginSnapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT";
 constexpr unsigned kTableDefinitionChanged = 1412;
 constexpr unsigned kNoSuchTable = 1146;
@@ -28,7 +31,12 @@ class MysqlChunkReader : public ChunkReader {
 
   Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
     stream_.reset();
-    if (connection_->is_mariadb() && monotonic_now() - opened_ > kRenewAfter) RETURN_IF_ERROR(renew(context));
+    const auto longest = connection_->is_mariadb() ? kRenewSnapshotAfter : kReleaseLocksAfter;
+    if (monotonic_now() - locked_ > longest) RETURN_IF_ERROR(release_locks(context));
+    if (!snapshot_open_) {
+      RETURN_IF_ERROR(open_snapshot(context));
+      RETURN_IF_ERROR(read_snapshot_position(context));
+    }
     RETURN_IF_ERROR(check_definition(context, schema));
     std::string columns;
     for (const auto& column : schema->columns) {
@@ -74,13 +82,22 @@ class MysqlChunkReader : public ChunkReader {
     return true;
   }
 
+  Result<> release_locks(Context& context) override {
+    if (checked_.empty()) return {};
+    checked_.clear();
+    // MariaDB keeps the locks of a consistent snapshot to its end; the next chunk opens another one.
+    snapshot_open_ = !connection_->is_mariadb();
+    RETURN_IF_ERROR(connection_->execute(context, snapshot_open_ ? "ROLLBACK TO SAVEPOINT unlocked" : "COMMIT"));
+    return {};
+  }
+
   Result<> open_snapshot(Context& context) {
     // A slow target must not make the server give the result up.
     RETURN_IF_ERROR(connection_->execute(context, "SET SESSION net_write_timeout = 3600, wait_timeout = 86400"));
     RETURN_IF_ERROR(connection_->execute(context, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
     RETURN_IF_ERROR(connection_->execute(context, kBeginSnapshot));
-    opened_ = monotonic_now();
-    checked_.clear();
+    RETURN_IF_ERROR(connection_->execute(context, "SAVEPOINT unlocked"));
+    snapshot_open_ = true;
     return {};
   }
   void set_position(Position position) { position_ = std::move(position); }
@@ -106,22 +123,17 @@ class MysqlChunkReader : public ChunkReader {
   }
 
  private:
-  Result<> renew(Context& context) {
-    RETURN_IF_ERROR(connection_->execute(context, "COMMIT"));
-    RETURN_IF_ERROR(open_snapshot(context));
-    return read_snapshot_position(context);
-  }
-
   Error definition_error(Error error, const TableSchema& schema) const {
     const unsigned number = connection_->last_error_number();
     if (number != kTableDefinitionChanged && number != kNoSuchTable) return error;
     return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was altered or dropped", schema.id.text()));
   }
 
-  // Once per table and transaction: reading from the table takes its metadata lock, which holds the definition still
-  // until the transaction ends, and fails if it changed since the transaction began.
+  // Once per table until the locks are released: reading from the table takes its metadata lock, which holds the
+  // definition still, and fails if it changed since the transaction began.
   Result<> check_definition(Context& context, const TableSchemaPtr& schema) {
     if (checked_.contains(schema->id)) return {};
+    if (checked_.empty()) locked_ = monotonic_now();
     auto locked = connection_->query(context, fmt::format("SELECT 1 FROM {} LIMIT 0", quoted(schema->id)));
     if (!locked) return definition_error(std::move(locked).error(), *schema);
     ASSIGN_OR_RETURN(const auto tables, read_tables(context, *connection_, {schema->id},
@@ -136,8 +148,9 @@ class MysqlChunkReader : public ChunkReader {
   std::unique_ptr<MysqlConnection> connection_;
   const MysqlSourceOptions& options_;
   Position position_;
-  MonotonicTime opened_;
-  std::set<TableId> checked_;
+  bool snapshot_open_ = false;
+  std::set<TableId> checked_;          // tables whose metadata lock is held
+  MonotonicTime locked_;               // since when the first of them is
   std::optional<MysqlStream> stream_;  // after connection_, so that it goes first
 };
 
@@ -145,7 +158,8 @@ using Readers = std::vector<std::unique_ptr<MysqlChunkReader>>;
 
 // All snapshots at one place, while nobody can commit.
 Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& readers) {
-  RETURN_IF_ERROR(control.execute(context, "SET SESSION lock_wait_timeout = 10"));
+  // Should we be cut off, the server ends the lock with the idle session.
+  RETURN_IF_ERROR(control.execute(context, "SET SESSION lock_wait_timeout = 10, wait_timeout = 30"));
   auto locked = control.execute(context, "FLUSH TABLES WITH READ LOCK");
   if (!locked) {
     Error error = std::move(locked).error();

@@ -2,8 +2,9 @@
 // Reads chunks in a consistent snapshot whose place in the binary log is known exactly.
 //
 // MariaDB tells the place itself (status variables binlog_snapshot_*), without any lock; there the transaction is
-// renewed every few seconds, so that DDL at the source waits at most that long. MySQL does not: all readers open their
-// transactions under one FLUSH TABLES WITH READ LOCK that is held for milliseconds.
+// renewed every few seconds. MySQL does not: all readers open their transactions under one FLUSH TABLES WITH READ LOCK
+// that is held for milliseconds. DDL at the source waits for the chunks that are being read, not for the whole copy:
+// metadata locks are given up every few seconds, and while a slow target is waited for.
 #pragma once
 
 #include <memory>
