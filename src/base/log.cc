@@ -4,6 +4,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace sluice {
 namespace {
 
@@ -27,10 +29,22 @@ spdlog::logger& logger() {
   return *instance;
 }
 
+thread_local std::string thread_label;
+
 }  // namespace
+
+LogLabel::LogLabel(std::string label) : previous_(std::exchange(thread_label, std::move(label))) {}
+LogLabel::~LogLabel() { thread_label = std::move(previous_); }
+const std::string& LogLabel::current() { return thread_label; }
 
 void set_log_level(LogLevel level) { logger().set_level(to_spdlog(level)); }
 bool log_enabled(LogLevel level) { return logger().should_log(to_spdlog(level)); }
-void log_line(LogLevel level, std::string_view message) { logger().log(to_spdlog(level), "{}", message); }
+void log_line(LogLevel level, std::string_view message) {
+  if (thread_label.empty()) {
+    logger().log(to_spdlog(level), "{}", message);
+  } else {
+    logger().log(to_spdlog(level), "[{}] {}", thread_label, message);
+  }
+}
 
 }  // namespace sluice

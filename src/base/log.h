@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 
 namespace sluice {
@@ -14,6 +15,20 @@ enum class LogLevel { kDebug, kInfo, kWarn, kError };
 void set_log_level(LogLevel level);
 bool log_enabled(LogLevel level);
 void log_line(LogLevel level, std::string_view message);
+
+// Puts "[label] " in front of what this thread logs, until it is destroyed. Where one process runs several jobs, a
+// thread that starts another hands its label on.
+class LogLabel {
+ public:
+  explicit LogLabel(std::string label);
+  ~LogLabel();
+  LogLabel(const LogLabel&) = delete;
+  LogLabel& operator=(const LogLabel&) = delete;
+  static const std::string& current();
+
+ private:
+  std::string previous_;
+};
 
 template <typename... Args>
 void log_debug(fmt::format_string<Args...> format, Args&&... args) {

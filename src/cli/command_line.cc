@@ -19,6 +19,7 @@ Examples:
   sluice validate shop.yaml                        every mistake, with file and line
   sluice run shop.yaml                             copy, then follow until it is stopped
   sluice run shop.yaml --until-caught-up           copy, catch up, end
+  sluice run *.yaml --metrics 9400                 several jobs in one process, with metrics
   sluice verify shop.yaml                          prove that target equals source
   sluice connectors mysql                          every option of a connector
 
@@ -55,8 +56,11 @@ void declare(CLI::App& app, Command& parsed) {
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case).description(""));
 
   CLI::App* run = add_command(app, parsed, CommandKind::kRun, "run", "Copy a database and keep the copy current");
-  add_file(run, parsed);
+  run->add_option("FILE", parsed.files, "Job files (pipeline YAML); each runs, restarts and ends by itself")
+      ->required();
   add_state(run, parsed);
+  run->add_option("--metrics", parsed.metrics, "Serve metrics for Prometheus at this loopback address, path /metrics")
+      ->type_name("[HOST:]PORT");
   run->add_flag("--until-caught-up", parsed.until_caught_up,
                 "End with 0 once the target holds everything the source had committed when the job began");
   run->add_flag("--reset", parsed.reset, "Forget how far the job was and copy everything again");
@@ -109,6 +113,11 @@ std::string unknown_command_text(const CLI::App& app, int argc, const char* cons
 
 }  // namespace
 
+std::string state_directory(const Command& command, const std::string& file) {
+  if (!command.state_dir.empty()) return command.state_dir;
+  return std::filesystem::path(file).parent_path() / ".sluice";
+}
+
 ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   Command parsed;
   CLI::App app("Copies databases and keeps the copies current, exactly once.");
@@ -127,9 +136,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   } catch (const std::exception& error) {
     return {std::nullopt, kUsageError, std::string(error.what()) + '\n'};
   }
-  if (parsed.state_dir.empty() && !parsed.file.empty()) {
-    parsed.state_dir = std::filesystem::path(parsed.file).parent_path() / ".sluice";
-  }
+  if (!parsed.file.empty()) parsed.state_dir = state_directory(parsed, parsed.file);
   return {std::move(parsed), 0, {}};
 }
 

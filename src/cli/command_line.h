@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 
@@ -14,15 +15,20 @@ enum class CommandKind : uint8_t { kRun, kValidate, kExplain, kVerify, kConnecto
 struct Command {
   CommandKind kind = CommandKind::kVersion;
   LogLevel log_level = LogLevel::kInfo;
-  std::string file;              // job file: run, validate, explain, verify
-  std::string state_dir;         // run, explain, verify: as given, else ".sluice" beside the file
-  bool until_caught_up = false;  // run: end once the target holds what the source had committed at the start
-  bool reset = false;            // run: forget the job's state and copy again
-  bool connect = false;          // validate: ask the servers too
-  bool repair = false;           // verify: correct the rows that differ
-  std::string connector;         // connectors: the one to describe, or empty for a list
-  bool markdown = false;         // connectors: as a page of the documentation
+  std::vector<std::string> files;  // job files: run
+  std::string file;                // job file: validate, explain, verify
+  std::string state_dir;           // as given: run, explain, verify
+  std::string metrics;             // run: [HOST:]PORT to serve metrics at; empty: nowhere
+  bool until_caught_up = false;    // run: end once the target holds what the source had committed at the start
+  bool reset = false;              // run: forget the job's state and copy again
+  bool connect = false;            // validate: ask the servers too
+  bool repair = false;             // verify: correct the rows that differ
+  std::string connector;           // connectors: the one to describe, or empty for a list
+  bool markdown = false;           // connectors: as a page of the documentation
 };
+
+// The state directory of a job file: as given, else ".sluice" beside the file.
+std::string state_directory(const Command& command, const std::string& file);
 
 struct ParsedCommandLine {
   std::optional<Command> command;  // null: print `text` and exit

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_line.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <vector>
 
@@ -17,15 +17,23 @@ TEST(CommandLineTest, reads_a_run_with_its_flags) {
   const auto parsed = parse({"run", "jobs/shop.yaml", "--until-caught-up", "--reset", "--log-level", "WARN"});
   ASSERT_TRUE(parsed.command) << parsed.text;
   EXPECT_EQ(parsed.command->kind, CommandKind::kRun);
-  EXPECT_EQ(parsed.command->file, "jobs/shop.yaml");
-  EXPECT_EQ(parsed.command->state_dir, "jobs/.sluice");
+  EXPECT_THAT(parsed.command->files, testing::ElementsAre("jobs/shop.yaml"));
+  EXPECT_EQ(state_directory(*parsed.command, "jobs/shop.yaml"), "jobs/.sluice");
   EXPECT_TRUE(parsed.command->until_caught_up);
   EXPECT_TRUE(parsed.command->reset);
   EXPECT_EQ(parsed.command->log_level, LogLevel::kWarn);
 }
 
+TEST(CommandLineTest, reads_a_run_of_several_jobs) {
+  const auto parsed = parse({"run", "a.yaml", "jobs/b.yaml", "--metrics", "9400"});
+  ASSERT_TRUE(parsed.command) << parsed.text;
+  EXPECT_THAT(parsed.command->files, testing::ElementsAre("a.yaml", "jobs/b.yaml"));
+  EXPECT_EQ(parsed.command->metrics, "9400");
+  EXPECT_EQ(state_directory(*parsed.command, "a.yaml"), ".sluice");
+}
+
 TEST(CommandLineTest, reads_every_other_command) {
-  EXPECT_EQ(parse({"run", "a.yaml"}).command->state_dir, ".sluice");
+  EXPECT_EQ(parse({"explain", "a.yaml"}).command->state_dir, ".sluice");
   EXPECT_EQ(parse({"explain", "a.yaml", "--state=/s"}).command->state_dir, "/s");
   const auto validate = parse({"--log-level=debug", "validate", "--connect", "a.yaml"}).command;
   ASSERT_TRUE(validate);
@@ -49,7 +57,7 @@ TEST(CommandLineTest, a_wrong_command_line_ends_with_2_and_says_what_is_wrong) {
       {{"rum", "a.yaml"}, "unknown command 'rum'\n  hint: Did you mean 'run'?"},
       {{"--log-level", "info", "dance"}, "unknown command 'dance'"},
       {{"run"}, "FILE"},
-      {{"run", "a.yaml", "b.yaml"}, "b.yaml"},
+      {{"validate", "a.yaml", "b.yaml"}, "b.yaml"},
       {{"run", "a.yaml", "--untl-caught-up"}, "--untl-caught-up"},
       {{"validate", "a.yaml", "--repair"}, "--repair"},
       {{"run", "a.yaml", "--log-level", "loud"}, "loud"},

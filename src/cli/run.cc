@@ -2,127 +2,110 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
+#include <deque>
+#include <optional>
+#include <set>
 #include <thread>
 
-#include "base/clock.h"
+#include "api/metrics_text.h"
+#include "base/log.h"
 #include "cli/job_file.h"
+#include "cli/progress_display.h"
 #include "engine/job.h"
+#include "net/http_server.h"
 
 namespace sluice {
 namespace {
 
-constexpr std::chrono::milliseconds kTerminalRefresh{250};
-constexpr std::chrono::milliseconds kLineInterval{5000};
-
-std::string grouped(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto at = static_cast<ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<size_t>(at), ",");
-  return digits;
-}
-
-// The upper bound of the bucket that holds the given share of the commits.
-std::string latency_text(const LatencyHistogram& latency, double share) {
-  uint64_t total = 0;
-  for (const uint64_t count : latency) total += count;
-  if (total == 0) return "-";
-  uint64_t seen = 0;
-  for (size_t i = 0; i < latency.size(); ++i) {
-    seen += latency[i];
-    if (static_cast<double>(seen) >= share * static_cast<double>(total)) return fmt::format("<{} ms", uint64_t{1} << i);
-  }
-  return "-";
-}
-
-// Shows progress on standard error until it is destroyed: one line that is redrawn on a terminal, else a line now and
-// then.
-class ProgressDisplay {
- public:
-  ProgressDisplay(const Progress& progress, Context& context)
-      : progress_(progress), context_(&context), terminal_(isatty(STDERR_FILENO) == 1), thread_([this] { run(); }) {}
-  ~ProgressDisplay() {
-    context_.request_stop();
-    thread_.join();
-    if (terminal_ && drawn_) fmt::print(stderr, "\r\033[K");
-  }
-  ProgressDisplay(const ProgressDisplay&) = delete;
-  ProgressDisplay& operator=(const ProgressDisplay&) = delete;
-
- private:
-  void run() {
-    MonotonicTime last = monotonic_now();
-    uint64_t rows_before = 0;
-    while (context_.wait_for(terminal_ ? kTerminalRefresh : kLineInterval)) {
-      const ProgressReport report = progress_.report();
-      const MonotonicTime now = monotonic_now();
-      const uint64_t rows = report.rows_copied + report.changes;
-      const double seconds = std::chrono::duration<double>(now - last).count();
-      const auto rate = static_cast<uint64_t>(static_cast<double>(rows - rows_before) / seconds);
-      rows_before = rows;
-      last = now;
-      const std::string line = text(report, rate);
-      fmt::print(stderr, "{}{}{}", terminal_ ? "\r\033[K" : "", line, terminal_ ? "" : "\n");
-      std::fflush(stderr);
-      drawn_ = true;
-    }
-  }
-
-  static std::string text(const ProgressReport& report, uint64_t rate) {
-    if (report.phase != JobPhase::kStreaming) {
-      const double share = report.chunks_total == 0
-                               ? 0
-                               : static_cast<double>(report.chunks_copied) / static_cast<double>(report.chunks_total);
-      const auto filled = static_cast<size_t>(share * 20);
-      return fmt::format("{} [{}{}] {:3.0f}% {} of about {} rows, {} rows/s", job_phase_name(report.phase),
-                         std::string(filled, '#'), std::string(20 - filled, '.'), share * 100,
-                         grouped(report.rows_copied), grouped(report.rows_estimated), grouped(rate));
-    }
-    return fmt::format("streaming {} changes, {} changes/s, lag {}", grouped(report.changes), grouped(rate),
-                       report.lag_ms < 0 ? "-" : fmt::format("{} ms", report.lag_ms));
-  }
-
-  const Progress& progress_;
-  Context context_;
-  const bool terminal_;
-  bool drawn_ = false;
-  std::thread thread_;
+struct RunningJob {
+  RunningJob(LoadedJob loaded, JobOptions job_options)
+      : name(job_name(loaded.spec)),
+        options(std::move(job_options)),
+        job(std::move(loaded.spec), std::move(loaded.source), std::move(loaded.sink)) {}
+  const std::string name;
+  const JobOptions options;
+  Job job;
+  std::optional<Error> failure;  // unset if it was stopped or reached its end
 };
+using RunningJobs = std::deque<RunningJob>;
 
-void print_summary(const ProgressReport& report) {
-  if (report.position.empty() && report.rows_copied == 0) return;  // it never got that far
-  fmt::print(stderr, "copied {} rows, applied {} changes in {} commits, {} restarts; position {}\n",
-             grouped(report.rows_copied), grouped(report.changes), grouped(report.commits), report.restarts,
-             report.position.empty() ? "-" : report.position);
-  if (report.lag_ms >= 0) {
-    fmt::print(stderr, "commit at the source to visible in the target: p50 {}, p99 {}{}\n",
-               latency_text(report.latency, 0.5), latency_text(report.latency, 0.99),
-               report.exact_source_clock ? "" : " (the source tells commit times in whole seconds)");
+// False if any file has a mistake; all of them are shown.
+bool load_jobs(const Command& command, const ConnectorRegistry& registry, RunningJobs& jobs) {
+  bool good = true;
+  std::set<std::string> names;
+  for (const auto& file : command.files) {
+    Problems problems;
+    auto loaded = load_job(file, registry, problems);
+    if (loaded && !names.insert(job_name(loaded->spec)).second) {
+      problems.error({.file = file, .line = 0, .column = 0}, "pipeline.name",
+                     fmt::format("another of these jobs has the name '{}' too", job_name(loaded->spec)),
+                     "Give each job a pipeline.name of its own: their ledgers go by it.");
+      loaded.reset();
+    }
+    if (!problems.all().empty()) fmt::print(stderr, "{}", problems.text());
+    good = good && loaded;
+    if (!loaded) continue;
+    jobs.emplace_back(std::move(*loaded), JobOptions{.state_dir = state_directory(command, file),
+                                                     .until_caught_up = command.until_caught_up,
+                                                     .reset = command.reset});
+  }
+  return good;
+}
+
+Result<std::unique_ptr<HttpServer>> serve_metrics(const std::string& address, RunningJobs& jobs) {
+  const auto reply = [&jobs] {
+    std::vector<std::pair<std::string, ProgressReport>> reports;
+    for (auto& running : jobs) reports.emplace_back(running.name, running.job.progress().report());
+    return HttpReply{.content_type = kMetricsContentType, .body = metrics_text(reports)};
+  };
+  ASSIGN_OR_RETURN(auto server, HttpServer::start(address, {{"/metrics", reply}}));
+  log_info("metrics at http://{}:{}/metrics", server->host(), server->port());
+  return server;
+}
+
+// Each job in a thread of its own: one that fails leaves the others alone.
+void run_all(RunningJobs& jobs, Context& context) {
+  std::vector<std::pair<std::string, const Progress*>> shown;
+  for (auto& running : jobs) shown.emplace_back(running.name, &running.job.progress());
+  const ProgressDisplay display(std::move(shown), context);
+  std::vector<std::jthread> threads;
+  for (auto& running : jobs) {
+    threads.emplace_back([&running, &context, alone = jobs.size() == 1] {
+      const LogLabel label(alone ? "" : running.name);
+      auto result = running.job.run(context, running.options);
+      if (result || result.error().code() == ErrorCode::kStopped || context.stop_requested()) return;
+      running.failure = std::move(result).error();
+      if (!alone) log_error("{}", running.failure->describe());
+    });
   }
 }
 
 }  // namespace
 
 int run_command(const Command& command, const ConnectorRegistry& registry, Context& context) {
-  Problems problems;
-  auto loaded = load_job(command.file, registry, problems);
-  if (!problems.all().empty()) fmt::print(stderr, "{}", problems.text());
-  if (!loaded) return error_code_info(ErrorCode::kConfig).exit_code;
-
-  Job job(std::move(loaded->spec), std::move(loaded->source), std::move(loaded->sink));
-  const JobOptions options{
-      .state_dir = command.state_dir, .until_caught_up = command.until_caught_up, .reset = command.reset};
-  Result<> result;
-  {
-    const ProgressDisplay display(job.progress(), context);
-    result = job.run(context, options);
+  RunningJobs jobs;
+  if (!load_jobs(command, registry, jobs)) return error_code_info(ErrorCode::kConfig).exit_code;
+  std::unique_ptr<HttpServer> metrics;
+  if (!command.metrics.empty()) {
+    auto served = serve_metrics(command.metrics, jobs);
+    if (!served) {
+      fmt::print(stderr, "{}\n", served.error().describe());
+      return error_code_info(served.error().code()).exit_code;
+    }
+    metrics = std::move(served).value();
   }
-  print_summary(job.progress().report());
-  if (result || result.error().code() == ErrorCode::kStopped || context.stop_requested()) return 0;
-  fmt::print(stderr, "{}\n", result.error().describe());
-  return error_code_info(result.error().code()).exit_code;
+  run_all(jobs, context);
+  int exit_code = 0;
+  for (auto& running : jobs) {
+    if (jobs.size() > 1) fmt::print(stderr, "{}:\n", running.name);
+    fmt::print(stderr, "{}", progress_summary(running.job.progress().report()));
+    if (!running.failure) continue;
+    fmt::print(stderr, "{}\n", running.failure->describe());
+    if (exit_code == 0) exit_code = error_code_info(running.failure->code()).exit_code;
+  }
+  return exit_code;
 }
 
 }  // namespace sluice

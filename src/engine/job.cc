@@ -29,16 +29,19 @@ std::string job_name(const JobSpec& spec) {
 }
 
 Result<> Job::run(Context& context, JobOptions options) {
+  auto result = run_attempts(context, options);
+  progress_.set_phase(result || context.stop_requested() ? JobPhase::kFinished : JobPhase::kFailed);
+  return result;
+}
+
+Result<> Job::run_attempts(Context& context, JobOptions& options) {
   std::chrono::milliseconds delay = kFirstRestartDelay;
   int64_t failures = 0;
   std::string position_before;
   uint64_t copied_before = 0;
   for (;;) {
     auto result = run_attempt(context, options);
-    if (result || context.stop_requested()) {
-      progress_.set_phase(JobPhase::kFinished);
-      return result;
-    }
+    if (result || context.stop_requested()) return result;
     const Error& error = result.error();
     if (!error.retryable()) return result;
     const ProgressReport report = progress_.report();

@@ -37,6 +37,7 @@ class Job {
   Result<> run(Context& context, JobOptions options);
 
  private:
+  Result<> run_attempts(Context& context, JobOptions& options);
   Result<> run_attempt(Context& context, JobOptions& options);  // clears options.reset once it is done
   size_t parallelism() const;
   Result<bool> stream(JobParts& parts, JobState& state);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fault.h"
+#include "base/log.h"
 
 namespace sluice {
 namespace {
@@ -25,7 +26,10 @@ Lane::Lane(JobParts& parts, Context& context, size_t number, std::unique_ptr<Sin
       channel_(channel_bytes),
       last_commit_(monotonic_now()),
       durable_(std::move(start)),
-      thread_([this] { run(); }) {}
+      thread_([this, label = LogLabel::current()] {
+        const LogLabel scope(label);
+        run();
+      }) {}
 
 Lane::~Lane() { channel_.close(); }
 

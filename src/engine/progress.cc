@@ -14,6 +14,7 @@ std::string_view job_phase_name(JobPhase phase) {
     case JobPhase::kStreaming: return "streaming";
     case JobPhase::kRestarting: return "restarting";
     case JobPhase::kFinished: return "finished";
+    case JobPhase::kFailed: return "failed";
   }
   return "";
 }
@@ -56,6 +57,7 @@ void Progress::add_commit(int64_t source_time_ms) {
   ++report_.commits;
   if (latency < 0) return;
   report_.lag_ms = latency;
+  report_.latency_sum_ms += static_cast<uint64_t>(latency);
   if (source_time_ms % 1000 != 0) report_.exact_source_clock = true;
   const auto bucket = static_cast<size_t>(std::bit_width(static_cast<uint64_t>(latency)));
   ++report_.latency[std::min(bucket, report_.latency.size() - 1)];

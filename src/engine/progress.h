@@ -13,7 +13,7 @@
 
 namespace sluice {
 
-enum class JobPhase : uint8_t { kStarting, kCopying, kStreaming, kRestarting, kFinished };
+enum class JobPhase : uint8_t { kStarting, kCopying, kStreaming, kRestarting, kFinished, kFailed };
 std::string_view job_phase_name(JobPhase phase);
 
 struct TableProgress {
@@ -38,6 +38,7 @@ struct ProgressReport {
   uint64_t restarts = 0;
   int64_t lag_ms = -1;  // age of the last applied transaction when it became visible; -1 unknown
   LatencyHistogram latency{};
+  uint64_t latency_sum_ms = 0;
   bool exact_source_clock = false;  // the source's commit times have fractions; MariaDB's are whole seconds
   std::string position;             // durable in all lanes
   std::string last_error;

@@ -125,7 +125,8 @@ Result<> write_part(JobParts& parts, Context& context, Worker& worker, ChunkPart
 // takes the last ones. The reader goes when it has read its last chunk: its transaction holds locks on the tables.
 void run_worker(JobParts& parts, Context& context, Worker& worker, TaskQueue& queue) {
   ChunkParts channel(kReadAheadBytes);
-  const std::jthread reader([&] {
+  const std::jthread reader([&, label = LogLabel::current()] {
+    const LogLabel scope(label);
     while (const CopyTask* task = queue.next()) {
       auto read = read_chunk(context, *worker.reader, *task, channel);
       if (!read) queue.fail(std::move(read).error(), *task);
@@ -267,7 +268,10 @@ Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, Jo
   {
     std::vector<std::jthread> threads;
     for (auto& worker : workers) {
-      threads.emplace_back([&] { run_worker(parts, copying, worker, queue); });
+      threads.emplace_back([&, label = LogLabel::current()] {
+        const LogLabel scope(label);
+        run_worker(parts, copying, worker, queue);
+      });
     }
   }
   if (!queue.error()) {

@@ -274,7 +274,10 @@ Result<bool> StreamPhase::run() {
   fault_point("before_stream_start");
   RETURN_IF_ERROR(open());
   parts_.progress.set_phase(JobPhase::kStreaming);
-  std::jthread reader_thread([this] { read_log(); });
+  std::jthread reader_thread([this, label = LogLabel::current()] {
+    const LogLabel scope(label);
+    read_log();
+  });
   const auto finish = [&](Result<bool> result) {
     context_.request_stop();
     incoming_.close();

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/metrics_text.h"
+
+#include <gmock/gmock.h>
+
+#include "base/clock.h"
+
+namespace sluice {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(MetricsTextTest, shows_each_table_of_each_job) {
+  Progress shop;
+  shop.set_phase(JobPhase::kStreaming);
+  shop.add_plan({"shop", "orders"}, 100, 2, 1);
+  shop.add_copied({"shop", "orders"}, 40, 1000);
+  shop.add_changes({"shop", "odd \"name\"\n"}, 3, 24);
+  shop.add_commit(wall_clock_ms());
+  const std::string text = metrics_text({{"shop", shop.report()}, {"idle", Progress().report()}});
+  EXPECT_THAT(text, HasSubstr("# TYPE sluice_rows_copied_total counter\n"
+                              "sluice_rows_copied_total{job=\"shop\",table=\"shop.odd \\\"name\\\"\\n\"} 0\n"
+                              "sluice_rows_copied_total{job=\"shop\",table=\"shop.orders\"} 40\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_job_phase{job=\"shop\",phase=\"streaming\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_job_phase{job=\"idle\",phase=\"streaming\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_commits_total{job=\"shop\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_commit_latency_seconds_bucket{job=\"shop\",le=\"+Inf\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_commit_latency_seconds_count{job=\"shop\"} 1\n"));
+  // A job that has no latency yet does not claim one of zero.
+  EXPECT_THAT(text, Not(HasSubstr("sluice_lag_seconds{job=\"idle\"}")));
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_server.h"
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+#include <atomic>
+#include <charconv>
+#include <thread>
+
+namespace sluice {
+namespace {
+
+constexpr int kThreads = 2;
+constexpr int kMaxPort = 65535;
+
+struct Address {
+  std::string host = "127.0.0.1";
+  int port = 0;
+};
+
+Result<Address> parse_address(const std::string& text) {
+  Address address;
+  std::string_view port = text;
+  if (const size_t colon = text.rfind(':'); colon != std::string::npos) {
+    address.host = text.substr(0, colon);
+    port.remove_prefix(colon + 1);
+    if (address.host.starts_with('[') && address.host.ends_with(']')) {
+      address.host = address.host.substr(1, address.host.size() - 2);
+    }
+  }
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (error != std::errc() || end != port.data() + port.size() || address.port < 0 || address.port > kMaxPort) {
+    return Error(ErrorCode::kConfig, fmt::format("'{}' is not an address to listen at", text),
+                 "Write PORT or HOST:PORT, as in 127.0.0.1:9400.");
+  }
+  if (address.host != "localhost" && address.host != "::1" && !address.host.starts_with("127.")) {
+    return Error(ErrorCode::kConfig, fmt::format("'{}' is not a loopback address", address.host),
+                 "There are no users and no encryption here: listen at 127.0.0.1 behind a proxy that has them.");
+  }
+  return address;
+}
+
+}  // namespace
+
+struct HttpServer::Listener {
+  httplib::Server server;
+  Address address;
+  std::atomic<bool> ended{false};
+  std::thread thread;
+};
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address, HttpRoutes routes) {
+  std::unique_ptr<HttpServer> result(new HttpServer());
+  result->listener_ = std::make_unique<Listener>();
+  Listener& listener = *result->listener_;
+  ASSIGN_OR_RETURN(listener.address, parse_address(address));
+  listener.server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  // SO_REUSEPORT, httplib's default, would let two processes share the port in silence.
+  listener.server.set_socket_options([](socket_t socket) {
+    const int on = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  });
+  for (auto& [path, handler] : routes) {
+    listener.server.Get(path, [handler = std::move(handler)](const httplib::Request&, httplib::Response& response) {
+      HttpReply reply = handler();
+      response.set_content(std::move(reply.body), reply.content_type.c_str());
+    });
+  }
+  int& port = listener.address.port;
+  const bool bound = port == 0 ? (port = listener.server.bind_to_any_port(listener.address.host)) > 0
+                               : listener.server.bind_to_port(listener.address.host, port);
+  if (!bound) {
+    return Error(ErrorCode::kConfig, fmt::format("cannot listen at {}:{}", listener.address.host, port),
+                 "The port may be taken: choose another one.");
+  }
+  listener.thread = std::thread([&listener] {
+    listener.server.listen_after_bind();
+    listener.ended = true;
+  });
+  // stop() is lost on a server that does not run yet.
+  while (!listener.server.is_running() && !listener.ended) std::this_thread::yield();
+  return result;
+}
+
+HttpServer::~HttpServer() {
+  if (!listener_ || !listener_->thread.joinable()) return;
+  listener_->server.stop();
+  listener_->thread.join();
+}
+
+const std::string& HttpServer::host() const { return listener_->address.host; }
+int HttpServer::port() const { return listener_->address.port; }
+
+}  // namespace sluice

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_server.h"
+
+#include <gmock/gmock.h>
+#include <httplib.h>
+
+namespace sluice {
+namespace {
+
+HttpRoutes greeting() {
+  return {{"/hello", [] { return HttpReply{.content_type = "text/plain", .body = "hello"}; }}};
+}
+
+TEST(HttpServerTest, answers_its_routes_and_nothing_else) {
+  auto server = HttpServer::start("0", greeting());
+  ASSERT_TRUE(server) << server.error().message();
+  httplib::Client client("127.0.0.1", (*server)->port());
+  const auto found = client.Get("/hello");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->status, 200);
+  EXPECT_EQ(found->body, "hello");
+  EXPECT_EQ(client.Get("/other")->status, 404);
+  EXPECT_EQ(client.Post("/hello")->status, 404);
+}
+
+TEST(HttpServerTest, a_port_in_use_is_an_error) {
+  auto first = HttpServer::start("127.0.0.1:0", greeting());
+  ASSERT_TRUE(first);
+  const auto second = HttpServer::start("127.0.0.1:" + std::to_string((*first)->port()), greeting());
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message(), testing::HasSubstr("cannot listen at 127.0.0.1:"));
+}
+
+TEST(HttpServerTest, other_addresses_than_loopback_are_refused) {
+  for (const char* address : {"0.0.0.0:80", "example.org:80", "[::]:80"}) {
+    const auto server = HttpServer::start(address, greeting());
+    ASSERT_FALSE(server) << address;
+    EXPECT_THAT(server.error().message(), testing::HasSubstr("is not a loopback address"));
+  }
+  for (const char* address : {"", "x", "1:2:x", "127.0.0.1:", "70000", "-1"}) {
+    EXPECT_FALSE(HttpServer::start(address, greeting())) << address;
+  }
+}
+
+}  // namespace
+}  // namespace sluice

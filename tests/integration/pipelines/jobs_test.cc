@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several jobs in one process: each copies, restarts, fails and ends by itself; metrics show them all.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <httplib.h>
+
+#include "integration/pipelines/pipeline_fixture.h"
+#include "support/network_proxy.h"
+
+namespace sluice::support {
+namespace {
+
+using testing::HasSubstr;
+
+class Jobs : public testing::Test {
+ protected:
+  Jobs()
+      : source_(*Servers::shared().get("mariadb")),
+        first_database_(fresh_database(source_, "first")),
+        second_database_(fresh_database(source_, "second")),
+        first_(source_, "sqlite", first_database_),
+        second_(source_, "postgres", second_database_) {
+    for (const auto& database : {first_database_, second_database_}) {
+      execute(source_, "CREATE TABLE t (id INT PRIMARY KEY, v INT)", database);
+      execute(source_, "INSERT INTO t VALUES (1, 10)", database);
+    }
+  }
+  std::unique_ptr<Process> run(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"run", "JOB", second_.write_job_file(), "--state",
+                                          first_.folder().file("state")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return first_.start(arguments);
+  }
+  void insert(const std::string& database, int id) {
+    execute(source_, fmt::format("INSERT INTO t VALUES ({}, 0)", id), database);
+  }
+  static bool arrives(const Pipeline& pipeline, int id) {
+    return wait_until([&] {
+      const auto rows = pipeline.target_rows("id", "t", "id");
+      return !rows.empty() && rows.back() == std::to_string(id);
+    });
+  }
+
+  DatabaseServer& source_;
+  const std::string first_database_;
+  const std::string second_database_;
+  Pipeline first_;
+  Pipeline second_;
+};
+
+TEST_F(Jobs, end_when_all_have_caught_up) {
+  const auto process = run({"--until-caught-up"});
+  ASSERT_EQ(process->wait().value_or(-1), 0) << process->err();
+  EXPECT_THAT(first_.target_rows("id, v", "t", "id"), testing::ElementsAre("1|10"));
+  EXPECT_THAT(second_.target_rows("id, v", "t", "id"), testing::ElementsAre("1|10"));
+  EXPECT_THAT(process->err(), HasSubstr(fmt::format("[{}] reading the log from", first_database_)));
+}
+
+TEST_F(Jobs, one_that_restarts_leaves_the_other_alone) {
+  auto proxy = NetworkProxy::start(second_.target()->port());
+  ASSERT_TRUE(proxy.has_value());
+  second_.target_port((*proxy)->port()).pipeline_options("restart.delay-max: 200ms");
+  const auto process = run();
+  ASSERT_TRUE(wait_until([&] {
+    return process->err().find(second_database_ + "] reading the log") != std::string::npos;
+  })) << process->err();
+  (*proxy)->set({.refuse = true});
+  (*proxy)->cut();
+  ASSERT_TRUE(wait_until([&] { return process->err().find("trying again in") != std::string::npos; }))
+      << process->err();
+  insert(first_database_, 2);
+  insert(second_database_, 3);
+  EXPECT_TRUE(arrives(first_, 2)) << process->err();
+  EXPECT_THAT(process->err(), testing::Not(HasSubstr(fmt::format("[{}] server unreachable", first_database_))));
+  (*proxy)->set({});
+  EXPECT_TRUE(arrives(second_, 3)) << process->err();
+  EXPECT_EQ(process->stop(), 0);
+}
+
+TEST_F(Jobs, one_that_fails_is_named_and_the_other_goes_on) {
+  const auto process = run({"--metrics", "0"});
+  ASSERT_TRUE(wait_until([&] {
+    return process->err().find(second_database_ + "] reading the log") != std::string::npos;
+  })) << process->err();
+  second_.target_execute("DROP TABLE " + second_database_ + ".t");
+  insert(second_database_, 2);
+  ASSERT_TRUE(wait_until([&] { return process->err().find("error [" + second_database_) != std::string::npos; }))
+      << process->err();
+  insert(first_database_, 5);
+  EXPECT_TRUE(arrives(first_, 5)) << process->err();
+
+  const std::string log = process->err();
+  const std::string address = "metrics at http://127.0.0.1:";
+  const size_t at = log.find(address);
+  ASSERT_NE(at, std::string::npos) << log;
+  httplib::Client client("127.0.0.1", std::stoi(log.substr(at + address.size())));
+  const auto metrics = client.Get("/metrics");
+  ASSERT_TRUE(metrics);
+  EXPECT_THAT(metrics->body,
+              HasSubstr(fmt::format("sluice_job_phase{{job=\"{}\",phase=\"streaming\"}} 1", first_database_)));
+  EXPECT_THAT(metrics->body,
+              HasSubstr(fmt::format("sluice_job_phase{{job=\"{}\",phase=\"failed\"}} 1", second_database_)));
+  EXPECT_THAT(metrics->body,
+              HasSubstr(fmt::format("sluice_rows_copied_total{{job=\"{0}\",table=\"{0}.t\"}} 1", first_database_)));
+  // The first failure decides the exit code.
+  EXPECT_EQ(process->stop(), 7) << process->err();
+}
+
+TEST_F(Jobs, two_of_one_name_are_refused) {
+  const std::string file = first_.write_job_file();
+  const auto process = first_.start({"run", "JOB", file});
+  EXPECT_EQ(process->wait().value_or(-1), 3);
+  EXPECT_THAT(process->err(), HasSubstr("another of these jobs has the name"));
+}
+
+}  // namespace
+}  // namespace sluice::support
