@@ -88,8 +88,16 @@ class Source {
   virtual bool wants_stream() const = 0;
   // Cuts a table into chunks; always at least one.
   virtual Result<std::vector<SnapshotChunk>> split(Context& context, const TableSchemaPtr& schema) = 0;
+  // False if the chunks of the table divide its rows only as one snapshot sees them: a copy that was broken off
+  // between two of them begins again. Pure.
+  virtual bool outlives_snapshot(const SnapshotChunk&) const { return true; }
   // Opens up to `count` readers whose positions are as close together as the server allows.
   virtual Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) = 0;
+  // A reader of the rows of now, for comparisons: its position may be unknown.
+  virtual Result<std::unique_ptr<ChunkReader>> open_comparing_reader(Context& context) {
+    ASSIGN_OR_RETURN(auto readers, open_chunk_readers(context, 1));
+    return std::move(readers[0]);
+  }
   virtual Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) = 0;
   // Where a job without a copy begins, as the startup options say.
   virtual Result<Position> start_position(Context& context) = 0;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,6 +113,22 @@ bool TableSelector::matches(const TableId& table) const {
     }
   }
   return false;
+}
+
+bool TableSelector::matches(std::string_view database, const TableId& table) const {
+  return std::ranges::any_of(impl_->items, [&](const Item& item) {
+    return item.size() == 3 && part_matches(*item[0], database) && part_matches(*item[1], table.schema) &&
+           part_matches(*item[2], table.table);
+  });
+}
+
+std::vector<std::string> TableSelector::databases() const {
+  std::vector<std::string> names;
+  for (const auto& item : impl_->items) {
+    const std::string name = item.size() == 3 ? item[0]->pattern() : std::string();
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace sluice

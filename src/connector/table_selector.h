@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "data/types.h"
@@ -16,6 +18,10 @@ class TableSelector {
  public:
   static Result<TableSelector> compile(std::string_view patterns);
   bool matches(const TableId& table) const;
+  // For systems whose tables have three names: patterns of three parts against database, schema and table.
+  bool matches(std::string_view database, const TableId& table) const;
+  // The first part of each pattern of three parts, "" for a shorter one; without repeats.
+  std::vector<std::string> databases() const;
 
   TableSelector(TableSelector&&) noexcept;
   TableSelector& operator=(TableSelector&&) noexcept;

@@ -50,6 +50,19 @@ void append_clock(int64_t micros, unsigned precision, std::string& out) {
   append_fraction(micros % kMicrosPerSecond, precision, out);
 }
 
+// Dates and timestamps that lie before or after all others.
+bool append_infinity(int64_t value, std::string& out) {
+  if (value != std::numeric_limits<int64_t>::max() && value != std::numeric_limits<int64_t>::min()) return false;
+  out += value > 0 ? "infinity" : "-infinity";
+  return true;
+}
+
+bool parse_infinity(std::string_view text, int64_t& value) {
+  if (text != "infinity" && text != "-infinity") return false;
+  value = text[0] == '-' ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+  return true;
+}
+
 void append_date(int64_t days, std::string& out) {
   const CivilDate date = civil_from_days(days);
   if (date.year >= 0 && date.year <= 9999) {
@@ -179,7 +192,9 @@ bool parse_timestamp(std::string_view text, const DataType& type, int64_t& micro
     return false;
   }
   if (type.kind == TypeKind::kTimestampTz && !take_zone(text, offset)) return false;
-  micros = days * kMicrosPerDay + clock - offset;
+  if (__builtin_mul_overflow(days, kMicrosPerDay, &micros) || __builtin_add_overflow(micros, clock - offset, &micros)) {
+    return false;
+  }
   return text.empty();
 }
 
@@ -218,10 +233,10 @@ bool parse_int_storage(const DataType& type, std::string_view text, int64_t& val
     case TypeKind::kYear: return parse_integer<int32_t>(text, value);
     case TypeKind::kInt64: return parse_integer<int64_t>(text, value);
     case TypeKind::kUInt64: return parse_integer<uint64_t>(text, value);
-    case TypeKind::kDate: return take_date(text, value) && text.empty();
+    case TypeKind::kDate: return parse_infinity(text, value) || (take_date(text, value) && text.empty());
     case TypeKind::kTime: return parse_time(text, type, value);
     case TypeKind::kTimestamp:
-    case TypeKind::kTimestampTz: return parse_timestamp(text, type, value);
+    case TypeKind::kTimestampTz: return parse_infinity(text, value) || parse_timestamp(text, type, value);
     case TypeKind::kFloat:
     case TypeKind::kDouble:
     case TypeKind::kDecimal:
@@ -262,6 +277,12 @@ bool parse_floating(std::string_view text, bool is_float, double& value) {
 
 // Brings "1.5", "+01.50", ".5" to the canonical form with exactly `scale` digits; false if digits would be lost.
 bool append_decimal(ColumnVector& column, const DataType& type, std::string_view text) {
+  const bool unbounded = type.precision == 0 && type.scale == 0;
+  if (text == "NaN" || (unbounded && (text == "Infinity" || text == "-Infinity"))) {
+    column.append_bytes(text);
+    return true;
+  }
+  const std::string_view as_given = text;
   const bool negative = take_char(text, '-');
   if (!negative) take_char(text, '+');
   const size_t point = text.find('.');
@@ -273,6 +294,10 @@ bool append_decimal(ColumnVector& column, const DataType& type, std::string_view
   }
   for (const char c : fraction) {
     if (c < '0' || c > '9') return false;
+  }
+  if (unbounded) {
+    column.append_bytes(as_given);
+    return true;
   }
   while (whole.size() > 1 && whole.front() == '0') whole.remove_prefix(1);
   if (whole == "0") whole = {};
@@ -350,7 +375,9 @@ void append_value_text(const ColumnVector& column, const DataType& type, size_t 
     }
     case TypeKind::kFloat: append_floating(column.double_at(row), true, out); return;
     case TypeKind::kDouble: append_floating(column.double_at(row), false, out); return;
-    case TypeKind::kDate: append_date(column.int_at(row), out); return;
+    case TypeKind::kDate:
+      if (!append_infinity(column.int_at(row), out)) append_date(column.int_at(row), out);
+      return;
     case TypeKind::kTime: {
       const int64_t micros = column.int_at(row);
       if (micros < 0) out.push_back('-');
@@ -358,7 +385,9 @@ void append_value_text(const ColumnVector& column, const DataType& type, size_t 
       return;
     }
     case TypeKind::kTimestamp:
-    case TypeKind::kTimestampTz: append_timestamp(column.int_at(row), type.precision, out); return;
+    case TypeKind::kTimestampTz:
+      if (!append_infinity(column.int_at(row), out)) append_timestamp(column.int_at(row), type.precision, out);
+      return;
     case TypeKind::kBytes:
     case TypeKind::kBit:
     case TypeKind::kGeometry: append_hex(column.bytes_at(row), out); return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values as text, both ways. One form per type, shared by snapshot readers, sinks, transforms, verification:
 //   boolean true/false (parsing also takes t/f/1/0) · integers plain · float/double shortest that reads back, "NaN",
-//   "Infinity", "-Infinity" · decimal plain with its scale · date 2024-02-29 (years 0001 to 9999, signed beyond) ·
+//   "Infinity", "-Infinity" · decimal plain with its scale, "NaN"; of precision 0 as it is, also "Infinity" · date
+//   2024-02-29 (years 0001 to 9999, signed beyond), "infinity", "-infinity", timestamps alike ·
 //   time [-]hh:mm:ss[.ffffff], hh may exceed 24 · timestamp 2024-02-29 12:00:00[.ffffff] · timestamptz the same in UTC
 //   · bytes, bit, geometry lower-case hex without prefix.
 // A fraction has exactly type.precision digits.

@@ -223,9 +223,8 @@ Result<> forget_lost_tables(JobParts& parts, const std::vector<SourceTable>& tab
   return {};
 }
 
-// The table's definition is not the planned one any more: what was copied of it is thrown away, and the next attempt
-// plans it anew.
-Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState& state) {
+// What was copied of the table does not fit what is to come (`why`): it is thrown away, and the table is planned anew.
+Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState& state, std::string_view why) {
   const TableState& table_state = state.tables[table.schema->id];
   ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
   const auto& chunks = table_state.chunks;
@@ -233,8 +232,8 @@ Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState
   const bool ours = is_ours_alone(parts, table_state);
   if (any_copied && !ours) {
     return Error(ErrorCode::kTarget,
-                 fmt::format("table {} was altered while it was being copied into a table that holds other rows too",
-                             table.schema->id.text()),
+                 fmt::format("table {} {} while it was being copied into a table that holds other rows too",
+                             table.schema->id.text(), why),
                  "Empty the target table and start the job with --reset.");
   }
   // The rows first: after a crash between the two the definitions still differ, and this is done again.
@@ -242,8 +241,21 @@ Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState
     if (ours) RETURN_IF_ERROR(drop_target(parts, target));
   }
   RETURN_IF_ERROR(parts.ledger.forget_table(parts.context, table.schema->id, table_state));
-  log_warn("table {} was altered while it was being copied; its copy starts again", table.schema->id.text());
+  log_warn("table {} {} while it was being copied; its copy starts again", table.schema->id.text(), why);
   return {};
+}
+
+constexpr const char* kAltered = "was altered";
+
+// Why the rest of a table cannot be copied beside what is there; null if it can.
+const char* begins_again(const Source& source, const SourceTable& table, const TableState& state) {
+  if (state.copied()) return nullptr;
+  if (state.detail != table.detail) return kAltered;
+  const auto& chunks = state.chunks;
+  const bool any_copied = std::ranges::any_of(chunks, [](const auto& chunk) { return !chunk.position.empty(); });
+  const bool divided =
+      std::ranges::all_of(chunks, [&](const auto& chunk) { return source.outlives_snapshot(chunk.chunk); });
+  return any_copied && !divided ? "lost its snapshot" : nullptr;
 }
 
 Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
@@ -280,7 +292,7 @@ Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, Jo
   }
   if (queue.error()->code() == ErrorCode::kSchemaChanged) {
     workers.clear();  // their transactions hold locks on the tables
-    RETURN_IF_ERROR(forget_partial_copy(parts, *queue.failed().table, state));
+    RETURN_IF_ERROR(forget_partial_copy(parts, *queue.failed().table, state, kAltered));
   }
   return std::move(*queue.error());
 }
@@ -295,8 +307,8 @@ Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tab
     const auto known = state.tables.find(id);
     if (known == state.tables.end()) {
       unplanned.push_back(&table);
-    } else if (!known->second.copied() && known->second.detail != table.detail) {
-      RETURN_IF_ERROR(forget_partial_copy(parts, table, state));
+    } else if (const char* why = begins_again(parts.source, table, known->second)) {
+      RETURN_IF_ERROR(forget_partial_copy(parts, table, state, why));
       state.tables.erase(id);
       unplanned.push_back(&table);
     }

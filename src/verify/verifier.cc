@@ -121,10 +121,7 @@ Result<std::vector<Range>> Verifier::ranges_of(const TableSchemaPtr& target,
 }
 
 // Sees the rows of now.
-Result<std::unique_ptr<ChunkReader>> Verifier::fresh_reader() {
-  ASSIGN_OR_RETURN(auto readers, source_.open_chunk_readers(context_, 1));
-  return std::move(readers[0]);
-}
+Result<std::unique_ptr<ChunkReader>> Verifier::fresh_reader() { return source_.open_comparing_reader(context_); }
 
 Result<> Verifier::read_source(ChunkReader& reader, const Range& range, const TableId& target,
                                const std::function<Result<>(const ChangeBatch&)>& each) {

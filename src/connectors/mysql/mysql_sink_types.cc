@@ -121,7 +121,10 @@ bool is_mysql_type_text(std::string_view source_type) {
 
 std::string mysql_type_sql(const DataType& type, bool in_key) {
   const bool long_key = in_key && (is_text(type.kind) || is_binary(type.kind)) && type.length == 0;
-  if (is_mysql_type_text(type.source_type) && !long_key) return type.source_type;
+  // A PostgreSQL "point" or "time with time zone" is text here.
+  const bool foreign_text = type.kind == TypeKind::kString && type.source_type.find("char") == std::string::npos &&
+                            type.source_type.find("text") == std::string::npos;
+  if (is_mysql_type_text(type.source_type) && !long_key && !foreign_text) return type.source_type;
   switch (type.kind) {
     case TypeKind::kBoolean: return "tinyint(1)";
     case TypeKind::kInt8: return "tinyint";
@@ -131,7 +134,9 @@ std::string mysql_type_sql(const DataType& type, bool in_key) {
     case TypeKind::kUInt64: return "bigint unsigned";
     case TypeKind::kFloat: return "float";
     case TypeKind::kDouble: return "double";
-    case TypeKind::kDecimal: return fmt::format("decimal({},{})", std::min<int>(type.precision, 65), type.scale);
+    case TypeKind::kDecimal:
+      if (type.precision == 0 && type.scale == 0) return string_sql({}, in_key);
+      return fmt::format("decimal({},{})", std::min<int>(type.precision, 65), type.scale);
     case TypeKind::kString: return string_sql(type, in_key);
     case TypeKind::kBytes: return bytes_sql(type, in_key);
     case TypeKind::kDate: return "date";
@@ -220,7 +225,8 @@ void append_mysql_literal(const MysqlConnection& connection, const ColumnVector&
     MysqlConnection::append_hex_literal(values.bytes_at(row), sql);
   } else if (type.kind == TypeKind::kFloat) {
     append_exact(values.double_at(row), sql);
-  } else if (type.kind == TypeKind::kDecimal || type.kind == TypeKind::kDouble) {
+  } else if (type.kind == TypeKind::kDouble ||
+             (type.kind == TypeKind::kDecimal && type.precision != 0 && values.bytes_at(row) != "NaN")) {
     append_value_text(values, type, row, sql);
   } else if (is_text(type.kind)) {
     connection.append_quoted(values.bytes_at(row), sql);

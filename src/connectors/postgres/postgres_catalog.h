@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/context.h"
@@ -34,7 +35,8 @@ struct PostgresTable {
   TableSchemaPtr schema;
   std::vector<PostgresSourceColumn> columns;  // parallel to schema->columns
   ReplicaIdentity identity = ReplicaIdentity::kDefault;
-  bool partitioned = false;  // a partitioned table: holds no rows of its own
+  bool partitioned = false;   // a partitioned table: holds no rows of its own
+  bool is_partition = false;  // not part of the definition
 };
 // One line of JSON with numbered format, for ledgers, and back. Two tables are the same if their JSON is.
 std::string postgres_table_to_json(const PostgresTable& table);
@@ -56,7 +58,8 @@ class PostgresTypeCatalog {
                              bool nullable);
 
  private:
-  std::map<uint32_t, PostgresColumn> types_;  // domains resolved; modifier of the domain
+  // By type and modifier, domains resolved; bare_type holds the whole text.
+  std::map<std::pair<uint32_t, int32_t>, PostgresColumn> types_;
 };
 
 }  // namespace sluice

@@ -148,6 +148,34 @@ Result<uint64_t> PostgresConnection::end_copy(Context& context) {
   return result.affected();
 }
 
+void PostgresConnection::Free::operator()(char* row) const { PQfreemem(row); }
+
+Result<> PostgresConnection::begin_copy_out(Context& context, const std::string& sql) {
+  SLUICE_CHECK(!pipeline_);
+  if (PQsendQuery(connection_, sql.c_str()) == 0) return broken(context, "sending a statement");
+  ASSIGN_OR_RETURN(PostgresResult result, next_result(context));
+  if (PQresultStatus(result.get()) == PGRES_COPY_OUT) return {};
+  Error error = error_of(result.get());
+  (void)finish_command(context);
+  return error;
+}
+
+Result<std::optional<std::string_view>> PostgresConnection::next_copied(Context& context) {
+  for (;;) {
+    char* row = nullptr;
+    const int length = PQgetCopyData(connection_, &row, 1);
+    copied_.reset(row);
+    if (length > 0) return std::optional(std::string_view(row, static_cast<size_t>(length)));
+    if (length == -2) return broken(context, "reading copied rows");
+    if (length == 0) {
+      RETURN_IF_ERROR(wait(context, false));
+      continue;
+    }
+    RETURN_IF_ERROR(finish_command(context));
+    return std::optional<std::string_view>();
+  }
+}
+
 Result<> PostgresConnection::begin_rows(Context& context, const std::string& sql,
                                         const PostgresParameters& parameters) {
   std::vector<const char*> values;

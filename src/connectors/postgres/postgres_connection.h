@@ -47,6 +47,10 @@ class PostgresConnection : public PostgresClient {
   Result<> copy_data(Context& context, std::string_view bytes);
   Result<uint64_t> end_copy(Context& context);
 
+  // COPY … TO STDOUT: begin, then rows in the text format, each valid until the next call; nullopt at the end.
+  Result<> begin_copy_out(Context& context, const std::string& sql);
+  Result<std::optional<std::string_view>> next_copied(Context& context);
+
   // A query whose rows arrive one result at a time; nullopt at the end.
   Result<> begin_rows(Context& context, const std::string& sql, const PostgresParameters& parameters);
   Result<std::optional<PostgresResult>> next_row(Context& context);
@@ -59,7 +63,12 @@ class PostgresConnection : public PostgresClient {
   PostgresConnection() = default;
   Result<> enter_pipeline();
 
+  struct Free {
+    void operator()(char* row) const;
+  };
+
   bool pipeline_ = false;
+  std::unique_ptr<char, Free> copied_;  // the row that next_copied() returned last
   std::vector<Sent> pending_;
 };
 

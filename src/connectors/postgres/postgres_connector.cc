@@ -2,6 +2,7 @@
 #include "connectors/postgres/postgres_connector.h"
 
 #include "connectors/postgres/postgres_sink.h"
+#include "connectors/postgres/postgres_source.h"
 
 namespace sluice {
 namespace {
@@ -66,10 +67,10 @@ std::unique_ptr<Sink> make_postgres_sink(const Settings& settings, Problems& pro
 
 ConnectorInfo postgres_connector() {
   return {.type = "postgres",
-          .summary = "Writes into PostgreSQL 12 or newer, exactly once.",
-          .make_source = {},
+          .summary = "PostgreSQL 12 and later: copies tables and follows a logical replication slot; writes tables.",
+          .make_source = &make_postgres_source,
           .make_sink = &make_postgres_sink,
-          .source_options = {},
+          .source_options = &postgres_source_options,
           .sink_options = &option_help<PostgresSinkOptions>};
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "connector/relational_writing.h"
@@ -34,7 +35,7 @@ int number(std::string_view text) {
   return value;
 }
 
-const PostgresColumn* find(const PostgresTable& table, std::string_view name) {
+const PostgresColumn* find(const PostgresTarget& table, std::string_view name) {
   for (const PostgresColumn& column : table.columns) {
     if (column.name == name) return &column;
   }
@@ -142,7 +143,7 @@ Result<> apply_inside(Context& context, PostgresConnection& connection, const Sc
   if (change.kind == SchemaChangeKind::kCreateTable) {
     RETURN_IF_ERROR(create_schema(context, connection, change.table().schema));
   }
-  ASSIGN_OR_RETURN(const PostgresTable existing, describe_postgres_table(context, connection, change.table()));
+  ASSIGN_OR_RETURN(const PostgresTarget existing, describe_postgres_table(context, connection, change.table()));
   if (existing.columns.empty() && change.kind != SchemaChangeKind::kCreateTable) {
     if (change.kind == SchemaChangeKind::kDropTable) return {};
     return Error(ErrorCode::kTarget, fmt::format("table {} is missing in the target", change.table().text()),
@@ -179,13 +180,27 @@ Result<> apply_inside(Context& context, PostgresConnection& connection, const Sc
   return {};
 }
 
+// The schema with types that this server does not have as text.
+Result<TableSchemaPtr> with_known_types(Context& context, PostgresConnection& connection,
+                                        const TableSchemaPtr& schema) {
+  if (!schema || std::ranges::none_of(schema->columns, is_postgres_own_type, &Column::type)) return schema;
+  auto known = std::make_shared<TableSchema>(*schema);
+  for (Column& column : known->columns) {
+    if (!is_postgres_own_type(column.type)) continue;
+    const auto found = connection.query(context, "SELECT to_regtype($1) IS NOT NULL", {column.type.source_type});
+    if (!found && found.error().retryable()) return Error(found.error());
+    if (!found || found->at(0, 0) != "t") column.type.source_type.clear();
+  }
+  return TableSchemaPtr(std::move(known));
+}
+
 }  // namespace
 
 std::string qualified(const TableId& table) { return PostgresConnection::qualified(table.schema, table.table); }
 
-Result<PostgresTable> describe_postgres_table(Context& context, PostgresConnection& connection, const TableId& table) {
+Result<PostgresTarget> describe_postgres_table(Context& context, PostgresConnection& connection, const TableId& table) {
   ASSIGN_OR_RETURN(const PostgresResult rows, connection.query(context, kDescribe, {table.schema, table.table}));
-  PostgresTable result;
+  PostgresTarget result;
   for (int row = 0; row < rows.rows(); ++row) {
     result.columns.push_back({.name = std::string(rows.at(row, 0)),
                               .type_name = std::string(rows.at(row, 1)),
@@ -243,8 +258,10 @@ std::vector<std::string> postgres_ddl(const SchemaChange& change) {
   return statements;
 }
 
-Result<> apply_postgres_change(Context& context, PostgresConnection& connection, const SchemaChange& change) {
-  RETURN_IF_ERROR(check_identifiers(change));
+Result<> apply_postgres_change(Context& context, PostgresConnection& connection, const SchemaChange& asked) {
+  RETURN_IF_ERROR(check_identifiers(asked));
+  SchemaChange change = asked;
+  ASSIGN_OR_RETURN(change.after, with_known_types(context, connection, asked.after));
   RETURN_IF_ERROR(connection.execute(context, "BEGIN"));
   auto applied = apply_inside(context, connection, change);
   if (applied) return connection.execute(context, "COMMIT");

@@ -13,12 +13,12 @@
 
 namespace sluice {
 
-struct PostgresTable {
+struct PostgresTarget {
   std::vector<PostgresColumn> columns;  // empty: the table does not exist
   bool other_unique = false;            // a unique index beside the primary key
   bool referenced = false;              // by a foreign key
 };
-Result<PostgresTable> describe_postgres_table(Context& context, PostgresConnection& connection, const TableId& table);
+Result<PostgresTarget> describe_postgres_table(Context& context, PostgresConnection& connection, const TableId& table);
 
 std::string qualified(const TableId& table);
 // The statements that make the change to a table in the state `before`.

@@ -29,7 +29,7 @@ Result<std::unique_ptr<SinkWriter>> PostgresSink::open_writer(Context& context, 
 }
 
 Result<TableSchemaPtr> PostgresSink::find_table(Context& context, const TableId& table) {
-  ASSIGN_OR_RETURN(const PostgresTable found, describe_postgres_table(context, *connection_, table));
+  ASSIGN_OR_RETURN(const PostgresTarget found, describe_postgres_table(context, *connection_, table));
   if (found.columns.empty()) return TableSchemaPtr();
   auto schema = std::make_shared<TableSchema>();
   schema->id = table;
@@ -45,7 +45,7 @@ Result<TableSchemaPtr> PostgresSink::find_table(Context& context, const TableId&
 }
 
 Result<bool> PostgresSink::is_empty(Context& context, const TableId& table) {
-  ASSIGN_OR_RETURN(const PostgresTable found, describe_postgres_table(context, *connection_, table));
+  ASSIGN_OR_RETURN(const PostgresTarget found, describe_postgres_table(context, *connection_, table));
   if (found.columns.empty()) return true;
   ASSIGN_OR_RETURN(const PostgresResult row,
                    connection_->query(context, fmt::format("SELECT FROM {} LIMIT 1", qualified(table))));

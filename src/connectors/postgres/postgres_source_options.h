@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -42,8 +41,6 @@ struct PostgresSourceOptions {
   std::optional<std::string> tls_ca;
   std::optional<std::string> tls_cert;
   std::optional<std::string> tls_key;
-  std::map<std::string, std::string> jdbc_properties;
-  std::map<std::string, std::string> debezium;
 
   static std::span<const Option<PostgresSourceOptions>> options();
   PostgresConnectOptions connection() const;

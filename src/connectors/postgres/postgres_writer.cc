@@ -286,7 +286,7 @@ Result<PostgresWriter::Plan*> PostgresWriter::plan_for(Context& context, const T
 Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context& context,
                                                                         const TableSchemaPtr& schema) {
   const std::string name = schema->id.text();
-  ASSIGN_OR_RETURN(const PostgresTable target, describe_postgres_table(context, *connection_, schema->id));
+  ASSIGN_OR_RETURN(const PostgresTarget target, describe_postgres_table(context, *connection_, schema->id));
   if (target.columns.empty()) {
     return Error(ErrorCode::kTarget, fmt::format("table {} is missing in the target", name),
                  "Create the table, or let the job copy it anew.");
@@ -307,9 +307,14 @@ Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context&
                                found->bare_type, *why),
                    fmt::format("Declare the column as {}.", postgres_type_sql(column.type)));
     }
-    const bool by_text = found->type_name == "json" || found->type_name == "xml";
-    plan->columns.push_back({PostgresConnection::quote_identifier(column.name), found->bare_type + "[]", by_text,
-                             postgres_form(column.type, *found)});
+    const bool character = found->type_name == "text" || found->type_name == "varchar" || found->type_name == "bpchar";
+    const bool by_text = found->type_name.starts_with("json") || found->type_name == "xml" ||
+                         (found->type_name == "numeric" && found->modifier < 0) ||
+                         (column.type.kind == TypeKind::kString && !character);
+    const bool is_array = found->bare_type.ends_with("[]");  // an array of arrays would be one of two dimensions
+    plan->columns.push_back({PostgresConnection::quote_identifier(column.name),
+                             is_array ? "text[]" : found->bare_type + "[]", is_array ? "::" + found->bare_type : "",
+                             by_text, postgres_form(column.type, *found)});
   }
   plan->replace_whole = target.other_unique && !target.referenced && target.columns.size() == schema->columns.size();
   make_statements(*plan);
@@ -317,13 +322,20 @@ Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context&
 }
 
 std::string PostgresWriter::unnest_sql(const Plan& plan, const std::vector<Field>& fields) const {
-  std::string sql = "unnest(";
+  std::string arrays;
+  std::string names;
+  std::string values;
+  bool any_cast = false;
   for (size_t i = 0; i < fields.size(); ++i) {
-    sql += fmt::format("{}${}::{}", i > 0 ? ", " : "", i + 1, plan.columns[fields[i].column].array);
+    const TargetColumn& column = plan.columns[fields[i].column];
+    const char* comma = i > 0 ? ", " : "";
+    arrays += fmt::format("{}${}::{}", comma, i + 1, column.array);
+    names += fmt::format("{}f{}", comma, i);
+    values += fmt::format("{}u.f{}{}", comma, i, column.cast);
+    any_cast |= !column.cast.empty();
   }
-  sql += ") AS v(";
-  for (size_t i = 0; i < fields.size(); ++i) sql += fmt::format("{}f{}", i > 0 ? ", " : "", i);
-  return sql + ")";
+  if (!any_cast) return fmt::format("unnest({}) AS v({})", arrays, names);
+  return fmt::format("(SELECT {} FROM unnest({}) AS u({})) AS v({})", values, arrays, names, names);
 }
 
 PostgresWriter::Statement PostgresWriter::upsert_statement(const Plan& plan, const std::vector<uint32_t>& columns,

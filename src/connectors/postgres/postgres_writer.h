@@ -47,7 +47,8 @@ class PostgresWriter : public SinkWriter {
   struct TargetColumn {
     std::string name;   // quoted
     std::string array;  // the cast of a parameter: "bigint[]"
-    bool by_text;       // compared as text: the type has no equality
+    std::string cast;   // of its elements, where those are arrays themselves: "::integer[]"
+    bool by_text;       // compared as text: the type has no equality, or one that takes unlike values for the same
     PostgresForm form;
   };
   // The statements of one table in one shape.

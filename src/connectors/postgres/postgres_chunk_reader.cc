@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/postgres_chunk_reader.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <charconv>
+#include <cstring>
+
+#include "connectors/postgres/postgres_catalog.h"
+#include "connectors/postgres/postgres_chunks.h"
+#include "connectors/postgres/postgres_types.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kBatchBytes = 256 << 10;
+
+// Rows that the snapshot sees are gone from a table that was rewritten since (TRUNCATE, VACUUM FULL, some ALTERs).
+// Functions look at the catalog of now, queries at that of the snapshot.
+constexpr const char* kRewritten = R"(
+SELECT FROM pg_class WHERE oid = $1::oid AND relkind = 'r' AND relfilenode IS DISTINCT FROM pg_relation_filenode(oid)
+UNION ALL
+SELECT FROM pg_partition_tree($1::oid) now FULL JOIN (
+  WITH RECURSIVE below(oid) AS (
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::oid
+    UNION ALL SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
+  SELECT oid, relfilenode, relkind FROM below JOIN pg_class USING (oid)) then ON then.oid = now.relid
+WHERE now.relid IS DISTINCT FROM $1::oid AND (now.relid IS NULL OR then.oid IS NULL OR
+      then.relkind = 'r' AND then.relfilenode IS DISTINCT FROM pg_relation_filenode(then.oid))
+  AND EXISTS (SELECT FROM pg_class WHERE oid = $1::oid AND relkind = 'p'))";
+
+// Replaces "\t", "\\" and the like of a COPY field by what they stand for.
+void unescape(std::string_view field, std::string& out) {
+  out.clear();
+  for (size_t i = 0; i < field.size(); ++i) {
+    if (field[i] != '\\' || i + 1 == field.size()) {
+      out.push_back(field[i]);
+      continue;
+    }
+    const char c = field[++i];
+    switch (c) {
+      case 'b': out.push_back('\b'); break;
+      case 'f': out.push_back('\f'); break;
+      case 'n': out.push_back('\n'); break;
+      case 'r': out.push_back('\r'); break;
+      case 't': out.push_back('\t'); break;
+      case 'v': out.push_back('\v'); break;
+      default: out.push_back(c);
+    }
+  }
+}
+
+class PostgresChunkReader : public ChunkReader {
+ public:
+  PostgresChunkReader(std::unique_ptr<PostgresConnection> connection, const PostgresSourceOptions& options,
+                      const ExportedSnapshot& snapshot)
+      : connection_(std::move(connection)), options_(options), position_(snapshot.position.position()) {}
+
+  Result<> open_snapshot(Context& context, const std::string& name) {
+    return connection_->execute(context,
+                                fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "
+                                            "{}; SAVEPOINT chunk",
+                                            PostgresConnection::quote_literal(name)));
+  }
+
+  const Position& position() const override { return position_; }
+
+  Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
+    // A chunk that nobody read to its end is in the way of nothing but its own connection.
+    while (copying_) {
+      ASSIGN_OR_RETURN(const auto row, connection_->next_copied(context));
+      copying_ = row.has_value();
+    }
+    // Gives the locks of the last chunk back.
+    RETURN_IF_ERROR(connection_->execute(context, "ROLLBACK TO SAVEPOINT chunk"));
+    auto begun = begin_locked(context, chunk, *schema);
+    if (begun || !is_definition_error()) return begun;
+    return changed(*schema);
+  }
+
+  Result<bool> next(Context& context, ChangeBatch& batch) override {
+    size_t bytes = 0;
+    while (bytes < kBatchBytes) {
+      ASSIGN_OR_RETURN(const auto row, connection_->next_copied(context));
+      if (!row) {
+        copying_ = false;
+        return false;
+      }
+      RETURN_IF_ERROR(append_row(*row, batch));
+      bytes += row->size() + 9 * batch.columns.size();
+    }
+    return true;
+  }
+
+ private:
+  static Error changed(const TableSchema& schema) {
+    return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was altered or dropped", schema.id.text()));
+  }
+  // Undefined table, undefined column, no such relation.
+  bool is_definition_error() const {
+    const std::string& state = connection_->last_state();
+    return state == "42P01" || state == "42703" || state == "XX000";
+  }
+
+  Result<> begin_locked(Context& context, const SnapshotChunk& chunk, const TableSchema& schema) {
+    const std::string name = PostgresConnection::qualified(schema.id.schema, schema.id.table);
+    RETURN_IF_ERROR(connection_->execute(context, fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", name)));
+    std::string columns;
+    for (const Column& column : schema.columns) {
+      columns += (columns.empty() ? "" : ", ") + PostgresConnection::quote_identifier(column.name);
+    }
+    ASSIGN_OR_RETURN(const bool partitioned, check_definition(context, schema, name, columns));
+    ASSIGN_OR_RETURN(const std::string condition, postgres_chunk_condition(chunk, schema, options_));
+    RETURN_IF_ERROR(connection_->begin_copy_out(context, fmt::format("COPY (SELECT {} FROM {}{}{}) TO STDOUT", columns,
+                                                                     partitioned ? "" : "ONLY ", name, condition)));
+    copying_ = true;
+    return {};
+  }
+
+  // The table must have this definition in the snapshot, and its rows must still be where the snapshot finds them.
+  // Columns added since are not read; the log brings them. True if it is partitioned.
+  Result<bool> check_definition(Context& context, const TableSchema& schema, const std::string& name,
+                                const std::string& columns) {
+    const std::vector<TableId> ids = {schema.id};
+    ASSIGN_OR_RETURN(const auto tables, read_postgres_tables(context, *connection_, &ids));
+    if (tables.empty() || *tables[0].schema != schema) return changed(schema);
+    const PostgresTable& table = tables[0];
+    ASSIGN_OR_RETURN(const PostgresResult rewritten,
+                     connection_->query(context, kRewritten, {std::to_string(table.oid)}));
+    if (rewritten.rows() > 0) return changed(schema);
+    ASSIGN_OR_RETURN(const PostgresResult now,
+                     connection_->query(context, fmt::format("SELECT {} FROM {} LIMIT 0", columns, name)));
+    for (size_t i = 0; i < table.columns.size(); ++i) {
+      const int at = static_cast<int>(i);
+      // A domain is described by what it is made of.
+      const bool same_type =
+          PQftype(now.get(), at) == table.columns[i].type && PQfmod(now.get(), at) == table.columns[i].modifier;
+      const bool may_be_domain = table.columns[i].type >= 16384;
+      if (PQftable(now.get(), at) != table.oid || PQftablecol(now.get(), at) != table.columns[i].attribute ||
+          !(same_type || may_be_domain)) {
+        return changed(schema);
+      }
+    }
+    return table.partitioned;
+  }
+
+  Result<> append_row(std::string_view row, ChangeBatch& batch) {
+    if (row.ends_with('\n')) row.remove_suffix(1);
+    const auto& columns = batch.schema->columns;
+    const char* at = row.data();
+    const char* const end = at + row.size();
+    for (size_t i = 0; i < columns.size(); ++i) {
+      if (at > end) return Error(ErrorCode::kCorrupt, "a copied row has too few fields");
+      const auto* tab = static_cast<const char*>(std::memchr(at, '\t', static_cast<size_t>(end - at)));
+      if (tab == nullptr) tab = end;
+      std::string_view field(at, static_cast<size_t>(tab - at));
+      at = tab + 1;
+      if (field == "\\N") {
+        batch.columns[i].append_null();
+        continue;
+      }
+      if (std::memchr(field.data(), '\\', field.size()) != nullptr) {
+        unescape(field, unescaped_);
+        field = unescaped_;
+      }
+      auto appended = append_postgres_text(batch.columns[i], columns[i].type, field, scratch_);
+      if (!appended) {
+        return std::move(appended).error().context(
+            fmt::format("table {}, column {}", batch.schema->id.text(), columns[i].name));
+      }
+    }
+    batch.kinds.push_back(RowKind::kRead);
+    return {};
+  }
+
+  std::unique_ptr<PostgresConnection> connection_;
+  const PostgresSourceOptions& options_;
+  const Position position_;
+  bool copying_ = false;
+  std::string unescaped_;
+  std::string scratch_;
+};
+
+}  // namespace
+
+Result<std::vector<std::unique_ptr<ChunkReader>>> open_postgres_chunk_readers(Context& context,
+                                                                              const PostgresSourceOptions& options,
+                                                                              const ExportedSnapshot& snapshot,
+                                                                              int count) {
+  std::vector<std::unique_ptr<ChunkReader>> readers;
+  for (int i = 0; i < count; ++i) {
+    ASSIGN_OR_RETURN(auto connection, PostgresConnection::connect(context, options.connection()));
+    auto reader = std::make_unique<PostgresChunkReader>(std::move(connection), options, snapshot);
+    RETURN_IF_ERROR(reader->open_snapshot(context, snapshot.name).context("taking over the snapshot of the slot"));
+    readers.push_back(std::move(reader));
+  }
+  return readers;
+}
+
+}  // namespace sluice

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/postgres_source.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/log.h"
+#include "connectors/postgres/postgres_catalog.h"
+#include "connectors/postgres/postgres_chunk_reader.h"
+#include "connectors/postgres/postgres_chunks.h"
+#include "connectors/postgres/postgres_log_reader.h"
+#include "connectors/postgres/postgres_slot.h"
+#include "connectors/postgres/postgres_source_options.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kLongestSlotName = 63;
+constexpr int kOldestVersion = 120000;
+constexpr int kFirstVersionWithFailover = 170000;
+constexpr const char* kNow =
+    "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END";
+
+class PostgresSource : public Source {
+ public:
+  PostgresSource(PostgresSourceOptions options, PostgresCapturedTables captured)
+      : options_(std::move(options)), captured_(std::move(captured)) {}
+  ~PostgresSource() override {
+    if (streamed_ && options_.slot_drop_on_stop) drop_slot();
+  }
+
+  Result<> open(Context& context) override {
+    ASSIGN_OR_RETURN(connection_, PostgresConnection::connect(context, options_.connection()));
+    const int version = connection_->server_version();
+    if (version < kOldestVersion) {
+      return Error(ErrorCode::kConfig, fmt::format("the server is PostgreSQL {}", version / 10000),
+                   "Version 12 is the oldest that can be read.");
+    }
+    if (!wants_stream()) return {};
+    if (options_.slot_failover && version < kFirstVersionWithFailover) {
+      return Error(ErrorCode::kConfig,
+                   fmt::format("slot.failover needs PostgreSQL 17, the server is {}", version / 10000),
+                   "Leave the option out.");
+    }
+    return check_server(context);
+  }
+
+  Result<std::vector<SourceTable>> discover(Context& context) override {
+    ASSIGN_OR_RETURN(tables_, read_postgres_tables(context, *connection_, nullptr));
+    const size_t visible = tables_.size();
+    // Rows of partitioned tables are captured once: as rows of the partitions, or of the root.
+    std::erase_if(tables_, [this](const PostgresTable& table) {
+      const bool other = options_.partition_root ? table.is_partition : table.partitioned;
+      return other || !captured_.contains(table.schema->id);
+    });
+    if (tables_.empty()) {
+      return Error(ErrorCode::kConfig,
+                   fmt::format("none of the {} tables of database '{}' matches tables: '{}'", visible,
+                               options_.database, options_.tables),
+                   "Patterns are 'database.schema.table'; '\\.' stands for any character, as in 'shop.public.\\.*'.");
+    }
+    std::vector<SourceTable> result;
+    for (const PostgresTable& table : tables_) {
+      result.push_back({.schema = table.schema, .detail = postgres_table_to_json(table)});
+    }
+    return result;
+  }
+
+  bool captures(const TableId& table) const override { return captured_.contains(table); }
+  bool wants_snapshot() const override {
+    return options_.startup_mode == "initial" || options_.startup_mode == "snapshot";
+  }
+  bool wants_stream() const override { return options_.startup_mode != "snapshot"; }
+
+  Result<std::vector<SnapshotChunk>> split(Context& context, const TableSchemaPtr& schema) override {
+    return split_postgres_table(context, *connection_, *schema, options_);
+  }
+  bool outlives_snapshot(const SnapshotChunk& chunk) const override { return !is_place_chunk(chunk); }
+
+  Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) override {
+    if (!wants_stream()) return open_plain_readers(context, count);
+    RETURN_IF_ERROR(ensure_publication(context, *connection_, options_, tables_));
+    ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection_, options_.slot_name));
+    ASSIGN_OR_RETURN(const auto maker, ReplicationConnection::connect(context, options_.connection()));
+    ExportedSnapshot snapshot;
+    if (!slot) {
+      ASSIGN_OR_RETURN(snapshot,
+                       create_slot(context, *maker, options_.slot_name, SlotLife::kPersistent, options_.slot_failover));
+    } else {
+      // An existing slot exports nothing; one that lives for a moment does.
+      ASSIGN_OR_RETURN(snapshot, create_slot(context, *maker, helper_slot(), SlotLife::kTemporary, false));
+    }
+    return open_postgres_chunk_readers(context, options_, snapshot, count);
+  }
+
+  Result<std::unique_ptr<ChunkReader>> open_comparing_reader(Context& context) override {
+    ASSIGN_OR_RETURN(auto readers, open_plain_readers(context, 1));
+    return std::move(readers[0]);
+  }
+
+  Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) override {
+    RETURN_IF_ERROR(ensure_publication(context, *connection_, options_, tables_));
+    streamed_ = true;
+    return open_postgres_log_reader(context, options_, captured_, std::move(start));
+  }
+
+  Result<Position> start_position(Context& context) override {
+    RETURN_IF_ERROR(ensure_publication(context, *connection_, options_, tables_));
+    ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection_, options_.slot_name));
+    if (options_.startup_mode == "committed-offset") {
+      if (slot) return slot->confirmed.position();
+      return Error(ErrorCode::kConfig,
+                   fmt::format("scan.startup.mode is committed-offset, but there is no slot '{}'", options_.slot_name),
+                   "Make the slot, or begin with initial or latest-offset.");
+    }
+    if (slot) return current_position(context);
+    ASSIGN_OR_RETURN(const auto maker, ReplicationConnection::connect(context, options_.connection()));
+    ASSIGN_OR_RETURN(const ExportedSnapshot made,
+                     create_slot(context, *maker, options_.slot_name, SlotLife::kPersistent, options_.slot_failover));
+    return made.position.position();
+  }
+  Result<Position> current_position(Context& context) override {
+    ASSIGN_OR_RETURN(const PostgresResult row, connection_->query(context, fmt::format("SELECT {}", kNow)));
+    ASSIGN_OR_RETURN(const Lsn lsn, Lsn::parse(row.at(0, 0)));
+    return lsn.position();
+  }
+
+  Result<uint64_t> estimate_rows(Context& context, const TableId& table) override {
+    ASSIGN_OR_RETURN(const PostgresResult row,
+                     connection_->query(context,
+                                        "SELECT greatest(sum(c.reltuples), 0)::bigint FROM pg_class c WHERE c.oid = "
+                                        "to_regclass($1) OR c.oid IN (SELECT relid FROM "
+                                        "pg_partition_tree(to_regclass($1)) WHERE isleaf)",
+                                        {PostgresConnection::qualified(table.schema, table.table)}));
+    const std::string_view text = row.at(0, 0);
+    uint64_t rows = 0;
+    std::from_chars(text.data(), text.data() + text.size(), rows);
+    return rows;
+  }
+
+  bool covers(const Position& reached, const Transaction& transaction) const override {
+    // Named by the place of its commit record.
+    const auto position = Lsn::of(reached);
+    const auto commit = Lsn::of(transaction.start);
+    return position && commit && *commit < *position;
+  }
+  bool covers(const Position& reached, const Position& other) const override {
+    const auto a = Lsn::of(reached);
+    const auto b = Lsn::of(other);
+    return a && b && *b <= *a;
+  }
+
+ private:
+  Result<> check_server(Context& context) {
+    ASSIGN_OR_RETURN(const PostgresResult row, connection_->query(context, R"(
+SELECT current_setting('wal_level'), r.rolsuper OR r.rolreplication OR EXISTS (
+         SELECT FROM pg_roles m WHERE m.rolname = 'rds_replication' AND pg_has_role(r.oid, m.oid, 'member')),
+       current_setting('max_replication_slots')::int > 0 AND current_setting('max_wal_senders')::int > 0
+FROM pg_roles r WHERE r.rolname = current_user)"));
+    if (row.at(0, 0) != "logical") {
+      return Error(ErrorCode::kConfig, fmt::format("the source server has wal_level = {}", row.at(0, 0)),
+                   "ALTER SYSTEM SET wal_level = 'logical'; and restart the server.");
+    }
+    if (row.at(0, 2) != "t") {
+      return Error(ErrorCode::kConfig, "the source server has no place for replication slots or their readers",
+                   "Raise max_replication_slots and max_wal_senders and restart the server.");
+    }
+    if (row.at(0, 1) != "t") {
+      return Error(ErrorCode::kAccess, fmt::format("user '{}' may not replicate", options_.username),
+                   fmt::format("ALTER ROLE {} REPLICATION;", PostgresConnection::quote_identifier(options_.username)));
+    }
+    return {};
+  }
+
+  // Readers of one snapshot whose place in the log is about now.
+  Result<std::vector<std::unique_ptr<ChunkReader>>> open_plain_readers(Context& context, int count) {
+    ASSIGN_OR_RETURN(const auto exporter, PostgresConnection::connect(context, options_.connection()));
+    RETURN_IF_ERROR(exporter->execute(context, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    ASSIGN_OR_RETURN(const PostgresResult row,
+                     exporter->query(context, fmt::format("SELECT pg_export_snapshot(), {}", kNow)));
+    ExportedSnapshot snapshot{.name = std::string(row.at(0, 0)), .position = {}};
+    ASSIGN_OR_RETURN(snapshot.position, Lsn::parse(row.at(0, 1)));
+    return open_postgres_chunk_readers(context, options_, snapshot, count);
+  }
+
+  std::string helper_slot() const {
+    const std::string tail = fmt::format("_copy_{}", getpid());
+    return options_.slot_name.substr(0, kLongestSlotName - tail.size()) + tail;
+  }
+
+  void drop_slot() {
+    Context context;
+    auto connection = PostgresConnection::connect(context, options_.connection());
+    Result<> dropped = connection ? Result<>() : Result<>(std::move(connection).error());
+    if (connection) {
+      auto done = (*connection)->query(context, "SELECT pg_drop_replication_slot($1)", {options_.slot_name});
+      if (!done) dropped = std::move(done).error();
+    }
+    if (!dropped) log_warn("dropping replication slot '{}': {}", options_.slot_name, dropped.error().message());
+  }
+
+  const PostgresSourceOptions options_;
+  const PostgresCapturedTables captured_;
+  std::unique_ptr<PostgresConnection> connection_;
+  std::vector<PostgresTable> tables_;  // of the last discover()
+  bool streamed_ = false;
+};
+
+// The one database that all patterns begin with; empty after an error.
+std::string database_of(const TableSelector& include, const Settings& settings, Problems& problems) {
+  const auto names = include.databases();
+  if (names.size() == 1 && !names[0].empty() && names[0].find_first_of("\\*+?()[]{}|^$.") == std::string::npos) {
+    return names[0];
+  }
+  problems.error(settings.location, "tables", "the patterns must name tables of one database",
+                 "Write database.schema.table with the same plain database name in each, as in 'shop.public.\\.*'.");
+  return {};
+}
+
+void check_slot_name(const std::string& name, const Settings& settings, Problems& problems) {
+  const bool valid =
+      std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+  if (valid && !name.empty() && name.size() <= kLongestSlotName) return;
+  problems.error(settings.location, "slot.name", fmt::format("'{}' is not a name of a replication slot", name),
+                 "Use lower-case letters, digits and '_', at most 63.");
+}
+
+}  // namespace
+
+std::unique_ptr<Source> make_postgres_source(const Settings& settings, Problems& problems) {
+  const size_t before = problems.all().size();
+  auto options = parse_options<PostgresSourceOptions>(settings, "postgres source", problems);
+  check_slot_name(options.slot_name, settings, problems);
+  auto include = TableSelector::compile(options.tables);
+  if (!include) {
+    problems.error(settings.location, "tables", include.error().message());
+  } else {
+    options.database = database_of(*include, settings, problems);
+  }
+  std::optional<TableSelector> exclude;
+  if (options.tables_exclude) {
+    auto compiled = TableSelector::compile(*options.tables_exclude);
+    if (!compiled) {
+      problems.error(settings.location, "tables.exclude", compiled.error().message());
+    } else {
+      exclude.emplace(std::move(compiled).value());
+    }
+  }
+  for (size_t i = before; i < problems.all().size(); ++i) {
+    if (!problems.all()[i].warning) return nullptr;
+  }
+  const std::string database = options.database;
+  return std::make_unique<PostgresSource>(
+      std::move(options), PostgresCapturedTables{database, std::move(include).value(), std::move(exclude)});
+}
+
+std::vector<OptionHelp> postgres_source_options() { return option_help<PostgresSourceOptions>(); }
+
+}  // namespace sluice
