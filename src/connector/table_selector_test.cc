@@ -65,5 +65,16 @@ TEST(TableSelectorTest, refuses_what_it_cannot_compile_and_names_the_pattern) {
   EXPECT_THAT(compile_error(" , "), HasSubstr("no pattern"));
 }
 
+TEST(TableSelectorTest, patterns_of_three_parts_match_database_schema_and_table) {
+  const auto selector = TableSelector::compile("shop.public.\\.*, shop.audit.log_\\d+");
+  ASSERT_TRUE(selector.has_value());
+  EXPECT_TRUE(selector->matches("shop", {"public", "orders"}));
+  EXPECT_TRUE(selector->matches("shop", {"audit", "log_7"}));
+  EXPECT_FALSE(selector->matches("other", {"public", "orders"}));
+  EXPECT_FALSE(selector->matches({"public", "orders"}));
+  EXPECT_EQ(selector->databases(), (std::vector<std::string>{"shop"}));
+  EXPECT_EQ(TableSelector::compile("a.b, x.y.z")->databases(), (std::vector<std::string>{"", "x"}));
+}
+
 }  // namespace
 }  // namespace sluice

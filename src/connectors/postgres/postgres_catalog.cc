@@ -103,9 +103,9 @@ std::optional<std::string> constant_of(std::string_view expression, const DataTy
   return std::string(expression.substr(0, end));
 }
 
-class TableReader {
+class CatalogReader {
  public:
-  TableReader(Context& context, PostgresConnection& connection) : context_(context), connection_(connection) {}
+  CatalogReader(Context& context, PostgresConnection& connection) : context_(context), connection_(connection) {}
 
   Result<std::vector<PostgresTable>> read(const std::string& condition, const PostgresParameters& parameters) {
     ASSIGN_OR_RETURN(const PostgresResult rows,
@@ -208,7 +208,7 @@ Result<PostgresTable> postgres_table_from_json(std::string_view text) {
 
 Result<std::vector<PostgresTable>> read_postgres_tables(Context& context, PostgresConnection& connection,
                                                         const std::vector<TableId>* tables) {
-  TableReader reader(context, connection);
+  CatalogReader reader(context, connection);
   if (tables == nullptr) return reader.read("n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'", {});
   return reader.read("(n.nspname, c.relname) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
                      {array_literal(*tables, &TableId::schema), array_literal(*tables, &TableId::table)});
@@ -216,7 +216,7 @@ Result<std::vector<PostgresTable>> read_postgres_tables(Context& context, Postgr
 
 Result<std::optional<PostgresTable>> read_postgres_table(Context& context, PostgresConnection& connection,
                                                          uint32_t oid) {
-  ASSIGN_OR_RETURN(auto tables, TableReader(context, connection).read("c.oid = $1::oid", {std::to_string(oid)}));
+  ASSIGN_OR_RETURN(auto tables, CatalogReader(context, connection).read("c.oid = $1::oid", {std::to_string(oid)}));
   if (tables.empty()) return std::optional<PostgresTable>();
   return std::optional(std::move(tables[0]));
 }

@@ -65,7 +65,7 @@ std::span<const Option<PostgresSourceOptions>> PostgresSourceOptions::options() 
        &T::startup_mode},
       {{.name = "scan.incremental.snapshot.chunk.size",
         .summary = "Rows per chunk of the copy; the unit of resumption.",
-        .default_value = "8096",
+        .default_value = "65536",
         .min = 1},
        &T::chunk_size},
       {{.name = "scan.incremental.snapshot.chunk.key-column",

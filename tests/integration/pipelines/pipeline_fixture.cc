@@ -65,6 +65,9 @@ DatabaseServer* Servers::get(const std::string& kind) {
     keep(MariadbServer::start());
   } else if (kind == "mysql") {
     if (MysqlServer::unavailable().empty()) keep(MysqlServer::start());
+  } else if (kind == "postgres_source") {
+    keep(PostgresServer::start({.arguments = {"-c", "wal_level=logical", "-c", "max_replication_slots=60", "-c",
+                                              "max_wal_senders=60", "-c", "max_connections=200"}}));
   } else {
     keep(PostgresServer::start());
   }
@@ -126,14 +129,24 @@ std::string Pipeline::sink_block() const {
                      target_kind_ == "postgres" ? "  database: postgres\n" : "  database: ledger\n");
 }
 
+std::string Pipeline::source_block() const {
+  const bool postgres = source_.kind() == "postgres";
+  const auto given = [this](const char* key) { return source_lines_.find(key) != std::string::npos; };
+  std::string block =
+      fmt::format("  type: {}\n  hostname: 127.0.0.1\n  port: {}\n", postgres ? "postgres" : "mysql", source_port_);
+  if (!given("username:")) {
+    block += fmt::format("  username: {}\n  password: {}\n", source_.username(), source_.password());
+  }
+  if (!given("tables:")) block += fmt::format("  tables: {}{}.\\.*\n", postgres ? database_ + "." : "", database_);
+  if (postgres && !given("slot.name:")) block += fmt::format("  slot.name: {}\n", database_);
+  return block + indented(source_lines_);
+}
+
 std::string Pipeline::write_job_file() const {
   const std::string file = fmt::format(
-      "source:\n  type: mysql\n  hostname: 127.0.0.1\n  port: {}\n  username: {}\n  password: "
-      "{}\n{}{}sink:\n{}{}{}pipeline:\n"
+      "source:\n{}sink:\n{}{}{}pipeline:\n"
       "  name: {}\n{}",
-      source_port_, source_.username(), source_.password(),
-      source_lines_.find("tables:") == std::string::npos ? fmt::format("  tables: {}.\\.*\n", database_) : "",
-      indented(source_lines_), sink_block(), indented(sink_lines_), blocks_, database_,
+      source_block(), sink_block(), indented(sink_lines_), blocks_, database_,
       indented(pipeline_lines_.find("schema.change.behavior") == std::string::npos
                    ? "schema.change.behavior: evolve\n" + pipeline_lines_
                    : pipeline_lines_));
@@ -207,8 +220,28 @@ void execute(DatabaseServer& server, std::string_view sql, std::string_view data
 std::string fresh_database(DatabaseServer& server, const std::string& prefix) {
   static int number = 0;
   const std::string name = fmt::format("{}{}", prefix, ++number);
-  execute(server, "CREATE DATABASE " + name + " CHARACTER SET utf8mb4");
+  if (server.kind() == "postgres") {
+    execute(server, "CREATE DATABASE " + name);
+    execute(server, fmt::format("CREATE SCHEMA {0}; ALTER DATABASE {0} SET search_path = {0}, public", name), name);
+  } else {
+    execute(server, "CREATE DATABASE " + name + " CHARACTER SET utf8mb4");
+  }
   return name;
+}
+
+void drop_database(DatabaseServer& server, const std::string& database) {
+  if (server.kind() == "postgres") {
+    // A reader that was killed may not be gone yet.
+    wait_until([&] {
+      return server
+          .execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '" +
+                   database + "'")
+          .has_value();
+    });
+    execute(server, fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", database));
+    return;
+  }
+  execute(server, "DROP DATABASE IF EXISTS " + database);
 }
 
 }  // namespace sluice::support

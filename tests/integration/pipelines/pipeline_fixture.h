@@ -22,7 +22,7 @@ namespace sluice::support {
 class Servers {
  public:
   static Servers& shared();
-  // "mariadb", "mysql" (null: not to be had here), "postgres".
+  // "mariadb", "mysql" (null: not to be had here), "postgres", "postgres_source" (one that can be followed).
   DatabaseServer* get(const std::string& kind);
 
  private:
@@ -62,6 +62,7 @@ class Pipeline {
 
  private:
   SqlRows target_query(const std::string& sql) const;
+  std::string source_block() const;
   std::string sink_block() const;
 
   DatabaseServer& source_;
@@ -79,7 +80,9 @@ class Pipeline {
 
 // Fails the test if the statement fails.
 void execute(DatabaseServer& server, std::string_view sql, std::string_view database = {});
-// A database name that no other test of this program uses.
+// A database name that no other test of this program uses. In PostgreSQL its tables are in a schema of the same name.
 std::string fresh_database(DatabaseServer& server, const std::string& prefix = "shop");
+// Drops the database, in PostgreSQL with its replication slots.
+void drop_database(DatabaseServer& server, const std::string& database);
 
 }  // namespace sluice::support

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+// PostgreSQL as a source, end to end: copy, changes, schema changes, and named regressions of others' bugs with slots.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include "integration/pipelines/pipeline_fixture.h"
+
+namespace sluice::support {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class PostgresTest {
+ public:
+  PostgresTest() : source_(Servers::shared().get("postgres_source")) {
+    if (source_ != nullptr) database_ = fresh_database(*source_);
+  }
+  ~PostgresTest() {
+    if (source_ != nullptr) drop_database(*source_, database_);
+  }
+  PostgresTest(const PostgresTest&) = delete;
+  PostgresTest& operator=(const PostgresTest&) = delete;
+
+  void sql(std::string_view statement) const { execute(*source_, statement, database_); }
+  std::string value(std::string_view query) const { return source_->value(query, database_).value_or("none"); }
+  std::unique_ptr<Pipeline> to(const std::string& target) const {
+    return std::make_unique<Pipeline>(*source_, target, database_);
+  }
+  DatabaseServer& server() const { return *source_; }
+  const std::string& database() const { return database_; }
+
+ private:
+  DatabaseServer* source_;
+  std::string database_;
+};
+
+void catch_up_and_verify(const Pipeline& pipeline) {
+  pipeline.run_until_caught_up();
+  EXPECT_EQ(pipeline.verify(), 0);
+}
+
+class PostgresSync : public testing::TestWithParam<std::string> {
+ protected:
+  PostgresSync() : pipeline_(test_.to(GetParam())) {}
+  void sql(std::string_view statement) const { test_.sql(statement); }
+  void catch_up_and_verify() const { support::catch_up_and_verify(*pipeline_); }
+
+  PostgresTest test_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_P(PostgresSync, copies_rows_and_then_carries_every_change) {
+  sql("CREATE TABLE orders (id bigint PRIMARY KEY, customer varchar(50) NOT NULL, amount numeric(12,2), note text)");
+  sql("INSERT INTO orders VALUES (1, 'Ada', 10.50, 'a'), (2, 'Björk', NULL, 'it''s'), (3, '小明', -0.01, E'\\\\ "
+      "\\n\\t')");
+  sql("CREATE TABLE events (at timestamp, what varchar(20)); ALTER TABLE events REPLICA IDENTITY FULL");
+  sql("INSERT INTO events VALUES ('2024-02-29 12:00:00.123456', 'x'), ('2024-02-29 12:00:00.123456', 'x'), (NULL, "
+      "NULL)");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, customer, amount", "orders", "id"),
+              ElementsAre("1|Ada|10.50", "2|Björk|NULL", "3|小明|-0.01"));
+
+  sql("UPDATE orders SET amount = 11, customer = 'Ada L.' WHERE id = 1");
+  sql("UPDATE orders SET id = 20 WHERE id = 2");
+  sql("DELETE FROM orders WHERE id = 3");
+  sql("INSERT INTO orders VALUES (3, 'again', 1, NULL), (4, 'new', 2, '')");
+  sql("DELETE FROM events WHERE at IS NULL");
+  sql("UPDATE events SET what = 'y' WHERE ctid = (SELECT min(ctid) FROM events)");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, customer, amount", "orders", "id"),
+              ElementsAre("1|Ada L.|11.00", "3|again|1.00", "4|new|2.00", "20|Björk|NULL"));
+  EXPECT_THAT(pipeline_->target_rows("what", "events", "what"), ElementsAre("x", "y"));
+}
+
+TEST_P(PostgresSync, schema_changes_reach_the_target_in_order_with_the_rows) {
+  sql("CREATE TABLE people (id int PRIMARY KEY, name varchar(20), age int)");
+  sql("INSERT INTO people VALUES (1, 'a', 10), (2, 'b', 20)");
+  catch_up_and_verify();
+  sql("ALTER TABLE people ADD COLUMN city varchar(30) DEFAULT 'Rome'");
+  sql("INSERT INTO people VALUES (3, 'c', 30, 'Oslo')");
+  sql("ALTER TABLE people RENAME age TO years; ALTER TABLE people ALTER years TYPE bigint");
+  sql("UPDATE people SET years = 5000000000 WHERE id = 1");
+  sql("ALTER TABLE people DROP COLUMN name, ALTER city TYPE varchar(100)");
+  sql("INSERT INTO people VALUES (4, 1, repeat('x', 60))");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, city, years", "people", "id"),
+              ElementsAre("1|Rome|5000000000", "2|Rome|20", "3|Oslo|30", "4|" + std::string(60, 'x') + "|1"));
+  sql("TRUNCATE people");
+  sql("INSERT INTO people VALUES (5, 1, 'z')");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id", "people", "id"), ElementsAre("5"));
+}
+
+TEST_P(PostgresSync, large_tables_are_copied_by_several_readers_while_they_change) {
+  sql("CREATE TABLE by_key (id serial PRIMARY KEY, v int NOT NULL, pad text);"
+      "CREATE TABLE by_place (id text PRIMARY KEY, v int NOT NULL, pad text);"
+      "CREATE TABLE keyless (v int, pad text); ALTER TABLE keyless REPLICA IDENTITY FULL");
+  sql("INSERT INTO by_key (v, pad) SELECT n, md5(n::text) FROM generate_series(1, 8000) n;"
+      "INSERT INTO by_place SELECT md5(n::text), n, 'p' FROM generate_series(1, 8000) n;"
+      "INSERT INTO keyless SELECT n % 4000, 'p' FROM generate_series(1, 8000) n; ANALYZE");
+  pipeline_->source_options("scan.incremental.snapshot.chunk.size: 500").pipeline_options("parallelism: 3");
+  const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")});
+  for (int i = 0; i < 40; ++i) {
+    sql(fmt::format("UPDATE by_key SET v = v + 1 WHERE id % 97 = {}", i));
+    sql(fmt::format("DELETE FROM by_key WHERE id = {}; DELETE FROM by_place WHERE v = {}", 100 + i * 7, 100 + i * 7));
+    sql(fmt::format("UPDATE by_key SET id = id + 1000000 WHERE id = {}", 5000 + i));
+    sql(fmt::format("UPDATE by_place SET pad = pad || 'q' WHERE v % 89 = {}", i));
+    sql(fmt::format("DELETE FROM keyless WHERE v = {}", i * 3));
+  }
+  job->stop();
+  catch_up_and_verify();
+  EXPECT_EQ(pipeline_->target_value(
+                fmt::format("SELECT COUNT(*) FROM {}by_key", GetParam() == "sqlite" ? "" : test_.database() + ".")),
+            test_.value("SELECT COUNT(*) FROM by_key"));
+}
+
+// Rows of such a table are found by their place, which holds within one snapshot only.
+TEST_P(PostgresSync, a_copy_by_place_that_was_killed_begins_again) {
+  sql("CREATE TABLE t (id text PRIMARY KEY, v int)");
+  sql("INSERT INTO t SELECT 'k' || n, n FROM generate_series(1, 5000) n; ANALYZE t");
+  pipeline_->source_options("scan.incremental.snapshot.chunk.size: 500");
+  const auto killed = pipeline_->start({"run", "JOB", "--until-caught-up"}, {{"SLUICE_FAULT", "after_chunk_commit:3"}});
+  EXPECT_EQ(killed->wait().value_or(-1), 137) << killed->err();
+  sql("UPDATE t SET v = -v WHERE v % 2 = 0; DELETE FROM t WHERE v = 1");
+  const auto job = pipeline_->start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 0) << job->err();
+  EXPECT_THAT(job->err(), HasSubstr("lost its snapshot"));
+  EXPECT_EQ(pipeline_->verify(), 0);
+}
+
+TEST_P(PostgresSync, a_copy_by_key_goes_on_after_a_kill) {
+  sql("CREATE TABLE t (id int PRIMARY KEY, v int)");
+  sql("INSERT INTO t SELECT n, n FROM generate_series(1, 5000) n; ANALYZE t");
+  pipeline_->source_options("scan.incremental.snapshot.chunk.size: 500");
+  const auto killed = pipeline_->start({"run", "JOB", "--until-caught-up"}, {{"SLUICE_FAULT", "after_chunk_commit:3"}});
+  EXPECT_EQ(killed->wait().value_or(-1), 137) << killed->err();
+  sql("UPDATE t SET v = -v WHERE id % 2 = 0; DELETE FROM t WHERE id = 1; UPDATE t SET id = 10001 WHERE id = 2");
+  const auto job = pipeline_->start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 0) << job->err();
+  EXPECT_THAT(job->err(), HasSubstr("copying 7 chunks"));
+  EXPECT_EQ(pipeline_->verify(), 0);
+}
+
+TEST_P(PostgresSync, partitions_are_tables_of_their_own) {
+  sql("CREATE TABLE log (id int, day date) PARTITION BY RANGE (day);"
+      "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');"
+      "CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')");
+  sql("INSERT INTO log VALUES (1, '2024-01-15'), (2, '2024-02-15')");
+  catch_up_and_verify();
+  sql("INSERT INTO log VALUES (3, '2024-01-16')");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id", "log_1", "id"), ElementsAre("1", "3"));
+  EXPECT_THAT(pipeline_->target_rows("id", "log_2", "id"), ElementsAre("2"));
+}
+
+TEST_P(PostgresSync, partitions_are_one_table_if_the_root_is_published) {
+  pipeline_->source_options("publish.via.partition.root: true");
+  sql("CREATE TABLE log (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
+      "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');"
+      "CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')");
+  sql("INSERT INTO log VALUES (1, '2024-01-15'), (2, '2024-02-15')");
+  catch_up_and_verify();
+  sql("INSERT INTO log VALUES (3, '2024-01-16'); UPDATE log SET day = '2024-01-17' WHERE id = 2");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id", "log", "id"), ElementsAre("1", "2", "3"));
+}
+
+// Debezium #1682: names in other alphabets.
+TEST_P(PostgresSync, names_may_have_any_letters) {
+  sql(R"(CREATE TABLE "größe, 表""x" ("schlüssel ""a""" int PRIMARY KEY, "значение" text);)"
+      R"(INSERT INTO "größe, 表""x" VALUES (1, 'a'))");
+  catch_up_and_verify();
+  sql(R"(INSERT INTO "größe, 表""x" VALUES (2, 'b'); UPDATE "größe, 表""x" SET "значение" = 'c' WHERE "значение" = 'a')");
+  catch_up_and_verify();
+}
+
+TEST_P(PostgresSync, values_that_the_log_leaves_out_are_kept) {
+  sql("CREATE TABLE t (id int PRIMARY KEY, n int, big text); ALTER TABLE t ALTER big SET STORAGE EXTERNAL");
+  sql("INSERT INTO t SELECT n, n, repeat(chr(64 + n), 20000) FROM generate_series(1, 5) n");
+  catch_up_and_verify();
+  sql("UPDATE t SET n = n + 1; UPDATE t SET id = 100 WHERE id = 1");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, n, length(big)", "t", "id"),
+              ElementsAre("2|3|20000", "3|4|20000", "4|5|20000", "5|6|20000", "100|2|20000"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, PostgresSync, testing::Values("sqlite", "postgres", "mariadb"),
+                         [](const auto& target) { return target.param; });
+
+TEST(PostgresSource, says_what_the_server_or_the_user_lacks) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto fails = [](const Pipeline& pipeline, int code, const std::string& why) {
+    const auto job = pipeline.start({"run", "JOB", "--until-caught-up"});
+    EXPECT_EQ(job->wait().value_or(-1), code) << job->err();
+    EXPECT_THAT(job->err(), HasSubstr(why));
+  };
+  DatabaseServer& other = *Servers::shared().get("postgres");
+  fails(Pipeline(other, "sqlite", "postgres"), 3, "ALTER SYSTEM SET wal_level = 'logical'");
+
+  const std::string& name = test.database();
+  test.sql(fmt::format("CREATE ROLE reader_{0} LOGIN PASSWORD 'x'; GRANT CONNECT ON DATABASE {0} TO reader_{0}", name));
+  const auto pipeline = test.to("sqlite");
+  const std::string login = fmt::format("username: reader_{}\npassword: x\n", name);
+  pipeline->source_options(login);
+  fails(*pipeline, 4, "REPLICATION;");
+  test.sql(fmt::format("ALTER ROLE reader_{} REPLICATION", name));
+  fails(*pipeline, 4, "publication.autocreate.mode: filtered");
+  pipeline->source_options(login + "publication.autocreate.mode: disabled");
+  fails(*pipeline, 3, fmt::format("CREATE PUBLICATION \"dbz_publication\" FOR TABLE ONLY \"{}\".\"t\"", name));
+  pipeline->source_options(login + "publication.autocreate.mode: filtered");
+  test.sql(
+      fmt::format("GRANT CREATE ON DATABASE {0} TO reader_{0}; ALTER SCHEMA {0} OWNER TO reader_{0}; ALTER TABLE t "
+                  "OWNER TO reader_{0}",
+                  name));
+  catch_up_and_verify(*pipeline);
+  test.sql(
+      fmt::format("CREATE TABLE later (id int PRIMARY KEY); ALTER TABLE later OWNER TO reader_{}; INSERT INTO later "
+                  "VALUES (1)",
+                  name));
+  catch_up_and_verify(*pipeline);
+  test.sql("INSERT INTO later VALUES (2)");
+  catch_up_and_verify(*pipeline);
+  EXPECT_THAT(pipeline->target_rows("id", "later", "id"), ElementsAre("1", "2"));
+  test.sql(fmt::format("DROP OWNED BY reader_{} CASCADE", name));
+  test.sql(fmt::format("DROP ROLE reader_{}", name));
+}
+
+TEST(PostgresSource, begins_where_it_is_told) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')");
+  const auto printed = [&](const std::string& mode) {
+    const TempFolder folder;
+    const std::string job = folder.write(
+        "job.yaml",
+        fmt::format(
+            "source:\n  type: postgres\n  hostname: 127.0.0.1\n  port: {}\n  username: {}\n  password: {}\n"
+            "  tables: {}.{}.t\n  slot.name: startup\n  scan.startup.mode: {}\nsink:\n  type: values\n  format: "
+            "changelog\n",
+            test.server().port(), test.server().username(), test.server().password(), test.database(), test.database(),
+            mode));
+    auto process =
+        Process::spawn({.command = {SLUICE_PROGRAM, "run", job, "--state", folder.file("state"), "--until-caught-up"},
+                        .env = {},
+                        .output_folder = folder.path()});
+    EXPECT_TRUE((*process)->wait().has_value());
+    return (*process)->out() + ((*process)->wait() == 0 ? "" : (*process)->err());
+  };
+  EXPECT_THAT(printed("committed-offset"), HasSubstr("there is no slot 'startup'"));
+  EXPECT_EQ(printed("snapshot"), "+I[1, a]\n");
+  EXPECT_EQ(test.value("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'startup'"), "0");
+  EXPECT_EQ(printed("latest-offset"), "");
+  EXPECT_EQ(test.value("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'startup'"), "1");
+  test.sql("INSERT INTO t VALUES (2, 'b')");
+  EXPECT_EQ(printed("latest-offset"), "");
+  EXPECT_EQ(printed("initial"), "+I[1, a]\n+I[2, b]\n");
+}
+
+TEST(PostgresSource, committed_offset_goes_on_where_the_slot_stands) {
+  PostgresTest test;
+  test.sql(
+      "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE PUBLICATION dbz_publication FOR ALL "
+      "TABLES");
+  test.sql("SELECT pg_create_logical_replication_slot('" + test.database() + "', 'pgoutput')");
+  test.sql("INSERT INTO t VALUES (2)");
+  const auto pipeline = test.to("sqlite");
+  pipeline->source_options("scan.startup.mode: committed-offset");
+  pipeline->run_until_caught_up();
+  EXPECT_THAT(pipeline->target_rows("id", "t", "id"), ElementsAre("2"));
+}
+
+TEST(PostgresSource, drops_its_slot_at_the_end_if_it_is_told_to) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto pipeline = test.to("sqlite");
+  pipeline->source_options("debezium.slot.drop.on.stop: true");
+  catch_up_and_verify(*pipeline);
+  EXPECT_EQ(test.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"), "0");
+}
+
+// --- bugs of others ---
+
+// Debezium DBZ-5739: a slot that is dropped, or made again, has lost changes; going on "from now" hides it.
+TEST(PostgresRegressions, a_dropped_or_recreated_slot_stops_the_job) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto pipeline = test.to("sqlite");
+  catch_up_and_verify(*pipeline);
+  const auto stops = [&](const std::string& why) {
+    const auto job = pipeline->start({"run", "JOB", "--until-caught-up"});
+    EXPECT_EQ(job->wait().value_or(-1), 5) << job->err();
+    EXPECT_THAT(job->err(), HasSubstr(why));
+    EXPECT_THAT(job->err(), HasSubstr("--reset"));
+  };
+  test.sql("SELECT pg_drop_replication_slot('" + test.database() + "'); INSERT INTO t VALUES (1)");
+  stops("is gone");
+  test.sql("SELECT pg_create_logical_replication_slot('" + test.database() + "', 'pgoutput')");
+  stops("it was made again");
+}
+
+// Also in the middle of a copy: the chunks that are there are from before the slot.
+TEST(PostgresRegressions, a_slot_lost_during_the_copy_stops_the_job) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 2000) n");
+  const auto pipeline = test.to("sqlite");
+  pipeline->source_options("scan.incremental.snapshot.chunk.size: 500");
+  const auto killed = pipeline->start({"run", "JOB", "--until-caught-up"}, {{"SLUICE_FAULT", "after_chunk_commit:2"}});
+  EXPECT_EQ(killed->wait().value_or(-1), 137) << killed->err();
+  test.sql("SELECT pg_drop_replication_slot('" + test.database() + "'); UPDATE t SET v = 0");
+  const auto job = pipeline->start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 5) << job->err();
+}
+
+TEST(PostgresRegressions, a_slot_that_the_server_gave_up_stops_the_job) {
+  auto server = PostgresServer::start({.arguments = {"-c", "wal_level=logical", "-c", "max_slot_wal_keep_size=1MB"}});
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  const std::string database = fresh_database(**server);
+  execute(**server, "CREATE TABLE t (id int PRIMARY KEY, v text)", database);
+  const Pipeline pipeline(**server, "sqlite", database);
+  pipeline.run_until_caught_up();
+  ASSERT_TRUE(wait_until([&] {
+    execute(**server, "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)); SELECT pg_switch_wal()",
+            database);
+    execute(**server, "CHECKPOINT", database);
+    return (*server)->value("SELECT wal_status FROM pg_replication_slots", database).value_or("") == "lost";
+  }));
+  const auto job = pipeline.start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 5) << job->err();
+  EXPECT_THAT(job->err(), HasSubstr("max_slot_wal_keep_size"));
+  EXPECT_THAT(job->err(), HasSubstr("--reset"));
+}
+
+// The most frequent complaint about every reader of slots: nothing changes in the captured tables, the disk fills up.
+TEST(PostgresRegressions, idle_tables_do_not_hold_the_slot_back) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE public.other (v text)");
+  const auto pipeline = test.to("sqlite");
+  pipeline->source_options("heartbeat.interval: 200ms\nstatus.update.interval: 100ms");
+  const auto job = pipeline->start({"run", "JOB", "--state", pipeline->folder().file("state")});
+  const std::string slot = "FROM pg_replication_slots WHERE slot_name = '" + test.database() + "'";
+  ASSERT_TRUE(wait_until([&] { return test.value("SELECT active " + slot) == "t"; })) << job->err();
+  test.sql("INSERT INTO public.other SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
+  const std::string behind = test.value("SELECT pg_current_wal_flush_lsn()");
+  EXPECT_TRUE(wait_until([&] {
+    return test.value("SELECT confirmed_flush_lsn >= '" + behind + "'::pg_lsn " + slot) == "t";
+  })) << test.value("SELECT confirmed_flush_lsn " + slot)
+      << " " << behind;
+  job->stop();
+}
+
+// SynchDB #256: a transaction that is open while the slot is made belongs to the copy or to the log, never to neither.
+TEST(PostgresRegressions, a_transaction_that_is_open_while_the_slot_is_made_is_not_lost) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+  auto open = test.server().connect(test.database());
+  ASSERT_TRUE(open.has_value());
+  ASSERT_TRUE((*open)->execute("BEGIN; INSERT INTO t VALUES (2)").has_value());
+  const auto pipeline = test.to("sqlite");
+  const auto job = pipeline->start({"run", "JOB", "--state", pipeline->folder().file("state")});
+  ASSERT_TRUE(wait_until([&] { return job->err().find("waits for the transactions") != std::string::npos; }));
+  test.sql("INSERT INTO t VALUES (3)");
+  ASSERT_TRUE((*open)->execute("INSERT INTO t VALUES (4); COMMIT").has_value());
+  EXPECT_TRUE(wait_until(
+      [&] { return job->err().find("replication slot '" + test.database() + "' begins") != std::string::npos; }));
+  job->stop();
+  catch_up_and_verify(*pipeline);
+  EXPECT_THAT(pipeline->target_rows("id", "t", "id"), ElementsAre("1", "2", "3", "4"));
+}
+
+// Debezium DBZ-8312, #76: rows of a transaction that was open over a restart, around commits of others.
+TEST(PostgresRegressions, a_long_transaction_around_a_restart_is_not_lost) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY, v int)");
+  const auto pipeline = test.to("sqlite");
+  catch_up_and_verify(*pipeline);
+  auto open = test.server().connect(test.database());
+  ASSERT_TRUE(open.has_value());
+  ASSERT_TRUE((*open)->execute("BEGIN; INSERT INTO t VALUES (1, 1)").has_value());
+  test.sql("INSERT INTO t VALUES (2, 2)");
+  pipeline->run_until_caught_up();
+  EXPECT_THAT(pipeline->target_rows("id", "t", "id"), ElementsAre("2"));
+  ASSERT_TRUE((*open)->execute("INSERT INTO t VALUES (3, 3); COMMIT").has_value());
+  test.sql("INSERT INTO t VALUES (4, 4)");
+  catch_up_and_verify(*pipeline);
+  EXPECT_THAT(pipeline->target_rows("id", "t", "id"), ElementsAre("1", "2", "3", "4"));
+}
+
+// Rows of COPY share one place in the log: whoever goes on behind a place in the middle loses or doubles some.
+TEST(PostgresRegressions, many_rows_with_one_lsn_survive_a_kill) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (v int); ALTER TABLE t REPLICA IDENTITY FULL");
+  const auto pipeline = test.to("sqlite");
+  catch_up_and_verify(*pipeline);
+  for (int round = 0; round < 4; ++round) {
+    test.sql("COPY t FROM PROGRAM 'seq 1 3000'");
+    const auto killed = pipeline->start({"run", "JOB", "--until-caught-up"},
+                                        {{"SLUICE_FAULT", round % 2 == 0 ? "after_write:2" : "after_commit:1"}});
+    EXPECT_EQ(killed->wait().value_or(-1), 137) << killed->err();
+  }
+  catch_up_and_verify(*pipeline);
+  EXPECT_EQ(pipeline->target_value("SELECT COUNT(*) FROM t"), "12000");
+}
+
+TEST(PostgresRegressions, a_changed_key_may_be_the_last_thing_that_happened) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)");
+  const auto pipeline = test.to("postgres");
+  catch_up_and_verify(*pipeline);
+  test.sql("UPDATE t SET id = 3 WHERE id = 1");
+  catch_up_and_verify(*pipeline);
+  EXPECT_THAT(pipeline->target_rows("id, v", "t", "id"), ElementsAre("2|2", "3|1"));
+}
+
+TEST(PostgresSource, ends_within_five_seconds_while_it_copies) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 300000) n");
+  const auto pipeline = test.to("postgres");
+  const auto job = pipeline->start({"run", "JOB"});
+  ASSERT_TRUE(wait_until([&] { return job->err().find("copying") != std::string::npos; })) << job->err();
+  job->send_signal(SIGTERM);
+  EXPECT_EQ(job->wait(std::chrono::seconds(5)).value_or(-1), 0) << job->err();
+  catch_up_and_verify(*pipeline);
+}
+
+}  // namespace
+}  // namespace sluice::support
