@@ -25,9 +25,9 @@ SELECT FROM pg_partition_tree($1::oid) now FULL JOIN (
   WITH RECURSIVE below(oid) AS (
     SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::oid
     UNION ALL SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
-  SELECT oid, relfilenode, relkind FROM below JOIN pg_class USING (oid)) then ON then.oid = now.relid
-WHERE now.relid IS DISTINCT FROM $1::oid AND (now.relid IS NULL OR then.oid IS NULL OR
-      then.relkind = 'r' AND then.relfilenode IS DISTINCT FROM pg_relation_filenode(then.oid))
+  SELECT oid, relfilenode, relkind FROM below JOIN pg_class USING (oid)) seen ON seen.oid = now.relid
+WHERE now.relid IS DISTINCT FROM $1::oid AND (now.relid IS NULL OR seen.oid IS NULL OR
+      seen.relkind = 'r' AND seen.relfilenode IS DISTINCT FROM pg_relation_filenode(seen.oid))
   AND EXISTS (SELECT FROM pg_class WHERE oid = $1::oid AND relkind = 'p'))";
 
 // Replaces "\t", "\\" and the like of a COPY field by what they stand for.
