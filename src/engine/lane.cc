@@ -95,7 +95,11 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
 }
 
 Result<> Lane::check_ownership() {
-  if (rows_open_ || !at_group_end_ || monotonic_now() - last_commit_ < kOwnershipCheckInterval) return {};
+  if (rows_open_ || !at_group_end_) return {};
+  // The last place of a log that has gone quiet must become durable, too: the source keeps what is behind.
+  const bool behind = !reached_.position.empty() && reached_.position != durable();
+  if (monotonic_now() - last_commit_ < (behind ? kIdleCommitInterval : kOwnershipCheckInterval)) return {};
+  if (behind) return commit();
   last_commit_ = monotonic_now();
   return parts_.ledger.commit(context_, *writer_, JobLedger::lane_entry(number_, durable()));
 }

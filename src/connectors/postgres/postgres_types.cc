@@ -157,7 +157,8 @@ void append_money(ColumnVector& values, std::string_view text, std::string& scra
 
 // True if the text is a number with exactly the type's digits behind the point, as the server prints every one.
 bool is_canonical(std::string_view text, const DataType& type) {
-  const bool plain = !text.empty() && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
+  const size_t sign = text.starts_with('-') ? 1 : 0;
+  const bool plain = text.size() > sign && text[sign] >= '0' && text[sign] <= '9';
   const size_t point = text.find('.');
   const size_t fraction = point == std::string_view::npos ? 0 : text.size() - point - 1;
   return plain && type.precision != 0 && fraction == type.scale && (fraction > 0 || point == std::string_view::npos) &&
@@ -262,6 +263,7 @@ DataType postgres_source_type(std::string_view name, int32_t modifier, std::stri
   const bool character = name == "varchar" || name == "bpchar" || name == "text";
   if (type.kind == TypeKind::kString && !character) type.source_type = std::move(text);
   if (name == "jsonb") type.source_type = "jsonb";
+  type.fixed_length = false;  // the blanks that fill a char(n) are part of its text; elsewhere CHAR drops them
   return type;
 }
 

@@ -90,6 +90,7 @@ TEST(PostgresValueTest, reads_numbers_as_the_server_prints_them) {
   EXPECT_EQ(read(plain, "7"), "7.00");
   EXPECT_EQ(read(plain, "NaN"), "NaN");
   EXPECT_EQ(read(money, "-$1,234,567.89"), "-1234567.89");
+  EXPECT_EQ(read(money, "-$0.05"), "-0.05");
   for (const char* text : {"1.10", "-0.000001", "NaN", "Infinity", "-Infinity"}) EXPECT_EQ(read(bare, text), text);
   EXPECT_EQ(read(bare, std::string(500, '7')), std::string(500, '7'));
 }

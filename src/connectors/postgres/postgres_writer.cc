@@ -311,9 +311,10 @@ Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context&
     const bool by_text = found->type_name.starts_with("json") || found->type_name == "xml" ||
                          (found->type_name == "numeric" && found->modifier < 0) ||
                          (column.type.kind == TypeKind::kString && !character);
-    const bool is_array = found->bare_type.ends_with("[]");  // an array of arrays would be one of two dimensions
+    // An array of arrays would be one of two dimensions, and one of composites comes apart in unnest().
+    const bool by_cast = found->bare_type.ends_with("[]") || (column.type.kind == TypeKind::kString && !character);
     plan->columns.push_back({PostgresConnection::quote_identifier(column.name),
-                             is_array ? "text[]" : found->bare_type + "[]", is_array ? "::" + found->bare_type : "",
+                             by_cast ? "text[]" : found->bare_type + "[]", by_cast ? "::" + found->bare_type : "",
                              by_text, postgres_form(column.type, *found)});
   }
   plan->replace_whole = target.other_unique && !target.referenced && target.columns.size() == schema->columns.size();

@@ -47,7 +47,7 @@ class PostgresWriter : public SinkWriter {
   struct TargetColumn {
     std::string name;   // quoted
     std::string array;  // the cast of a parameter: "bigint[]"
-    std::string cast;   // of its elements, where those are arrays themselves: "::integer[]"
+    std::string cast;   // of its elements, where they go as text: "::integer[]"
     bool by_text;       // compared as text: the type has no equality, or one that takes unlike values for the same
     PostgresForm form;
   };
