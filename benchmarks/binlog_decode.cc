@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <string_view>
 
+#include "connector/group_builder.h"
 #include "connectors/mysql/binlog_rows.h"
-#include "connectors/mysql/group_builder.h"
 
 namespace sluice::mysql {
 namespace {

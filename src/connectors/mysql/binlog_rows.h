@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "connector/group_builder.h"
 #include "connectors/mysql/binlog_event.h"
 #include "connectors/mysql/binlog_table_map.h"
 #include "connectors/mysql/mysql_types.h"
@@ -18,14 +19,6 @@ namespace sluice::mysql {
 
 // Flags of a rows event.
 inline constexpr uint16_t kRowsEndOfStatement = 0x1;
-
-// What all rows of one event share; `row` in the origin counts from 0 in each event, before and after of an update have
-// the same number and the same sequence.
-struct RowsOrigin {
-  uint32_t transaction = 0;
-  uint32_t event = 0;
-  uint32_t first_sequence = 0;
-};
 
 class RowDecoder {
  public:

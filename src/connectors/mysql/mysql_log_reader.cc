@@ -8,10 +8,10 @@
 #include <unordered_map>
 
 #include "base/log.h"
+#include "connector/group_builder.h"
 #include "connectors/mysql/binlog_connection.h"
 #include "connectors/mysql/binlog_rows.h"
 #include "connectors/mysql/charset.h"
-#include "connectors/mysql/group_builder.h"
 #include "connectors/mysql/mysql_chunk_filter.h"
 #include "connectors/mysql/mysql_chunks.h"
 #include "connectors/mysql/mysql_server.h"

@@ -2,14 +2,22 @@
 // Collects the row changes of a group: one open batch per table shape, numbered in source order. One thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
-#include "connectors/mysql/binlog_rows.h"
 #include "data/change_batch.h"
 
-namespace sluice::mysql {
+namespace sluice {
+
+// What all rows of one event share; `row` in the origin counts from 0 in each event, before and after of an update have
+// the same number and the same sequence.
+struct RowsOrigin {
+  uint32_t transaction = 0;
+  uint32_t event = 0;
+  uint32_t first_sequence = 0;
+};
 
 class GroupBuilder {
  public:
@@ -46,4 +54,4 @@ class GroupBuilder {
   size_t bytes_ = 0;
 };
 
-}  // namespace sluice::mysql
+}  // namespace sluice

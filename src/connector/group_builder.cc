@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/mysql/group_builder.h"
+#include "connector/group_builder.h"
 
-namespace sluice::mysql {
+namespace sluice {
 
 RowsOrigin GroupBuilder::next_event(const Transaction& transaction) {
   if (!transaction_listed_ || transactions_->empty()) {
@@ -47,4 +47,4 @@ void GroupBuilder::take(std::vector<StreamElement>& out) {
   bytes_ = 0;
 }
 
-}  // namespace sluice::mysql
+}  // namespace sluice
