@@ -16,6 +16,7 @@ struct TypeCase {
   const char* printed = "";  // how a PostgreSQL target prints the column, if not like the source
 };
 
+// tidy: one table
 const std::vector<TypeCase>& type_cases() {
   static const std::vector<TypeCase> cases = {
       {"boolean", {"true", "false"}},
