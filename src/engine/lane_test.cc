@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
+
 namespace sluice {
 namespace {
 
@@ -131,6 +133,18 @@ TEST_F(LaneTest, commits_rows_with_the_position_behind_them) {
   EXPECT_EQ(lane.durable().text, "p1");
   EXPECT_EQ(committed().back(), "p1");
   EXPECT_EQ(sink_.commits.rows, 1u);
+}
+
+// A source that keeps its log until somebody has it must hear of it, though nothing more happens.
+TEST_F(LaneTest, moves_its_position_without_rows_when_nothing_follows) {
+  NoSource source;
+  JobParts parts{context_, spec_, source, sink_, *ledger_, policy_, *transform_, progress_, limiter_, 1};
+  Lane lane(parts, context_, 0, std::make_unique<MemoryWriter>(sink_.commits), {"p0"}, 1 << 20);
+  ASSERT_TRUE(lane.send(GroupEnd{{"p1"}, 0}, 10));
+  const auto end = monotonic_now() + std::chrono::seconds(20);
+  while (lane.durable().text != "p1" && monotonic_now() < end) context_.wait_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(lane.durable().text, "p1");
+  EXPECT_EQ(committed().back(), "p1");
 }
 
 // The coordinator records a schema change for all lanes; a later flush must not write the place before it again.
