@@ -48,20 +48,6 @@ std::string_view configured_column(const TableSchema& schema, const PostgresSour
   return {};
 }
 
-Result<std::optional<uint32_t>> chunk_column(const TableSchema& schema, const PostgresSourceOptions& options) {
-  const std::string_view name = configured_column(schema, options);
-  if (name.empty()) {
-    const bool plain = !schema.key.empty() && has_plain_order(schema.columns[schema.key[0]].type.kind);
-    return plain ? std::optional(schema.key[0]) : std::nullopt;
-  }
-  const auto column = schema.find_column(name);
-  if (column && has_plain_order(schema.columns[*column].type.kind)) return std::optional(*column);
-  return Error(ErrorCode::kConfig,
-               fmt::format("table {} has no column '{}' to cut it by: it must be an integer, uuid, date or timestamp",
-                           schema.id.text(), name),
-               "Correct scan.incremental.snapshot.chunk.key-column.");
-}
-
 class Splitter {
  public:
   Splitter(Context& context, PostgresConnection& connection, const TableSchema& schema,
@@ -86,7 +72,7 @@ WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') GROUP BY c.r
     }
     from_ = (rows.at(0, 0) == "p" ? "" : "ONLY ") + table_;
     estimate_ = number(rows.at(0, 1));
-    ASSIGN_OR_RETURN(const auto column, chunk_column(schema_, options_));
+    ASSIGN_OR_RETURN(const auto column, postgres_chunk_column(schema_, options_));
     if (column) {
       RETURN_IF_ERROR(cut_by_key(schema_.columns[*column]));
     } else {
@@ -165,6 +151,20 @@ WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') GROUP BY c.r
 
 }  // namespace
 
+Result<std::optional<uint32_t>> postgres_chunk_column(const TableSchema& schema, const PostgresSourceOptions& options) {
+  const std::string_view name = configured_column(schema, options);
+  if (name.empty()) {
+    const bool plain = !schema.key.empty() && has_plain_order(schema.columns[schema.key[0]].type.kind);
+    return plain ? std::optional(schema.key[0]) : std::nullopt;
+  }
+  const auto column = schema.find_column(name);
+  if (column && has_plain_order(schema.columns[*column].type.kind)) return std::optional(*column);
+  return Error(ErrorCode::kConfig,
+               fmt::format("table {} has no column '{}' to cut it by: it must be an integer, uuid, date or timestamp",
+                           schema.id.text(), name),
+               "Correct scan.incremental.snapshot.chunk.key-column.");
+}
+
 Result<std::vector<SnapshotChunk>> split_postgres_table(Context& context, PostgresConnection& connection,
                                                         const TableSchema& schema,
                                                         const PostgresSourceOptions& options) {
@@ -186,7 +186,7 @@ Result<std::string> postgres_chunk_condition(const SnapshotChunk& chunk, const T
   std::string name = "ctid";
   bool nullable = false;
   if (!is_place_chunk(chunk)) {
-    ASSIGN_OR_RETURN(const auto column, chunk_column(schema, options));
+    ASSIGN_OR_RETURN(const auto column, postgres_chunk_column(schema, options));
     if (!column) return Error(ErrorCode::kInternal, "a chunk has bounds, its table no column to cut by");
     name = quote(schema.columns[*column].name);
     nullable = schema.columns[*column].type.nullable;

@@ -4,6 +4,8 @@
 // within one snapshot only, because rows move.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,9 @@ namespace sluice {
 Result<std::vector<SnapshotChunk>> split_postgres_table(Context& context, PostgresConnection& connection,
                                                         const TableSchema& schema,
                                                         const PostgresSourceOptions& options);
+
+// The column that the table is cut by; nothing if it is cut by places.
+Result<std::optional<uint32_t>> postgres_chunk_column(const TableSchema& schema, const PostgresSourceOptions& options);
 
 // True if the bounds are places in the table.
 bool is_place_chunk(const SnapshotChunk& chunk);

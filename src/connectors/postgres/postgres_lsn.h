@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Places in a PostgreSQL write-ahead log. A position "v1;lsn=16/B374D848" stands behind every transaction whose commit
 // record begins before that LSN, and before all others. Transactions arrive in the order of their commit records,
-// so this orders them all; LSNs of single rows order nothing, because transactions overlap in the log.
+// so this orders them all; LSNs of single rows order nothing, because transactions overlap in the log. Commit records
+// begin at multiples of eight: a position one behind such a place says that the schema changes of that transaction
+// are done, and its rows, which follow, are not.
 #pragma once
 
 #include <compare>

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/postgres_log_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "connector/group_builder.h"
+#include "connectors/postgres/pgoutput_message.h"
+#include "connectors/postgres/postgres_chunks.h"
+#include "connectors/postgres/postgres_replication.h"
+#include "connectors/postgres/postgres_slot.h"
+#include "connectors/postgres/relation_tracker.h"
+#include "connectors/postgres/transaction_buffer.h"
+
+namespace sluice {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPollWait{50};
+// Messages that make no rows must not keep a poll from ending.
+constexpr milliseconds kLongestPoll{100};
+constexpr int kMessagesPerLook = 64;
+// A quiet server is asked this often how far it is.
+constexpr milliseconds kAskInterval{200};
+constexpr milliseconds kLongestStatusInterval{10000};
+// A group is handed on at this size, and a transaction larger than it in parts.
+constexpr size_t kGroupBytes = 1 << 20;
+constexpr int kFirstVersionWithStreaming = 140000;
+// Commit records begin at multiples of this, and are longer.
+constexpr uint64_t kAlignment = 8;
+
+// A transaction that is being received.
+struct OpenTransaction {
+  bool streamed = false;
+  Lsn commit;
+  Lsn end;
+  int64_t commit_time_ms = 0;
+  TransactionBuffer messages;
+  std::set<uint32_t> aborted;  // sub-transactions
+  struct Shape {
+    uint32_t xid;
+    PgoutputRelation relation;
+  };
+  std::vector<Shape> shapes;  // in order
+  struct Truncate {
+    uint64_t message;  // number of the message
+    uint32_t xid;
+    std::vector<uint32_t> relations;
+  };
+  std::vector<Truncate> truncates;
+  std::set<uint32_t> used;  // relations with rows
+  uint32_t last_used = 0;   // is in `used`, or zero
+};
+
+class PostgresLogReader : public LogReader {
+ public:
+  PostgresLogReader(const PostgresSourceOptions& options, const PostgresCapturedTables& captured)
+      : options_(options), tracker_(options, captured) {}
+
+  Result<> open(Context& context, const LogStart& start);
+  Result<> poll(Context& context, std::vector<StreamElement>& out) override;
+  Result<> acknowledge(const Position& position) override;
+
+ private:
+  Result<PostgresConnection*> catalog(Context& context);
+  Result<bool> receive(Context& context, milliseconds wait);
+  Result<> take_in(std::string_view payload);
+  Result<> take_stream(const PgoutputMessage& message);
+  Result<> take_change(const PgoutputHead& head, std::string_view payload);
+  Result<> take_shape(std::string_view payload);
+  Result<> take_truncate(std::string_view payload);
+  Result<> finish_transaction(std::unique_ptr<OpenTransaction> transaction);
+  OpenTransaction* receiving() { return streaming_ != nullptr ? streaming_ : begun_.get(); }
+
+  Result<> begin_delivery(Context& context, std::vector<StreamElement>& out);
+  Result<> settle_shapes(Context& context, SchemaChangeEvent& event);
+  Result<> settle_truncates(SchemaChangeEvent& event);
+  Result<> deliver();
+  Result<> deliver_message(std::string_view payload);
+  Result<> deliver_row(TrackedRelation& relation, size_t bytes);
+  void end_delivery();
+  void end_group(std::vector<StreamElement>& out);
+  Error at_position(Error error) const;
+
+  Result<> keep_up(Context& context);
+  Result<> send_status(Context& context, bool ask);
+  void run_heartbeat(Context& context);
+  Result<> watch_retained(Context& context);
+
+  const PostgresSourceOptions options_;
+  RelationTracker tracker_;
+  std::unique_ptr<ReplicationConnection> stream_;
+  std::unique_ptr<PostgresConnection> catalog_;  // opened when needed
+
+  // Receiving.
+  std::unique_ptr<OpenTransaction> begun_;                        // between begin and commit
+  std::map<uint32_t, std::unique_ptr<OpenTransaction>> streams_;  // in progress at the server, by number
+  OpenTransaction* streaming_ = nullptr;                          // between stream start and stop
+  PgoutputMessage message_;
+  Lsn received_;
+
+  // Delivering one transaction; nothing is received meanwhile.
+  std::unique_ptr<OpenTransaction> delivered_;
+  bool delivery_begun_ = false;
+  SchemaChangeEvent changed_;  // by the transaction
+  uint64_t next_message_ = 0;
+  std::map<uint32_t, uint64_t> emptied_;  // relations truncated within it: rows of messages before this are gone
+  Transaction transaction_;
+  uint32_t last_oid_ = 0;
+  TrackedRelation* last_relation_ = nullptr;
+  GroupBuilder group_;
+
+  // Everything that commits before it has been handed on. One more than the place of a commit record: the schema
+  // changes of that transaction too, but not its rows.
+  Lsn reached_;
+  int64_t last_commit_ms_ = 0;
+  Position told_;  // of the last group end
+  Lsn durable_;
+  bool status_due_ = false;
+  MonotonicTime last_status_;
+  MonotonicTime last_ask_;
+  MonotonicTime last_heartbeat_;
+  MonotonicTime last_watch_;
+  bool over_limit_ = false;
+};
+
+Result<> PostgresLogReader::open(Context& context, const LogStart& start) {
+  ASSIGN_OR_RETURN(reached_, Lsn::of(start.position));
+  RETURN_IF_ERROR(tracker_.open(start));
+  ASSIGN_OR_RETURN(PostgresConnection* const connection, catalog(context));
+  RETURN_IF_ERROR(check_slot(context, *connection, options_.slot_name, start.position.empty() ? Lsn{} : reached_));
+  ASSIGN_OR_RETURN(stream_, ReplicationConnection::connect(context, options_.connection()));
+  const bool streaming = connection->server_version() >= kFirstVersionWithStreaming;
+  std::vector<std::pair<std::string, std::string>> options = {
+      {"proto_version", streaming ? "2" : "1"},
+      {"publication_names", PostgresConnection::quote_identifier(options_.publication_name)}};
+  // Else the server keeps a large transaction to itself until it commits.
+  if (streaming) options.emplace_back("streaming", "on");
+  durable_ = Lsn{reached_.value / kAlignment * kAlignment};
+  received_ = durable_;
+  last_status_ = last_heartbeat_ = last_watch_ = monotonic_now();
+  return stream_->start(context, options_.slot_name, durable_, options);
+}
+
+Result<PostgresConnection*> PostgresLogReader::catalog(Context& context) {
+  if (!catalog_) {
+    ASSIGN_OR_RETURN(catalog_, PostgresConnection::connect(context, options_.connection()));
+  }
+  return catalog_.get();
+}
+
+Error PostgresLogReader::at_position(Error error) const {
+  const Lsn at = delivered_ ? delivered_->commit : received_;
+  return std::move(error).context(fmt::format("at {}", at.text()));
+}
+
+Result<> PostgresLogReader::acknowledge(const Position& position) {
+  ASSIGN_OR_RETURN(const Lsn lsn, Lsn::of(position));
+  // The rows of a transaction whose schema changes alone are durable are still needed.
+  const Lsn durable{lsn.value / kAlignment * kAlignment};
+  if (durable <= durable_) return {};
+  durable_ = durable;
+  status_due_ = true;
+  return {};
+}
+
+Result<> PostgresLogReader::poll(Context& context, std::vector<StreamElement>& out) {
+  RETURN_IF_ERROR(keep_up(context));
+  const size_t before = out.size();
+  milliseconds wait = kPollWait;
+  const MonotonicTime end = monotonic_now() + kLongestPoll;
+  for (int messages = 1; group_.bytes() < kGroupBytes && out.size() == before; ++messages) {
+    if (messages % kMessagesPerLook == 0 && monotonic_now() > end) break;
+    if (delivered_) {
+      Result<> done = delivery_begun_ ? deliver() : begin_delivery(context, out);
+      if (!done) return at_position(std::move(done).error());
+      continue;
+    }
+    ASSIGN_OR_RETURN(const bool more, receive(context, wait));
+    if (!more) break;
+    wait = milliseconds(0);
+  }
+  if (!delivered_) {
+    end_group(out);
+  } else if (group_.bytes() >= kGroupBytes) {
+    group_.take(out);
+  }
+  return {};
+}
+
+void PostgresLogReader::end_group(std::vector<StreamElement>& out) {
+  group_.take(out);
+  Position position = reached_.position();
+  if (position == told_) return;
+  told_ = position;
+  out.push_back(GroupEnd{.position = std::move(position), .source_time_ms = last_commit_ms_});
+  tracker_.forget_passed(reached_);
+}
+
+// Takes in one message; false if none came in time.
+Result<bool> PostgresLogReader::receive(Context& context, milliseconds wait) {
+  ASSIGN_OR_RETURN(auto message, stream_->receive(context, wait));
+  if (!message) {
+    if (wait.count() > 0 && monotonic_now() - last_ask_ >= kAskInterval) {
+      last_ask_ = monotonic_now();
+      RETURN_IF_ERROR(send_status(context, true));
+    }
+    return false;
+  }
+  received_ = std::max(received_, message->end);
+  if (!message->keepalive) {
+    Result<> taken = take_in(message->payload);
+    if (!taken) return at_position(std::move(taken).error());
+    return true;
+  }
+  if (message->reply_requested) status_due_ = true;
+  // Everything that commits before it has been sent, and nothing that has been sent is waiting.
+  if (!begun_ && message->end > reached_) {
+    reached_ = message->end;
+    last_commit_ms_ = message->server_time_us / 1000;
+  }
+  return true;
+}
+
+Result<> PostgresLogReader::take_in(std::string_view payload) {
+  ASSIGN_OR_RETURN(const PgoutputHead head, parse_pgoutput_head(payload, streaming_ != nullptr));
+  switch (head.kind) {
+    case PgoutputKind::kInsert:
+    case PgoutputKind::kUpdate:
+    case PgoutputKind::kDelete: return take_change(head, payload);
+    case PgoutputKind::kRelation: return take_shape(payload);
+    case PgoutputKind::kTruncate: return take_truncate(payload);
+    // Types are known by name and oid; the origin and logical messages say nothing about rows.
+    case PgoutputKind::kOrigin:
+    case PgoutputKind::kType:
+    case PgoutputKind::kMessage: return {};
+    case PgoutputKind::kBegin:
+    case PgoutputKind::kCommit:
+    case PgoutputKind::kStreamStart:
+    case PgoutputKind::kStreamStop:
+    case PgoutputKind::kStreamCommit:
+    case PgoutputKind::kStreamAbort: break;
+  }
+  RETURN_IF_ERROR(parse_pgoutput(payload, streaming_ != nullptr, message_));  // fails if it is of none of these kinds
+  if (head.kind == PgoutputKind::kBegin) {
+    begun_ = std::make_unique<OpenTransaction>();
+  } else if (head.kind == PgoutputKind::kCommit) {
+    return finish_transaction(std::move(begun_));
+  } else {
+    return take_stream(message_);
+  }
+  return {};
+}
+
+// A transaction that is still in progress at the server.
+Result<> PostgresLogReader::take_stream(const PgoutputMessage& message) {
+  if (message.kind == PgoutputKind::kStreamStop) {
+    streaming_ = nullptr;
+    return {};
+  }
+  auto& stream = streams_[message.xid];
+  if (message.kind == PgoutputKind::kStreamStart) {
+    if (!stream) stream = std::make_unique<OpenTransaction>();
+    stream->streamed = true;
+    streaming_ = stream.get();
+    return {};
+  }
+  if (message.kind == PgoutputKind::kStreamAbort && message.aborted_xid != message.xid) {
+    if (stream) stream->aborted.insert(message.aborted_xid);
+    return {};
+  }
+  auto ended = std::move(stream);
+  streams_.erase(message.xid);
+  if (message.kind == PgoutputKind::kStreamAbort) return {};
+  return finish_transaction(std::move(ended));
+}
+
+Result<> PostgresLogReader::take_change(const PgoutputHead& head, std::string_view payload) {
+  OpenTransaction* const transaction = receiving();
+  if (transaction == nullptr) return Error(ErrorCode::kCorrupt, "the log holds a change outside of a transaction");
+  if (head.relation != transaction->last_used) {
+    transaction->used.insert(head.relation);
+    transaction->last_used = head.relation;
+  }
+  return transaction->messages.append(payload);
+}
+
+Result<> PostgresLogReader::take_shape(std::string_view payload) {
+  OpenTransaction* const transaction = receiving();
+  if (transaction == nullptr) return Error(ErrorCode::kCorrupt, "the log holds a table outside of a transaction");
+  RETURN_IF_ERROR(parse_pgoutput(payload, streaming_ != nullptr, message_));
+  transaction->shapes.push_back({message_.xid, std::move(message_.shape)});
+  return transaction->messages.append(payload);
+}
+
+Result<> PostgresLogReader::take_truncate(std::string_view payload) {
+  OpenTransaction* const transaction = receiving();
+  if (transaction == nullptr) return Error(ErrorCode::kCorrupt, "the log holds a TRUNCATE outside of a transaction");
+  RETURN_IF_ERROR(parse_pgoutput(payload, streaming_ != nullptr, message_));
+  transaction->truncates.push_back({transaction->messages.messages(), message_.xid, message_.truncated});
+  return {};
+}
+
+Result<> PostgresLogReader::finish_transaction(std::unique_ptr<OpenTransaction> transaction) {
+  if (!transaction) return Error(ErrorCode::kCorrupt, "the log holds a commit without a transaction");
+  // Already handed on, before a restart.
+  if (message_.commit.value + 1 < reached_.value) return {};
+  transaction->commit = message_.commit;
+  transaction->end = message_.end;
+  transaction->commit_time_ms = message_.commit_time_ms;
+  delivered_ = std::move(transaction);
+  delivery_begun_ = false;
+  return {};
+}
+
+// Carries out first what the transaction did to tables, so that all of its rows have one shape.
+Result<> PostgresLogReader::begin_delivery(Context& context, std::vector<StreamElement>& out) {
+  delivery_begun_ = true;
+  next_message_ = 0;
+  emptied_.clear();
+  last_relation_ = nullptr;
+  changed_ = {};
+  const Lsn behind_changes{delivered_->commit.value + 1};
+  const bool changes_done = reached_ == behind_changes;
+  RETURN_IF_ERROR(settle_shapes(context, changed_));
+  SchemaChangeEvent emptied;
+  RETURN_IF_ERROR(settle_truncates(changes_done ? emptied : changed_));
+  if (!changed_.changes.empty() || !changed_.tracked.empty() || !changed_.needs_copy.empty()) {
+    // Everything before it belongs to the old schemas.
+    end_group(out);
+    reached_ = behind_changes;
+    changed_.position = reached_.position();
+    log_info("schema change in the transaction that commits at {}", delivered_->commit.text());
+    told_ = changed_.position;
+    out.push_back(changed_);
+  }
+  transaction_.start = (reached_ == behind_changes ? behind_changes : delivered_->commit).position();
+  transaction_.commit_time_ms = delivered_->commit_time_ms;
+  group_.begin_transaction();
+  return {};
+}
+
+Result<> PostgresLogReader::settle_shapes(Context& context, SchemaChangeEvent& event) {
+  std::map<uint32_t, std::vector<const PgoutputRelation*>> told;
+  for (const auto& [xid, shape] : delivered_->shapes) {
+    if (!delivered_->aborted.contains(xid)) told[shape.oid].push_back(&shape);
+  }
+  for (const auto& [oid, shapes] : told) tracker_.tell(*shapes.back());
+  std::set<uint32_t> used = delivered_->used;
+  for (const auto& truncate : delivered_->truncates) used.insert(truncate.relations.begin(), truncate.relations.end());
+  for (const uint32_t oid : used) {
+    TrackedRelation* const relation = tracker_.find(oid);
+    if (relation == nullptr || !relation->captured || relation->resolved || relation->gone) continue;
+    const bool in_copy =
+        relation->filter != nullptr && relation->filter->known(delivered_->commit) == PostgresChunkFilter::Known::kAll;
+    if (in_copy) continue;
+    std::vector<const PgoutputRelation*> older;
+    if (const auto shapes = told.find(oid); shapes != told.end()) {
+      older.assign(shapes->second.begin(), shapes->second.end() - 1);
+    }
+    ASSIGN_OR_RETURN(PostgresConnection* const connection, catalog(context));
+    RETURN_IF_ERROR(tracker_.resolve(context, *connection, *relation, older, event));
+  }
+  return {};
+}
+
+Result<> PostgresLogReader::settle_truncates(SchemaChangeEvent& event) {
+  for (const auto& truncate : delivered_->truncates) {
+    if (delivered_->aborted.contains(truncate.xid)) continue;
+    for (const uint32_t oid : truncate.relations) {
+      TrackedRelation* const relation = tracker_.find(oid);
+      if (relation == nullptr || !relation->captured || !relation->resolved) continue;
+      auto known = PostgresChunkFilter::Known::kNone;
+      if (relation->filter != nullptr) known = relation->filter->known(delivered_->commit);
+      if (known == PostgresChunkFilter::Known::kAll) continue;
+      const bool first = emptied_.insert_or_assign(oid, truncate.message).second;
+      if (!first) continue;
+      RETURN_IF_ERROR(tracker_.truncate(*relation, known == PostgresChunkFilter::Known::kSome, event));
+    }
+  }
+  return {};
+}
+
+// Decodes messages of the transaction until it ends or the group is full.
+Result<> PostgresLogReader::deliver() {
+  while (group_.bytes() < kGroupBytes) {
+    ASSIGN_OR_RETURN(const auto payload, delivered_->messages.next());
+    if (!payload) {
+      end_delivery();
+      return {};
+    }
+    RETURN_IF_ERROR(deliver_message(*payload));
+    ++next_message_;
+  }
+  return {};
+}
+
+void PostgresLogReader::end_delivery() {
+  reached_ = std::max(reached_, delivered_->end);
+  last_commit_ms_ = delivered_->commit_time_ms;
+  delivered_.reset();
+}
+
+Result<> PostgresLogReader::deliver_message(std::string_view payload) {
+  RETURN_IF_ERROR(parse_pgoutput(payload, delivered_->streamed, message_));
+  if (!delivered_->aborted.empty() && delivered_->aborted.contains(message_.xid)) return {};
+  if (message_.kind == PgoutputKind::kRelation) {
+    // Rows of this shape follow, which the same transaction may have changed later.
+    TrackedRelation* const relation = tracker_.find(message_.shape.oid);
+    if (relation != nullptr && relation->resolved) {
+      relation->plan = RelationTracker::plan_for(message_.shape, *relation, changed_);
+    }
+    return {};
+  }
+  if (last_relation_ == nullptr || last_oid_ != message_.relation) {
+    last_relation_ = tracker_.find(message_.relation);
+    last_oid_ = message_.relation;
+    if (last_relation_ == nullptr) {
+      return Error(ErrorCode::kCorrupt, fmt::format("the log has not told the columns of relation {}", last_oid_));
+    }
+  }
+  // What is not resolved is known in whole from the copy.
+  if (!last_relation_->captured || !last_relation_->resolved) return {};
+  if (!emptied_.empty()) {
+    const auto emptied = emptied_.find(last_oid_);
+    if (emptied != emptied_.end() && next_message_ < emptied->second) return {};
+  }
+  return deliver_row(*last_relation_, payload.size());
+}
+
+Result<> PostgresLogReader::deliver_row(TrackedRelation& relation, size_t bytes) {
+  auto known = PostgresChunkFilter::Known::kNone;
+  if (relation.filter != nullptr) known = relation.filter->known(delivered_->commit);
+  if (known == PostgresChunkFilter::Known::kAll) return {};
+  const RowsOrigin origin = group_.next_event(transaction_);
+  if (known == PostgresChunkFilter::Known::kNone) {
+    RETURN_IF_ERROR(relation.plan.append(message_, origin, group_.batch(relation.plan.schema())));
+    group_.add_rows(1, bytes);
+    return {};
+  }
+  ChangeBatch some(relation.plan.schema());
+  RETURN_IF_ERROR(relation.plan.append(message_, origin, some));
+  ASSIGN_OR_RETURN(const auto column, postgres_chunk_column(*some.schema, options_));
+  if (!column) return Error(ErrorCode::kInternal, "chunks of one snapshot stand at different positions");
+  RETURN_IF_ERROR(relation.filter->drop_known_rows(delivered_->commit, *column, some));
+  ChangeBatch& batch = group_.batch(some.schema);
+  for (size_t row = 0; row < some.rows(); ++row) batch.append_row_from(some, row);
+  group_.add_rows(1, bytes);
+  return {};
+}
+
+Result<> PostgresLogReader::send_status(Context& context, bool ask) {
+  status_due_ = false;
+  last_status_ = monotonic_now();
+  return stream_->send_status(context, std::max(received_, durable_), durable_, ask);
+}
+
+// Confirms what is durable, and does what is due from time to time.
+Result<> PostgresLogReader::keep_up(Context& context) {
+  const MonotonicTime now = monotonic_now();
+  const milliseconds interval = options_.status_interval.count() > 0
+                                    ? std::min(options_.status_interval, kLongestStatusInterval)
+                                    : kLongestStatusInterval;
+  if (status_due_ || now - last_status_ >= interval) RETURN_IF_ERROR(send_status(context, false));
+  if (options_.heartbeat_query && options_.heartbeat_interval.count() > 0 &&
+      now - last_heartbeat_ >= options_.heartbeat_interval) {
+    last_heartbeat_ = now;
+    run_heartbeat(context);
+  }
+  if (now - last_watch_ < interval) return {};
+  last_watch_ = now;
+  return watch_retained(context);
+}
+
+void PostgresLogReader::run_heartbeat(Context& context) {
+  auto connection = catalog(context);
+  if (connection) {
+    const auto done = (*connection)->execute(context, *options_.heartbeat_query);
+    if (done || context.stop_requested()) return;
+    log_warn("heartbeat.action.query: {}", done.error().message());
+    if (done.error().code() == ErrorCode::kConnect) catalog_.reset();
+    return;
+  }
+  log_warn("heartbeat.action.query: {}", connection.error().message());
+}
+
+Result<> PostgresLogReader::watch_retained(Context& context) {
+  if (options_.retained_log_warning <= 0) return {};
+  ASSIGN_OR_RETURN(PostgresConnection* const connection, catalog(context));
+  ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection, options_.slot_name));
+  if (!slot) return {};
+  const bool over = slot->retained > static_cast<uint64_t>(options_.retained_log_warning);
+  if (over && !over_limit_) {
+    log_warn("the source server keeps {} MB of log for slot '{}' (slot.retained.warning: {} MB)", slot->retained >> 20,
+             options_.slot_name, options_.retained_log_warning >> 20);
+  }
+  over_limit_ = over;
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LogReader>> open_postgres_log_reader(Context& context, const PostgresSourceOptions& options,
+                                                            const PostgresCapturedTables& captured, LogStart start) {
+  auto reader = std::make_unique<PostgresLogReader>(options, captured);
+  RETURN_IF_ERROR(reader->open(context, start));
+  return std::unique_ptr<LogReader>(std::move(reader));
+}
+
+}  // namespace sluice
