@@ -72,8 +72,7 @@ class PostgresChunkReader : public ChunkReader {
       ASSIGN_OR_RETURN(const auto row, connection_->next_copied(context));
       copying_ = row.has_value();
     }
-    // Gives the locks of the last chunk back.
-    RETURN_IF_ERROR(connection_->execute(context, "ROLLBACK TO SAVEPOINT chunk"));
+    RETURN_IF_ERROR(release_locks(context));
     auto begun = begin_locked(context, chunk, *schema);
     if (begun || !is_definition_error()) return begun;
     return changed(*schema);
@@ -91,6 +90,10 @@ class PostgresChunkReader : public ChunkReader {
       bytes += row->size() + 9 * batch.columns.size();
     }
     return true;
+  }
+
+  Result<> release_locks(Context& context) override {
+    return connection_->execute(context, "ROLLBACK TO SAVEPOINT chunk");
   }
 
  private:
