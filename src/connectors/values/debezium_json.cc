@@ -3,12 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <cmath>
-
 #include "base/clock.h"
-#include "connectors/values/java_text.h"
-#include "data/value_text.h"
+#include "data/json_value.h"
 
 namespace sluice {
 namespace {
@@ -16,47 +12,6 @@ namespace {
 void append_number(int64_t number, std::string& out) {
   const fmt::format_int text(number);
   out.append(text.data(), text.size());
-}
-
-void append_json_value(const ColumnVector& column, const DataType& type, size_t row, std::string& out) {
-  switch (type.kind) {
-    case TypeKind::kBoolean:
-    case TypeKind::kInt8:
-    case TypeKind::kInt16:
-    case TypeKind::kInt32:
-    case TypeKind::kInt64:
-    case TypeKind::kUInt64:
-    case TypeKind::kYear:
-    case TypeKind::kDecimal: append_value_text(column, type, row, out); return;
-    case TypeKind::kFloat:
-    case TypeKind::kDouble: {
-      const bool finite = std::isfinite(column.double_at(row));
-      if (!finite) out += '"';
-      append_value_text(column, type, row, out);
-      if (!finite) out += '"';
-      return;
-    }
-    case TypeKind::kString:
-    case TypeKind::kJson:
-    case TypeKind::kEnum:
-    case TypeKind::kSet:
-    case TypeKind::kUuid: append_json_string(column.bytes_at(row), out); return;
-    case TypeKind::kBytes:
-    case TypeKind::kBit:
-    case TypeKind::kGeometry:
-      out += '"';
-      append_base64(column.bytes_at(row), out);
-      out += '"';
-      return;
-    case TypeKind::kDate:
-    case TypeKind::kTime:
-    case TypeKind::kTimestamp:
-    case TypeKind::kTimestampTz:
-      out += '"';
-      append_value_text(column, type, row, out);
-      out += type.kind == TypeKind::kTimestampTz ? "Z\"" : "\"";
-      return;
-  }
 }
 
 // The value of "name=value" in a position's text; empty if it has none.
@@ -181,44 +136,8 @@ class DebeziumJsonFormat final : public RowFormat {
   std::string transaction_text_;
 };
 
-// For each byte: 0 if it stands for itself, else the letter behind the backslash ('u' for \u00XX).
-constexpr std::array<char, 256> kEscapes = [] {
-  std::array<char, 256> escapes{};
-  for (size_t i = 0; i < 0x20; ++i) escapes[i] = 'u';
-  escapes['\b'] = 'b';
-  escapes['\f'] = 'f';
-  escapes['\n'] = 'n';
-  escapes['\r'] = 'r';
-  escapes['\t'] = 't';
-  escapes['"'] = '"';
-  escapes['\\'] = '\\';
-  return escapes;
-}();
-
 }  // namespace
 
 std::unique_ptr<RowFormat> make_debezium_json_format() { return std::make_unique<DebeziumJsonFormat>(); }
-
-void append_json_string(std::string_view text, std::string& out) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  size_t begin = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const char escape = kEscapes[byte];
-    if (escape == 0) continue;
-    out.append(text, begin, i - begin);
-    begin = i + 1;
-    out += '\\';
-    out += escape;
-    if (escape == 'u') {
-      out += "00";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  out.append(text, begin, text.size() - begin);
-  out += '"';
-}
 
 }  // namespace sluice

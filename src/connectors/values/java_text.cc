@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "data/json_value.h"
 #include "data/value_text.h"
 
 namespace sluice {
@@ -91,23 +92,6 @@ void append_signed_bytes(std::string_view bytes, std::string& out) {
 }
 
 }  // namespace
-
-void append_base64(std::string_view bytes, std::string& out) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto byte_at = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(bytes[i])); };
-  size_t i = 0;
-  for (; i + 3 <= bytes.size(); i += 3) {
-    const uint32_t group = byte_at(i) << 16 | byte_at(i + 1) << 8 | byte_at(i + 2);
-    for (const int shift : {18, 12, 6, 0}) out += kDigits[group >> shift & 63];
-  }
-  const size_t rest = bytes.size() - i;
-  if (rest == 0) return;
-  const uint32_t group = byte_at(i) << 16 | (rest == 2 ? byte_at(i + 1) << 8 : 0);
-  out += kDigits[group >> 18 & 63];
-  out += kDigits[group >> 12 & 63];
-  out += rest == 2 ? kDigits[group >> 6 & 63] : '=';
-  out += '=';
-}
 
 void append_java_value(const ColumnVector& column, const DataType& type, size_t row, JavaForm form, std::string& out) {
   if (!column.has_value(row)) {

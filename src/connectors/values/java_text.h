@@ -6,7 +6,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "data/column_vector.h"
 #include "data/types.h"
@@ -19,7 +18,5 @@ enum class JavaForm : uint8_t {
 };
 
 void append_java_value(const ColumnVector& column, const DataType& type, size_t row, JavaForm form, std::string& out);
-
-void append_base64(std::string_view bytes, std::string& out);
 
 }  // namespace sluice

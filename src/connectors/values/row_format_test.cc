@@ -8,6 +8,7 @@
 
 #include "connectors/values/debezium_json.h"
 #include "connectors/values/java_text.h"
+#include "data/json_value.h"
 #include "data/value_text.h"
 
 namespace sluice {
