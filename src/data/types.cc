@@ -18,7 +18,22 @@ std::string with_length(std::string_view name, uint32_t length) {
   return length == 0 ? std::string(name) : fmt::format("{}({})", name, length);
 }
 
+std::string text_of(const DataType& type);
+
+std::string text_of(const Structure& structure) {
+  if (structure.form == StructureForm::kVariant) return "VARIANT";
+  std::string parts;
+  for (size_t i = 0; i < structure.parts.size(); ++i) {
+    if (i > 0) parts += ", ";
+    if (structure.form == StructureForm::kRow) parts += fmt::format("f{} ", i);
+    parts += text_of(structure.parts[i]);
+  }
+  const bool array = structure.form == StructureForm::kArray;
+  return fmt::format("{}<{}>", array ? "ARRAY" : structure.form == StructureForm::kMap ? "MAP" : "ROW", parts);
+}
+
 std::string text_of(const DataType& type) {
+  if (type.structure != nullptr) return text_of(*type.structure);
   switch (type.kind) {
     case TypeKind::kBoolean: return "BOOLEAN";
     case TypeKind::kInt8: return "TINYINT";
@@ -80,7 +95,9 @@ Storage storage_of(TypeKind kind) {
 
 bool operator==(const DataType& a, const DataType& b) {
   const bool labels_equal = a.labels == b.labels || (a.labels && b.labels && *a.labels == *b.labels);
-  return labels_equal && a.kind == b.kind && a.nullable == b.nullable && a.length == b.length &&
+  const bool structures_equal =
+      a.structure == b.structure || (a.structure && b.structure && *a.structure == *b.structure);
+  return labels_equal && structures_equal && a.kind == b.kind && a.nullable == b.nullable && a.length == b.length &&
          a.precision == b.precision && a.scale == b.scale && a.fixed_length == b.fixed_length &&
          a.source_type == b.source_type;
 }

@@ -45,6 +45,8 @@ enum class TypeKind : uint8_t {
 enum class Storage : uint8_t { kInt64, kDouble, kBytes };
 Storage storage_of(TypeKind kind);
 
+struct Structure;
+
 struct DataType {
   TypeKind kind = TypeKind::kString;
   bool nullable = true;
@@ -61,11 +63,21 @@ struct DataType {
   // The source's own text of the type, lower case without attributes of the column ("int(10) unsigned"); may be
   // empty for computed columns.
   std::string source_type;
+  // JSON within an expression: what its parts are. Never of a table's column, which is JSON of any shape.
+  std::shared_ptr<const Structure> structure;
 
   friend bool operator==(const DataType&, const DataType&);
 };
 
-// The type in Flink CDC's notation: "INT NOT NULL", "VARCHAR(17)", "DECIMAL(10, 2)", "TIMESTAMP_LTZ(0)".
+enum class StructureForm : uint8_t { kArray, kMap, kRow, kVariant };
+struct Structure {
+  StructureForm form;
+  std::vector<DataType> parts;  // array: the element; map: key, value; row: the fields; variant: none
+
+  friend bool operator==(const Structure&, const Structure&) = default;
+};
+
+// The type in Flink CDC's notation: "INT NOT NULL", "VARCHAR(17)", "DECIMAL(10, 2)", "ROW<f0 INT, f1 ARRAY<STRING>>".
 std::string type_text(const DataType& type);
 
 // db.table in MySQL, schema.table in PostgreSQL; `schema` is empty where a system has only table names.

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "transform/binder.h"
 #include "transform/decimal.h"
+#include "transform/functions.h"
 #include "transform/operators.h"
 #include "transform/temporal.h"
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "config/setting.h"
+#include "transform/common_type.h"
 #include "transform/conditional.h"
 #include "transform/decimal.h"
 #include "transform/operators.h"
@@ -20,22 +21,6 @@ namespace sluice {
 
 namespace {
 
-constexpr std::string_view kUnsupported[] = {"ARRAY",
-                                             "MAP",
-                                             "ROW",
-                                             "CARDINALITY",
-                                             "ARRAY_CONTAINS",
-                                             "ARRAY_POSITION",
-                                             "ELEMENT",
-                                             "PARSE_JSON",
-                                             "TRY_PARSE_JSON",
-                                             "REGEXP_EXTRACT_ALL",
-                                             "AI_COMPLETE",
-                                             "AI_EMBED",
-                                             "AI_CHAT_PREDICT",
-                                             "GET_EMBEDDING",
-                                             "AI_LANGCHAIN_PREDICT"};
-
 Error at(const SyntaxNode& node, Error error) {
   return std::move(error).context(fmt::format("column {}", node.position));
 }
@@ -44,31 +29,6 @@ ExpressionList one(ExpressionPtr first) {
   ExpressionList list;
   list.push_back(std::move(first));
   return list;
-}
-
-const FunctionInfo* find_function(std::string_view name) {
-  for (const auto table : {string_functions(), pattern_functions(), temporal_functions(), numeric_functions()}) {
-    for (const auto& function : table) {
-      if (function.name == name) return &function;
-    }
-  }
-  return nullptr;
-}
-
-Error unknown_function(const SyntaxNode& node) {
-  const auto unsupported = unsupported_functions();
-  if (std::find(unsupported.begin(), unsupported.end(), node.name) != unsupported.end()) {
-    return at(node, Error(ErrorCode::kConfig, fmt::format("function {} is not supported yet", node.name),
-                          "Remove it from the expression."));
-  }
-  std::vector<std::string_view> names;
-  for (const auto table : {string_functions(), pattern_functions(), temporal_functions(), numeric_functions()}) {
-    for (const auto& function : table) names.push_back(function.name);
-  }
-  const auto closest = closest_name(node.name, names);
-  return at(node, Error(ErrorCode::kConfig, fmt::format("there is no function {}", node.name),
-                        closest.empty() ? "User-defined functions are not supported yet."
-                                        : fmt::format("Did you mean {}?", closest)));
 }
 
 Result<ExpressionPtr> expect_boolean(ExpressionPtr value, std::string_view what) {
@@ -97,14 +57,14 @@ Result<ExpressionPtr> convert_argument(char letter, ExpressionPtr value, const D
   switch (letter) {
     case 's':
       if (null) return make_null(plain_type(TypeKind::kString));
-      if (!is_text(kind)) return wrong("text (CAST it AS STRING)");
+      if (!is_text(value->type())) return wrong("text (CAST it AS STRING)");
       return value;
     case 'v':
       if (null) return make_null(plain_type(TypeKind::kString));
-      if (!is_text(kind) && !is_binary(kind)) return wrong("text or bytes");
+      if (!is_text(value->type()) && !is_binary(kind)) return wrong("text or bytes");
       return value;
     case 'x':
-      if (is_text(kind)) return value;
+      if (is_text(value->type())) return value;
       return as(TypeKind::kString);
     case 'i':
       if (null) return make_null(plain_type(TypeKind::kInt64));
@@ -127,98 +87,7 @@ Result<ExpressionPtr> convert_argument(char letter, ExpressionPtr value, const D
   }
 }
 
-// How many arguments a signature allows.
-struct Arity {
-  size_t least;
-  size_t most;
-};
-Arity arity_of(std::string_view signature) {
-  Arity arity{0, 0};
-  bool optional = false;
-  for (const char c : signature) {
-    if (c == '[') {
-      optional = true;
-    } else if (c == '*') {
-      arity.most = 1000;
-    } else {
-      ++arity.most;
-      if (!optional) ++arity.least;
-    }
-  }
-  return arity;
-}
-char letter_of(std::string_view signature, size_t index) {
-  char last = '?';
-  for (const char c : signature) {
-    if (c == '[' || c == '*') continue;
-    last = c;
-    if (index-- == 0) break;
-  }
-  return last;
-}
-
 }  // namespace
-
-Error type_mistake(std::string message) {
-  return Error(ErrorCode::kConfig, std::move(message), "Correct the expression, with CAST where types differ.");
-}
-
-std::span<const std::string_view> unsupported_functions() { return kUnsupported; }
-
-Result<DataType> unify(ExpressionList& arguments, const Dialect& dialect) {
-  std::optional<DataType> common;
-  bool same = true;
-  for (const auto& argument : arguments) {
-    if (argument->is_interval()) return type_mistake("an interval cannot stand here");
-    if (argument->is_null_literal()) continue;
-    DataType type = argument->type();
-    type.source_type.clear();
-    if (!common) {
-      common = type;
-      continue;
-    }
-    type.nullable = common->nullable;
-    if (type == *common) continue;
-    same = false;
-    const TypeKind a = common->kind;
-    const TypeKind b = type.kind;
-    if (is_text(a) && is_text(b)) {
-      common = plain_type(TypeKind::kString);
-    } else if (is_binary(a) && is_binary(b)) {
-      common = plain_type(TypeKind::kBytes);
-    } else if (is_instant(a) && is_instant(b)) {
-      const auto precision = std::max(a == TypeKind::kDate ? uint16_t{0} : common->precision,
-                                      b == TypeKind::kDate ? uint16_t{0} : type.precision);
-      common = plain_type(std::max(a, b));
-      common->precision = precision;
-    } else if (a == TypeKind::kTime && b == TypeKind::kTime) {
-      common->precision = std::max(common->precision, type.precision);
-    } else if (is_integer(a) && is_integer(b)) {
-      common = plain_type(a == TypeKind::kYear || b == TypeKind::kYear ? TypeKind::kInt32 : std::max(a, b));
-    } else if (is_numeric(a) && is_numeric(b)) {
-      if (is_floating(a) || is_floating(b)) {
-        common = plain_type(TypeKind::kDouble);
-        continue;
-      }
-      const auto scale = [](const DataType& one) { return one.kind == TypeKind::kDecimal ? one.scale : uint16_t{0}; };
-      const auto integer = [&](const DataType& one) { return decimal_digits(one) - scale(one); };
-      DataType decimal = plain_type(TypeKind::kDecimal);
-      decimal.scale = std::max(scale(*common), scale(type));
-      decimal.precision = static_cast<uint16_t>(
-          std::min(std::max(integer(*common), integer(type)) + decimal.scale, kMaxDecimalPrecision));
-      common = decimal;
-    } else {
-      return type_mistake(fmt::format("{} and {} have no common type", type_text(*common), type_text(type)));
-    }
-  }
-  if (!common) return plain_type(TypeKind::kString);
-  common->nullable = false;
-  for (auto& argument : arguments) {
-    if (same && !argument->is_null_literal()) continue;
-    ASSIGN_OR_RETURN(argument, make_cast(std::move(argument), *common, CastMode::kCast, dialect));
-  }
-  return *common;
-}
 
 Result<ExpressionPtr> Binder::bind(const SyntaxNode& node) {
   switch (node.kind) {
@@ -337,15 +206,13 @@ Result<ExpressionList> Binder::bind_all(const std::vector<SyntaxNode>& nodes) {
 }
 
 Result<ExpressionPtr> Binder::bind_call(const SyntaxNode& node) {
-  const auto unsupported = unsupported_functions();
-  if (std::find(unsupported.begin(), unsupported.end(), node.name) != unsupported.end()) return unknown_function(node);
+  RETURN_IF_ERROR(check_call(node));
   ASSIGN_OR_RETURN(auto arguments, bind_all(node.args));
   const FunctionInfo* function = find_function(node.name);
-  if (function != nullptr) return bind_function(node, *function, std::move(arguments));
-  auto result = node.is_operator ? bind_operator(node, std::move(arguments))
-                                 : bind_conditional_function(node, std::move(arguments));
+  if (function != nullptr && function->make != nullptr) return bind_function(node, *function, std::move(arguments));
+  auto result = function == nullptr ? bind_operator(node, std::move(arguments))
+                                    : bind_conditional_function(node, std::move(arguments));
   if (!result) return at(node, std::move(result).error());
-  if (*result == nullptr) return unknown_function(node);
   return result;
 }
 
@@ -429,20 +296,9 @@ Result<ExpressionPtr> Binder::bind_case(const SyntaxNode& node) {
   return subject ? std::move(*subject).finish(std::move(choice)) : std::move(choice);
 }
 
-// Functions that compute only some of their arguments. Null: there is no such function.
+// Functions that compute only some of their arguments.
 Result<ExpressionPtr> Binder::bind_conditional_function(const SyntaxNode& node, ExpressionList arguments) {
-  const auto count = [&](size_t least, size_t most) -> Result<> {
-    if (arguments.size() >= least && arguments.size() <= most) return {};
-    return type_mistake(fmt::format("{} takes {}{} arguments, not {}", node.name, least == most ? "" : "at least ",
-                                    least, arguments.size()));
-  };
-  if (node.name == "COALESCE" || node.name == "IFNULL") {
-    RETURN_IF_ERROR(node.name == "IFNULL" ? count(2, 2) : count(1, SIZE_MAX));
-    ASSIGN_OR_RETURN(const auto type, unify(arguments, dialect_));
-    return make_coalesce(type, std::move(arguments));
-  }
   if (node.name == "IF") {
-    RETURN_IF_ERROR(count(3, 3));
     ASSIGN_OR_RETURN(auto condition, expect_boolean(std::move(arguments[0]), "IF"));
     arguments.erase(arguments.begin());
     ASSIGN_OR_RETURN(const auto type, unify(arguments, dialect_));
@@ -451,34 +307,27 @@ Result<ExpressionPtr> Binder::bind_conditional_function(const SyntaxNode& node, 
     return make_case(type, one(std::move(condition)), std::move(arguments), std::move(otherwise));
   }
   if (node.name == "NULLIF") {
-    RETURN_IF_ERROR(count(2, 2));
     Let value(std::move(arguments[0]));
     auto otherwise = value.slot();
     const DataType type = otherwise->type();
     ASSIGN_OR_RETURN(auto equal, make_comparison("=", value.slot(), std::move(arguments[1]), dialect_));
     return std::move(value).finish(make_case(type, one(std::move(equal)), one(make_null(type)), std::move(otherwise)));
   }
-  return ExpressionPtr();
+  ASSIGN_OR_RETURN(const auto type, unify(arguments, dialect_));  // COALESCE, IFNULL
+  return make_coalesce(type, std::move(arguments));
 }
 
 Result<ExpressionPtr> Binder::bind_function(const SyntaxNode& node, const FunctionInfo& function,
                                             ExpressionList arguments) {
-  const Arity arity = arity_of(function.signature);
-  if (arguments.size() < arity.least || arguments.size() > arity.most) {
-    const auto wanted = arity.least == arity.most ? fmt::format("{}", arity.least)
-                        : arity.most >= 1000      ? fmt::format("at least {}", arity.least)
-                                                  : fmt::format("{} to {}", arity.least, arity.most);
-    return at(node, type_mistake(fmt::format("{} takes {} arguments, not {}", node.name, wanted, arguments.size())));
-  }
   for (size_t i = 0; i < arguments.size(); ++i) {
-    auto converted = convert_argument(letter_of(function.signature, i), std::move(arguments[i]), dialect_);
+    auto converted = convert_argument(argument_letter(function, i), std::move(arguments[i]), dialect_);
     if (!converted) {
       return at(node, std::move(converted).error().context(fmt::format("argument {} of {}", i + 1, node.name)));
     }
     arguments[i] = std::move(*converted);
   }
   auto result = function.make(dialect_, std::move(arguments));
-  if (!result) return at(node, std::move(result).error().context(node.name));
+  if (!result) return at(node, node.name == kSubscript ? result.error() : std::move(result).error().context(node.name));
   return result;
 }
 

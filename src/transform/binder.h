@@ -2,31 +2,11 @@
 // Gives a parsed expression types and meaning against one table's schema. Mistakes are kConfig and say where.
 #pragma once
 
-#include <span>
-#include <string_view>
 #include <vector>
 
-#include "transform/casts.h"
-#include "transform/expression.h"
-#include "transform/expression_syntax.h"
+#include "transform/functions.h"
 
 namespace sluice {
-
-// A function of the language. The signature has one letter an argument, after '[' the optional ones, a final '*'
-// repeats the last: s text, v text or bytes, x anything as text, i integer, n number, d double, b boolean, t date, time
-// or timestamp, ? anything. Arguments arrive converted accordingly.
-struct FunctionInfo {
-  std::string_view name;
-  std::string_view signature;
-  Result<ExpressionPtr> (*make)(const Dialect& dialect, ExpressionList arguments);
-};
-std::span<const FunctionInfo> string_functions();
-std::span<const FunctionInfo> pattern_functions();
-std::span<const FunctionInfo> temporal_functions();
-std::span<const FunctionInfo> numeric_functions();
-
-// Names that Flink CDC has and this version refuses, in upper case.
-std::span<const std::string_view> unsupported_functions();
 
 class Binder {
  public:
@@ -56,10 +36,5 @@ class Binder {
   const Dialect& dialect_;
   const std::vector<ProjectionItem>* aliases_;
 };
-
-// The functions' shared tools.
-Error type_mistake(std::string message);
-// Converts all to the one type that holds them (branches of CASE, arguments of COALESCE) and returns it.
-Result<DataType> unify(ExpressionList& arguments, const Dialect& dialect);
 
 }  // namespace sluice

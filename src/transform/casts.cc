@@ -13,6 +13,7 @@
 
 #include "data/value_text.h"
 #include "transform/decimal.h"
+#include "transform/structured_values.h"
 #include "transform/temporal.h"
 #include "transform/utf8.h"
 
@@ -155,6 +156,7 @@ class CastMaker {
         zone_(dialect.zone) {}
 
   ExpressionPtr make() {
+    if (target_.structure != nullptr) return nullptr;
     switch (target_.kind) {
       case TypeKind::kBoolean: return to_boolean();
       case TypeKind::kInt8:
@@ -206,7 +208,7 @@ class CastMaker {
     if (from_.kind == TypeKind::kDecimal) {
       return total([](Call& call) { call.out.append_int(decimal_is_zero(call.text(0)) ? 0 : 1); });
     }
-    if (!is_text(from_.kind)) return nullptr;
+    if (!is_text(from_)) return nullptr;
     return checked([policy = policy_](Call& call) {
       const auto value = parse_boolean(call.text(0));
       if (value) return call.out.append_int(*value ? 1 : 0);
@@ -239,7 +241,7 @@ class CastMaker {
     if (from_.kind == TypeKind::kDecimal) {
       return checked([kind, policy](Call& call) { put_decimal_as_integer(call, kind, policy, call.text(0)); });
     }
-    if (!is_text(from_.kind)) return nullptr;
+    if (!is_text(from_)) return nullptr;
     return checked([kind, policy](Call& call) {
       const auto decimal = decimal_from_text(call.text(0));
       if (!decimal) return policy.unreadable(call, "the text is not a number");
@@ -275,7 +277,7 @@ class CastMaker {
     if (from_.kind == TypeKind::kDecimal) {
       return total([kind](Call& call) { put_double(call, kind, decimal_to_double(call.text(0))); });
     }
-    if (!is_text(from_.kind)) return nullptr;
+    if (!is_text(from_)) return nullptr;
     return checked([kind, policy = policy_](Call& call) {
       const auto value = parse_double(call.text(0));
       if (!value) return policy.unreadable(call, "the text is not a number");
@@ -310,7 +312,7 @@ class CastMaker {
         put_decimal(call, shape, policy, *decimal);
       });
     }
-    if (!is_text(from_.kind)) return nullptr;
+    if (!is_text(from_)) return nullptr;
     return checked([shape, policy](Call& call) {
       const auto decimal = decimal_from_text(call.text(0));
       if (!decimal) return policy.unreadable(call, "the text is not a number");
@@ -325,7 +327,7 @@ class CastMaker {
 
   ExpressionPtr to_string() {
     const uint32_t length = target_.length;
-    if (is_text(from_.kind)) {
+    if (is_text(from_)) {
       const bool fits = length == 0 || (from_.kind == TypeKind::kString && from_.length != 0 && from_.length <= length);
       if (fits && from_.kind == TypeKind::kString) {
         if (from_.length == length && from_.fixed_length == target_.fixed_length) return std::move(value_);
@@ -354,7 +356,7 @@ class CastMaker {
   }
 
   ExpressionPtr to_bytes() {
-    if (!is_text(from_.kind) && !is_binary(from_.kind)) return nullptr;
+    if (!is_text(from_) && !is_binary(from_.kind)) return nullptr;
     const uint32_t length = target_.length;
     const bool fixed = target_.fixed_length;
     return total([length, fixed](Call& call) {
@@ -375,7 +377,7 @@ class CastMaker {
         call.out.append_int(floor_div(zone->to_local(call.integer(0)), kMicrosPerDay));
       });
     }
-    if (!is_text(from_.kind)) return nullptr;
+    if (!is_text(from_)) return nullptr;
     return checked([policy = policy_](Call& call) {
       const auto parsed = parse_iso_timestamp(call.text(0));
       if (!parsed) return policy.bad_time(call, "the text is not a date");
@@ -395,7 +397,7 @@ class CastMaker {
         call.out.append_int(cut_fraction(floor_mod(micros, kMicrosPerDay), digits));
       });
     }
-    if (!is_text(from_.kind)) return nullptr;
+    if (!is_text(from_)) return nullptr;
     return checked([policy = policy_, digits](Call& call) {
       const auto parsed = parse_iso_time(call.text(0));
       if (!parsed) return policy.bad_time(call, "the text is not a time");
@@ -416,7 +418,7 @@ class CastMaker {
         call.out.append_int(cut_fraction(zone->to_local(call.integer(0)), digits));
       });
     }
-    if (!is_text(from_.kind)) return nullptr;
+    if (!is_text(from_)) return nullptr;
     return checked([policy = policy_, digits, zone = zone_](Call& call) {
       const auto parsed = parse_iso_timestamp(call.text(0));
       if (!parsed) return policy.bad_time(call, "the text is not a timestamp");
@@ -438,7 +440,7 @@ class CastMaker {
     if (from_.kind == TypeKind::kTimestampTz) {
       return total([digits](Call& call) { call.out.append_int(cut_fraction(call.integer(0), digits)); });
     }
-    if (!is_text(from_.kind)) return nullptr;
+    if (!is_text(from_)) return nullptr;
     return checked([policy = policy_, digits, zone = zone_](Call& call) {
       const auto parsed = parse_iso_timestamp(call.text(0));
       if (!parsed) return policy.bad_time(call, "the text is not a timestamp");
@@ -484,6 +486,7 @@ Result<ExpressionPtr> make_cast(ExpressionPtr value, const DataType& target, Cas
     DataType type = target;
     type.nullable = from.nullable;
     if (type == from) return value;
+    if (from.structure != nullptr) return cast_structured(std::move(value), type, mode, dialect);
     if (auto cast = CastMaker(std::move(value), std::move(type), mode, dialect).make()) return cast;
   }
   return Error(ErrorCode::kConfig, fmt::format("{} cannot be converted to {}", type_text(from), type_text(target)),
@@ -534,7 +537,9 @@ Result<DataType> named_type(std::string_view name, const std::vector<int>& argum
   return type_error(fmt::format("there is no type {}", name));
 }
 
-bool is_text(TypeKind kind) {
+bool is_text(const DataType& type) {
+  const TypeKind kind = type.kind;
+  if (type.structure != nullptr) return false;
   return kind == TypeKind::kString || kind == TypeKind::kJson || kind == TypeKind::kEnum || kind == TypeKind::kSet ||
          kind == TypeKind::kUuid;
 }

@@ -29,7 +29,7 @@ Result<ExpressionPtr> make_cast(ExpressionPtr value, const DataType& target, Cas
 Result<DataType> named_type(std::string_view name, const std::vector<int>& arguments);
 
 // The families of types within which values are alike.
-bool is_text(TypeKind kind);               // string, json, enum, set, uuid
+bool is_text(const DataType& type);        // string, json, enum, set, uuid; nothing structured
 bool is_binary(TypeKind kind);             // bytes, bit, geometry
 bool is_integer(TypeKind kind);            // signed integers and years, not uint64
 bool is_floating(TypeKind kind);           //

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "transform/binder.h"
+#include "transform/common_type.h"
 #include "transform/decimal.h"
+#include "transform/functions.h"
+#include "transform/json_text.h"
 #include "transform/operators.h"
 
 namespace sluice {
@@ -13,7 +15,7 @@ namespace sluice {
 namespace {
 
 // How two values of the same stored form are ordered.
-enum class Order : uint8_t { kInteger, kUnsigned, kDouble, kDecimal, kBytes };
+enum class Order : uint8_t { kInteger, kUnsigned, kDouble, kDecimal, kBytes, kStructure };
 
 template <typename T>
 int three_way(const T& a, const T& b) {
@@ -34,6 +36,7 @@ int compare(const Call& call) {
   }
   if constexpr (kOrder == Order::kDecimal) return decimal_compare(call.text(0), call.text(1));
   if constexpr (kOrder == Order::kBytes) return call.text(0).compare(call.text(1));
+  if constexpr (kOrder == Order::kStructure) return json_equal(call.text(0), call.text(1)) ? 0 : 1;
 }
 
 // Which outcomes of a three-way comparison make the operator true.
@@ -100,12 +103,22 @@ DataType number_type(const Expression& left, const Expression& right) {
   return type;
 }
 
-Result<Order> align(ExpressionPtr& left, ExpressionPtr& right, const Dialect& dialect) {
+// Structured values are equal or not; they have no order.
+Result<Order> align_structures(std::string_view name, const DataType& left, const DataType& right) {
+  const bool equality = name == "=" || name == "<>" || name.starts_with("IS ");
+  if (!equality || !common_type(left, right)) return incomparable(left, right);
+  return Order::kStructure;
+}
+
+Result<Order> align(std::string_view name, ExpressionPtr& left, ExpressionPtr& right, const Dialect& dialect) {
   if (left->is_null_literal() && !right->is_null_literal()) left = make_null(right->type());
   if (right->is_null_literal() && !left->is_null_literal()) right = make_null(left->type());
+  if (left->type().structure != nullptr || right->type().structure != nullptr) {
+    return align_structures(name, left->type(), right->type());
+  }
   // A literal text takes the type of what it is compared with.
   const auto adapt = [&](ExpressionPtr& text, const ExpressionPtr& other) -> Result<> {
-    const bool foreign = is_text(text->type().kind) && !is_text(other->type().kind) && !is_binary(other->type().kind);
+    const bool foreign = is_text(text->type()) && !is_text(other->type()) && !is_binary(other->type().kind);
     if (!foreign || text->constant() == nullptr) return {};
     DataType type = other->type();
     if (is_numeric(type.kind)) type = plain_type(TypeKind::kDouble);
@@ -124,7 +137,7 @@ Result<Order> align(ExpressionPtr& left, ExpressionPtr& right, const Dialect& di
     ASSIGN_OR_RETURN(right, make_cast(std::move(right), type, CastMode::kCast, dialect));
     return {};
   };
-  if (both(is_text) || both(is_binary)) return Order::kBytes;
+  if ((is_text(left->type()) && is_text(right->type())) || both(is_binary)) return Order::kBytes;
   if (a == b && (a == TypeKind::kBoolean || a == TypeKind::kTime)) return Order::kInteger;
   if (both(is_instant)) {
     if (a != b) RETURN_IF_ERROR(convert(plain_type(std::max(a, b))));
@@ -151,7 +164,7 @@ Result<Order> align(ExpressionPtr& left, ExpressionPtr& right, const Dialect& di
 Result<ExpressionPtr> make_comparison(std::string_view name, ExpressionPtr left, ExpressionPtr right,
                                       const Dialect& dialect) {
   if (left->is_interval() || right->is_interval()) return type_mistake("intervals cannot be compared");
-  ASSIGN_OR_RETURN(const Order order, align(left, right, dialect));
+  ASSIGN_OR_RETURN(const Order order, align(name, left, right, dialect));
   ExpressionList arguments;
   arguments.push_back(std::move(left));
   arguments.push_back(std::move(right));
@@ -161,6 +174,7 @@ Result<ExpressionPtr> make_comparison(std::string_view name, ExpressionPtr left,
     case Order::kDouble: return make_ordered<Order::kDouble>(name, std::move(arguments), dialect);
     case Order::kDecimal: return make_ordered<Order::kDecimal>(name, std::move(arguments), dialect);
     case Order::kBytes: return make_ordered<Order::kBytes>(name, std::move(arguments), dialect);
+    case Order::kStructure: return make_ordered<Order::kStructure>(name, std::move(arguments), dialect);
   }
   return type_mistake("the operands cannot be compared");
 }

@@ -283,7 +283,13 @@ class Parser {
 
   Result<SyntaxNode> primary() {
     ASSIGN_OR_RETURN(auto node, operand());
-    if (peek().is_sign("[")) return syntax_error(peek().begin, "subscripts are not supported yet");
+    while (peek().is_sign("[")) {
+      const size_t position = peek().begin + 1;
+      advance();
+      ASSIGN_OR_RETURN(auto index, expression());
+      RETURN_IF_ERROR(expect_sign("]"));
+      ASSIGN_OR_RETURN(node, call(std::string(kSubscript), pair(std::move(node), std::move(index)), position, false));
+    }
     if (peek().is_sign("."))
       return syntax_error(peek().begin, "qualified names are not supported, write the column alone");
     return node;
@@ -312,7 +318,7 @@ class Parser {
       case TokenKind::kSign: {
         if (!accept_sign("(")) break;
         ASSIGN_OR_RETURN(auto node, expression());
-        if (peek().is_sign(",")) return syntax_error(peek().begin, "row values are not supported yet");
+        if (peek().is_sign(",")) return syntax_error(peek().begin, "a row of values is written ROW(a, b)");
         RETURN_IF_ERROR(expect_sign(")"));
         return node;
       }
@@ -347,6 +353,7 @@ class Parser {
       return node;
     }
     if (name == "INTERVAL") return interval();
+    if ((name == "ARRAY" || name == "MAP") && next.is_sign("[")) return bracket_list(name, token.begin + 1);
     if (next.is_sign("(")) {
       advance();
       if (name == "CAST" || name == "TRY_CAST") return cast(token);
@@ -357,6 +364,19 @@ class Parser {
     auto node = leaf(SyntaxKind::kColumn, token);
     node.name = token.text;
     return node;
+  }
+
+  // ARRAY[a, b], MAP[k, v].
+  Result<SyntaxNode> bracket_list(std::string name, size_t position) {
+    advance();
+    advance();
+    std::vector<SyntaxNode> args;
+    do {
+      ASSIGN_OR_RETURN(auto argument, expression());
+      args.push_back(std::move(argument));
+    } while (accept_sign(","));
+    RETURN_IF_ERROR(expect_sign("]"));
+    return call(std::move(name), std::move(args), position, false);
   }
 
   Result<SyntaxNode> case_expression() {
@@ -452,6 +472,7 @@ class Parser {
   // The arguments of a function; the opening parenthesis is next. Forms with words between the arguments are brought
   // into plain lists here.
   Result<SyntaxNode> arguments(std::string name, size_t position) {
+    if (name == "ARRAY" || name == "MAP") return unexpected("'[': the list stands in brackets");
     RETURN_IF_ERROR(expect_sign("("));
     std::vector<SyntaxNode> args;
     if (accept_sign(")")) return call(std::move(name), {}, position, false);

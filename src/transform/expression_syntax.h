@@ -12,6 +12,9 @@
 
 namespace sluice {
 
+// The name of the call that value[subscript] is.
+constexpr std::string_view kSubscript = "[]";
+
 enum class SyntaxKind : uint8_t {
   kNumber,    // text: as written
   kString,    // text: unquoted

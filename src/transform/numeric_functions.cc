@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "data/value_text.h"
-#include "transform/binder.h"
 #include "transform/decimal.h"
+#include "transform/functions.h"
 
 namespace sluice {
 

@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "transform/binder.h"
+#include "data/json_value.h"
+#include "transform/functions.h"
+#include "transform/structured_values.h"
 #include "transform/utf8.h"
 
 namespace sluice {
@@ -159,9 +161,9 @@ Result<ExpressionPtr> similar(const Dialect&, ExpressionList arguments) {
 }
 
 // Calls `visit(begin, end)` for each match from left to right; a match of nothing moves on by one character.
+// `groups` (at least one) receives the match and its first groups.
 template <typename Visit>
-void for_each_match(const RE2& expression, std::string_view text, Visit visit) {
-  std::vector<re2::StringPiece> groups(1);
+void for_each_match(const RE2& expression, std::string_view text, std::vector<re2::StringPiece>& groups, Visit visit) {
   for (size_t at = 0; at <= text.size();) {
     if (!search(expression, text, at, RE2::UNANCHORED, groups)) return;
     const auto begin = static_cast<size_t>(groups[0].data() - text.data());
@@ -185,7 +187,8 @@ Result<ExpressionPtr> regexp_replace(const Dialect&, ExpressionList arguments) {
     const auto text = call.text(0);
     call.scratch.clear();
     size_t done = 0;
-    for_each_match(*expression, text, [&](size_t begin, size_t end) {
+    std::vector<re2::StringPiece> groups(1);
+    for_each_match(*expression, text, groups, [&](size_t begin, size_t end) {
       call.scratch += text.substr(done, begin - done);
       call.scratch += call.text(2);
       done = end;
@@ -212,13 +215,42 @@ Result<ExpressionPtr> regexp_extract(const Dialect&, ExpressionList arguments) {
   });
 }
 
+// One group of every match.
+Result<ExpressionPtr> regexp_extract_all(const Dialect&, ExpressionList arguments) {
+  ASSIGN_OR_RETURN(auto cache, make_cache(arguments, 1, plain_expression));
+  const bool with_group = arguments.size() > 2;
+  const DataType type = structured_type(StructureForm::kArray, {plain_type(TypeKind::kString)});
+  return make_partial(type, std::move(arguments), [cache, with_group](Call& call) {
+    const RE2* expression = cache->compiled(call.text(1));
+    const int64_t group = with_group ? call.integer(2) : 1;
+    if (expression == nullptr || group < 0 || group > expression->NumberOfCapturingGroups())
+      return call.out.append_null();
+    if (!utf8_valid(call.text(0))) return call.fail("a text that is not UTF-8 cannot be part of an array");
+    std::vector<re2::StringPiece> groups(static_cast<size_t>(group) + 1);
+    call.scratch = "[";
+    for_each_match(*expression, call.text(0), groups, [&](size_t, size_t) {
+      if (call.scratch.size() > 1) call.scratch += ',';
+      if (groups.back().data() == nullptr) {
+        call.scratch += "null";
+      } else {
+        append_json_string({groups.back().data(), groups.back().size()}, call.scratch);
+      }
+      return call.scratch.size() <= kMaxStructuredSize;
+    });
+    if (call.scratch.size() > kMaxStructuredSize) return call.fail("the array would be longer than 64 MiB");
+    call.scratch += ']';
+    call.out.append_bytes(call.scratch);
+  });
+}
+
 Result<ExpressionPtr> regexp_count(const Dialect&, ExpressionList arguments) {
   ASSIGN_OR_RETURN(auto cache, make_cache(arguments, 1, plain_expression));
   return make_partial(plain_type(TypeKind::kInt32), std::move(arguments), [cache](Call& call) {
     const RE2* expression = cache->compiled(call.text(1));
     if (expression == nullptr) return call.out.append_null();
     int64_t count = 0;
-    for_each_match(*expression, call.text(0), [&](size_t, size_t) {
+    std::vector<re2::StringPiece> groups(1);
+    for_each_match(*expression, call.text(0), groups, [&](size_t, size_t) {
       ++count;
       return true;
     });
@@ -253,6 +285,7 @@ constexpr FunctionInfo kFunctions[] = {
     {"SIMILAR TO", "ss[s", similar},
     {"REGEXP_REPLACE", "sss", regexp_replace},
     {"REGEXP_EXTRACT", "ss[i", regexp_extract},
+    {"REGEXP_EXTRACT_ALL", "ss[i", regexp_extract_all},
     {"REGEXP_COUNT", "ss", regexp_count},
     {"REGEXP_INSTR", "ss", regexp_first<true>},
     {"REGEXP_SUBSTR", "ss", regexp_first<false>},

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions on text, and those on text or bytes. Positions count characters from 1; in bytes, bytes.
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
 
-#include "transform/binder.h"
+#include "data/json_value.h"
+#include "transform/functions.h"
 #include "transform/utf8.h"
 
 namespace sluice {
@@ -238,39 +237,10 @@ Result<ExpressionPtr> to_base64(const Dialect&, ExpressionList arguments) {
   return make_strict(text_type(), std::move(arguments), [](Call& call) {
     const auto bytes = call.text(0);
     if (bytes.size() > kMaxTextSize) return call.fail(kTooLong);
-    call.scratch.resize((bytes.size() + 2) / 3 * 4 + 1);
-    const int size =
-        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(call.scratch.data()),
-                        reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-    call.out.append_bytes(std::string_view(call.scratch).substr(0, static_cast<size_t>(size)));
+    call.scratch.clear();
+    append_base64(bytes, call.scratch);
+    call.out.append_bytes(call.scratch);
   });
-}
-
-bool decode_base64(std::string_view text, std::string& out) {
-  out.clear();
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    uint32_t value = 0;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<uint32_t>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<uint32_t>(c - 'a') + 26;
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<uint32_t>(c - '0') + 52;
-    } else if (c == '+' || c == '/') {
-      value = c == '+' ? 62 : 63;
-    } else {
-      return false;
-    }
-    bits = (bits << 6 | value) & 0xffffff;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out += static_cast<char>(bits >> count & 0xff);
-  }
-  return count != 6;  // one character alone holds no byte
 }
 
 template <bool kText>

@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "transform/binder.h"
 #include "transform/date_pattern.h"
+#include "transform/functions.h"
 #include "transform/operators.h"
 #include "transform/temporal.h"
 
@@ -204,7 +204,7 @@ Result<ExpressionPtr> to_date(const Dialect& dialect, ExpressionList arguments) 
       call.out.append_int(floor_div(micros, kMicrosPerDay));
     });
   }
-  if (!is_text(kind)) return type_mistake("the argument must be text or a timestamp");
+  if (!is_text(arguments[0]->type())) return type_mistake("the argument must be text or a timestamp");
   ASSIGN_OR_RETURN(auto pattern, make_pattern(arguments, 1, kDatePattern));
   return make_partial(type, std::move(arguments), [pattern](Call& call) {
     const auto* compiled = pattern->compiled(call.text(1));
@@ -262,7 +262,7 @@ Result<ExpressionPtr> to_timestamp_ltz(const Dialect&, ExpressionList arguments)
     });
   }
   for (const auto& argument : arguments) {
-    if (!is_text(argument->type().kind)) return type_mistake("the arguments must be an integer, or texts");
+    if (!is_text(argument->type())) return type_mistake("the arguments must be an integer, or texts");
   }
   ASSIGN_OR_RETURN(auto pattern, optional_pattern(arguments));
   const bool with_zone = arguments.size() > 2;

@@ -55,6 +55,7 @@ Result<> add_item(const ProjectionItem& item, const TableSchema& source, const D
   } else {
     column.type = expression->type();
     column.type.source_type.clear();
+    column.type.structure.reset();  // tables have JSON
   }
   column.name = item.alias;
   draft.put(std::move(column), {std::move(expression), {}});
@@ -153,7 +154,12 @@ std::unique_ptr<TransformRule> TransformRule::compile(const TransformSpec& spec,
   if (!selector) report("source-table", selector.error());
   if (!projection) report("projection", projection.error());
   if (!filter) report("filter", filter.error());
-  if (!selector || !projection || !filter) return nullptr;
+  const size_t before = problems.all().size();
+  for (const auto& item : projection ? *projection : std::vector<ProjectionItem>()) {
+    if (!item.star) check_calls(item.expression, spec.location, "projection", problems);
+  }
+  if (filter) check_calls(*filter, spec.location, "filter", problems);
+  if (!selector || !projection || !filter || problems.all().size() > before) return nullptr;
   std::unique_ptr<TransformRule> rule(new TransformRule(spec, dialect, std::move(*selector)));
   rule->projection_ = std::move(*projection);
   if (!spec.filter.empty()) rule->filter_ = std::move(*filter);

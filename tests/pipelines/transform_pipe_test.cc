@@ -128,7 +128,7 @@ std::string shown(const ColumnVector& column, const DataType& type, size_t row) 
   if (column.presence(row) == Presence::kAbsent) return "ABSENT";
   std::string text;
   append_value_text(column, type, row, text);
-  if (is_text(type.kind)) return "'" + text + "'";
+  if (is_text(type)) return "'" + text + "'";
   return is_binary(type.kind) ? "x'" + text + "'" : text;
 }
 
