@@ -64,6 +64,8 @@ void declare(CLI::App& app, Command& parsed) {
   run->add_flag("--until-caught-up", parsed.until_caught_up,
                 "End with 0 once the target holds everything the source had committed when the job began");
   run->add_flag("--reset", parsed.reset, "Forget how far the job was and copy everything again");
+  run->add_flag("--accept-changes", parsed.accept_changes,
+                "Go on with a changed projection, filter or route; rows that are there stay as they are");
   run->footer("\nExample: sluice run shop.yaml --state /var/lib/sluice");
 
   CLI::App* validate = add_command(app, parsed, CommandKind::kValidate, "validate", "Show every mistake in a job file");

@@ -21,6 +21,7 @@ struct Command {
   std::string metrics;             // run: [HOST:]PORT to serve metrics at; empty: nowhere
   bool until_caught_up = false;    // run: end once the target holds what the source had committed at the start
   bool reset = false;              // run: forget the job's state and copy again
+  bool accept_changes = false;     // run: go on with changed projections, filters or routes
   bool connect = false;            // validate: ask the servers too
   bool repair = false;             // verify: correct the rows that differ
   std::string connector;           // connectors: the one to describe, or empty for a list

@@ -49,7 +49,8 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, Runnin
     if (!loaded) continue;
     jobs.emplace_back(std::move(*loaded), JobOptions{.state_dir = state_directory(command, file),
                                                      .until_caught_up = command.until_caught_up,
-                                                     .reset = command.reset});
+                                                     .reset = command.reset,
+                                                     .accept_changes = command.accept_changes});
   }
   return good;
 }

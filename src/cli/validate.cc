@@ -40,9 +40,17 @@ class ConnectionCheck {
     if (!position) return refuse("source", type, position.error());
     const auto tables = job_.source->discover(context_);
     if (!tables) return refuse("source", type, tables.error());
+    std::vector<TableId> ids;
     for (const SourceTable& table : *tables) {
+      ids.push_back(table.schema->id);
       const auto targets = job_.transform->targets(table.schema);
       if (!targets) refuse("table", table.schema->id.text(), targets.error());
+    }
+    Problems unused;
+    job_.transform->check_use(ids, unused);
+    report_.text += unused.text();
+    if (unused.has_errors() && report_.exit_code == 0) {
+      report_.exit_code = error_code_info(ErrorCode::kConfig).exit_code;
     }
     report_.text += fmt::format("source {}: ready, {} table{}\n", type, tables->size(), tables->size() == 1 ? "" : "s");
   }

@@ -73,6 +73,32 @@ TEST_F(ValidateTest, a_sink_cannot_stand_as_a_source) {
   EXPECT_EQ(report.text, "shop.yaml:1: type 'printer' cannot be a source\n  hint: Possible are shop.\n");
 }
 
+TEST_F(ValidateTest, calls_in_expressions_are_checked_without_a_connection) {
+  const auto report = validate(
+      "source: {type: shop, hostname: a}\nsink: {type: printer, hostname: b}\ntransform:\n"
+      "  - {source-table: db.t, projection: 'id, UPER(name) AS n', filter: 'LEFT(name) = 1'}\n");
+  EXPECT_EQ(report.text,
+            "shop.yaml:4: 'projection': column 5: there is no function UPER\n  hint: Did you mean UPPER?\n"
+            "shop.yaml:4: 'filter': column 1: LEFT takes 2 arguments, not 1\n"
+            "  hint: Correct the expression, with CAST where types differ.\n");
+  EXPECT_EQ(report.exit_code, 3);
+}
+
+TEST_F(ValidateTest, a_rule_for_no_table_is_a_mistake_that_a_connection_shows) {
+  const std::string job =
+      "source: {type: shop, hostname: a}\nsink: {type: printer, hostname: b}\ntransform:\n"
+      "  - {source-table: db.tt, filter: 1 = 1}\n  - {source-table: db.t, filter: 1 = 1}\nroute:\n"
+      "  - {source-table: 'other.\\.*', sink-table: a.b}\n  - {source-table: 'db.\\.*', sink-table: a.b}\n";
+  EXPECT_EQ(validate(job).text, "shop.yaml: no mistakes\n");
+  const auto report = validate(job, true);
+  EXPECT_EQ(
+      report.text,
+      "shop.yaml:4: 'source-table': transform 'db.tt' matches no table of the source\n  hint: Did you mean 'db.t'?\n"
+      "shop.yaml:7: 'source-table': route 'other.\\.*' matches no table of the source\n  hint: The tables are db.t.\n"
+      "source shop: ready, 1 table\nsink printer: ready\n");
+  EXPECT_EQ(report.exit_code, 3);
+}
+
 TEST_F(ValidateTest, a_missing_file_is_a_mistake) {
   command_.file = folder_ + "/missing.yaml";
   const auto report = validate_job(command_, test_connectors(), context_);

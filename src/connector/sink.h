@@ -7,8 +7,8 @@
 // then keeps it in the state directory, and the guarantee is at-least-once.
 //
 // Entries: "lane/<n>" position of a lane · "chunk/<db.table>/<n>" a planned chunk (detail: bounds) and, once copied,
-// its position · "schema/<db.table>" schema as of the lanes' position (detail) · "job" what the ledger belongs to
-// (detail).
+// its position · "schema/<db.table>" schema as of the lanes' position (detail) · "job" what the rows of
+// the job were made with (detail).
 //
 // Fencing: take_over() raises the job's epoch on all entries; every later write names its epoch and fails with kFenced
 // if another process has raised it since. A zombie therefore cannot commit.

@@ -9,11 +9,23 @@
 #include "base/log.h"
 #include "engine/snapshot_phase.h"
 #include "engine/stream_phase.h"
+#include "transform/rule_changes.h"
 
 namespace sluice {
 namespace {
 
 constexpr std::chrono::milliseconds kFirstRestartDelay{100};
+constexpr size_t kShownChanges = 5;
+
+void warn_of_unused_rules(const JobTransform& transform, const std::vector<SourceTable>& tables) {
+  std::vector<TableId> ids;
+  for (const auto& table : tables) ids.push_back(table.schema->id);
+  Problems unused;
+  transform.check_use(ids, unused);
+  for (const auto& problem : unused.all()) {
+    log_warn("{}:{}: {}; {}", problem.location.file, problem.location.line, problem.message, problem.suggestion);
+  }
+}
 
 }  // namespace
 
@@ -75,6 +87,7 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
   SchemaPolicy policy(spec_, *sink_);
   ASSIGN_OR_RETURN(const auto tables, source_->discover(attempt));
   ASSIGN_OR_RETURN(const auto transform, make_transform(spec_, tables));
+  if (progress_.report().restarts == 0) warn_of_unused_rules(*transform, tables);
   JobParts parts{.context = attempt,
                  .spec = spec_,
                  .source = *source_,
@@ -89,6 +102,7 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
   log_info("job '{}' (epoch {}): {} to {}, guarantee {}", job_name(spec_), ledger->epoch(), spec_.source.type,
            spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once");
 
+  RETURN_IF_ERROR(settle_rules(parts, state, tables, options.accept_changes));
   RETURN_IF_ERROR(forget_excluded_tables(parts, state));
   const bool streaming_begun = !state.lanes.empty();
   if (source_->wants_snapshot()) {
@@ -126,6 +140,36 @@ Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<S
   }
   state.lanes.assign(parts.parallelism, start);
   return parts.ledger.set_lanes(parts.context, state.lanes, 0);
+}
+
+// Rows that are there were made by the rules of then. If those of now make others, somebody must have said that this is
+// meant.
+Result<> Job::settle_rules(JobParts& parts, const JobState& state, const std::vector<SourceTable>& tables,
+                           bool accept) {
+  const std::string rules = describe_rules(spec_);
+  if (rules == state.rules) return {};
+  std::vector<TableId> known;
+  for (const auto& [table, table_state] : state.tables) {
+    if (source_->captures(table)) known.push_back(table);
+  }
+  std::vector<std::string> changes;
+  if (!state.rules.empty()) {
+    ASSIGN_OR_RETURN(changes, changed_rules(state.rules, spec_, known));
+  }
+  if (!changes.empty()) {
+    const size_t more = changes.size() - std::min(changes.size(), kShownChanges);
+    changes.resize(changes.size() - more);
+    const std::string what = fmt::format("changed since the job ran last: {}{}", fmt::join(changes, "; "),
+                                         more == 0 ? std::string() : fmt::format("; and {} more", more));
+    if (!accept) {
+      return Error(ErrorCode::kConfig, what,
+                   "Rows that are in the target are not computed again. --reset copies everything again; "
+                   "--accept-changes goes on and leaves them as they are; or undo the change.");
+    }
+    log_warn("{}; rows that are there stay as they are", what);
+    RETURN_IF_ERROR(open_targets(parts, tables, JobState()));
+  }
+  return parts.ledger.record_rules(parts.context, rules);
 }
 
 // Tables that the job left behind: their changes pass unseen from here on, so that they must be copied again should

@@ -19,6 +19,7 @@ struct JobOptions {
   std::string state_dir;         // for sinks that cannot keep the ledger
   bool until_caught_up = false;  // end once the target has what the source had when the job began
   bool reset = false;            // forget the ledger and copy again
+  bool accept_changes = false;   // go on although rows would be made otherwise than those that are there
 };
 
 // The name under which the ledger keeps a job: pipeline.name, else the file's name without folder and ending.
@@ -43,6 +44,7 @@ class Job {
   Result<bool> stream(JobParts& parts, JobState& state);
   Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
   Result<> forget_excluded_tables(JobParts& parts, JobState& state);
+  Result<> settle_rules(JobParts& parts, const JobState& state, const std::vector<SourceTable>& tables, bool accept);
   Result<> settle_lane_count(JobParts& parts, JobState& state);
   Result<> forget_passed_chunks(JobParts& parts, JobState& state);
 

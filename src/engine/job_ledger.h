@@ -30,6 +30,7 @@ struct TableState {
 struct JobState {
   std::vector<Position> lanes;  // empty: streaming has not begun
   std::map<TableId, TableState> tables;
+  std::string rules;  // of transform and route, as they were (transform/rule_changes.h); empty: not known
 };
 
 class JobLedger {
@@ -45,6 +46,7 @@ class JobLedger {
 
   Result<JobState> load(Context& context);
   Result<> plan_tables(Context& context, const std::map<TableId, TableState>& tables);
+  Result<> record_rules(Context& context, const std::string& rules);
   // Streaming begins, or the number of lanes changes: all lanes at their positions, replacing `old_lanes` entries.
   Result<> set_lanes(Context& context, const std::vector<Position>& lanes, size_t old_lanes);
   // A schema change at a position that all lanes have reached: table descriptions and lanes in one transaction. Tables

@@ -108,6 +108,11 @@ class RuleTransform final : public JobTransform {
     return schemas;
   }
 
+  void check_use(const std::vector<TableId>& tables, Problems& problems) const override {
+    for (const auto& rule : rules_) rule->check_use(tables, problems);
+    router_->check_use(tables, problems);
+  }
+
   Result<> apply(ChangeBatch batch, std::vector<ChangeBatch>& out) override {
     ASSIGN_OR_RETURN(Plan * plan, plan_for(batch.schema));
     const int64_t now = wall_clock_ms() * 1000;

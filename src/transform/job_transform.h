@@ -23,6 +23,8 @@ class JobTransform {
   virtual Result<std::vector<TableSchemaPtr>> targets(const TableSchemaPtr& source) = 0;
   // Rows for each target, usually one batch; the input may be moved through unchanged. Rows keep their origins.
   virtual Result<> apply(ChangeBatch batch, std::vector<ChangeBatch>& out) = 0;
+  // A mistake for every transform and route that is for none of these source tables.
+  virtual void check_use(const std::vector<TableId>& tables, Problems& problems) const = 0;
   // The change as each target sees it; empty if it touches nothing that is projected.
   virtual Result<std::vector<SchemaChange>> apply(const SchemaChange& change) = 0;
 };

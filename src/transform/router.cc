@@ -162,6 +162,27 @@ std::unique_ptr<Router> Router::compile(const std::vector<RouteSpec>& rules, boo
   return sound ? std::move(router) : nullptr;
 }
 
+void Router::check_use(const std::vector<TableId>& tables, Problems& problems) const {
+  for (const auto& rule : rules_) {
+    if (std::any_of(tables.begin(), tables.end(), [&](const TableId& table) { return rule->route(table).has_value(); }))
+      continue;
+    report_unused_rule("route", rule->spec.source_table, rule->spec.location, tables, problems);
+  }
+}
+
+void report_unused_rule(std::string_view kind, const std::string& pattern, const Location& place,
+                        const std::vector<TableId>& tables, Problems& problems) {
+  constexpr size_t kShown = 5;
+  std::vector<std::string> names;
+  for (const auto& table : tables) names.push_back(table.text());
+  const auto closest = closest_name(pattern, {names.begin(), names.end()});
+  const auto more = names.size() > kShown ? fmt::format(" and {} more", names.size() - kShown) : std::string();
+  names.resize(std::min(names.size(), kShown));
+  problems.error(place, "source-table", fmt::format("{} '{}' matches no table of the source", kind, pattern),
+                 closest.empty() ? fmt::format("The tables are {}{}.", fmt::join(names, ", "), more)
+                                 : fmt::format("Did you mean '{}'?", closest));
+}
+
 Result<std::vector<TableId>> Router::targets(const TableId& source) const {
   std::vector<TableId> targets;
   for (const auto& rule : rules_) {

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/job_spec.h"
@@ -22,6 +24,9 @@ class Router {
   // is kConfig with the rule's place.
   Result<std::vector<TableId>> targets(const TableId& source) const;
 
+  // A mistake for every rule that matches none of the tables.
+  void check_use(const std::vector<TableId>& tables, Problems& problems) const;
+
   ~Router();
 
  private:
@@ -31,5 +36,9 @@ class Router {
   bool first_match_;
   std::vector<std::unique_ptr<Rule>> rules_;
 };
+
+// `kind`: "route" or "transform".
+void report_unused_rule(std::string_view kind, const std::string& pattern, const Location& place,
+                        const std::vector<TableId>& tables, Problems& problems);
 
 }  // namespace sluice

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "transform/binder.h"
+#include "transform/router.h"
 #include "transform/row_metadata.h"
 
 namespace sluice {
@@ -164,6 +165,11 @@ std::unique_ptr<TransformRule> TransformRule::compile(const TransformSpec& spec,
   rule->projection_ = std::move(*projection);
   if (!spec.filter.empty()) rule->filter_ = std::move(*filter);
   return rule;
+}
+
+void TransformRule::check_use(const std::vector<TableId>& tables, Problems& problems) const {
+  if (std::any_of(tables.begin(), tables.end(), [this](const TableId& table) { return matches(table); })) return;
+  report_unused_rule("transform", spec_.source_table, spec_.location, tables, problems);
 }
 
 Result<std::unique_ptr<BoundRule>> TransformRule::bind(const TableSchemaPtr& source) const {

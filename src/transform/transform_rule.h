@@ -43,6 +43,8 @@ class TransformRule {
   static std::unique_ptr<TransformRule> compile(const TransformSpec& spec, const Dialect& dialect, Problems& problems);
 
   bool matches(const TableId& table) const { return selector_.matches(table); }
+  // A mistake if it matches none of the tables.
+  void check_use(const std::vector<TableId>& tables, Problems& problems) const;
   // kConfig, beginning with the rule's place, if the rule does not fit the schema.
   Result<std::unique_ptr<BoundRule>> bind(const TableSchemaPtr& source) const;
 

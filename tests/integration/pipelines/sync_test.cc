@@ -154,6 +154,62 @@ TEST_P(Sync, rows_without_a_key_are_not_doubled_by_a_reset) {
   EXPECT_THAT(pipeline_->target_rows("v", "t", "v"), ElementsAre("1", "1", "2"));
 }
 
+TEST_P(Sync, a_projected_array_map_row_or_variant_is_a_column_of_json) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v DECIMAL(6,2), doc TEXT)");
+  sql("INSERT INTO t VALUES (1, 10.50, '{\"k\": [\"a\", 1.0]}'), (2, NULL, 'no json')");
+  pipeline_->blocks(
+      fmt::format("transform:\n  - source-table: {}.t\n    projection: id, ARRAY[id, v] AS a, MAP['v', v] AS m, "
+                  "ROW(id, doc) AS r, TRY_PARSE_JSON(doc)['k'] AS k\n",
+                  database_));
+  catch_up_and_verify();
+  sql("UPDATE t SET v = 7 WHERE id = 2");
+  sql("INSERT INTO t VALUES (3, 0, NULL)");
+  catch_up_and_verify();
+  EXPECT_THAT(
+      pipeline_->target_rows("id, a, m, r, k", "t", "id"),
+      ElementsAre("1|[1.00,10.50]|{\"v\":10.50}|{\"f0\":1,\"f1\":\"{\\\"k\\\": [\\\"a\\\", 1.0]}\"}|[\"a\",1.0]",
+                  "2|[2.00,7.00]|{\"v\":7.00}|{\"f0\":2,\"f1\":\"no json\"}|NULL",
+                  "3|[3.00,0.00]|{\"v\":0.00}|{\"f0\":3,\"f1\":null}|NULL"));
+}
+
+TEST_P(Sync, changed_rules_stop_the_job_until_somebody_says_what_is_meant) {
+  const auto rules = [&](const std::string& projection, const std::string& route = "") {
+    pipeline_->blocks(
+        fmt::format("transform:\n  - source-table: {}.t\n    projection: {}\n{}", database_, projection, route));
+  };
+  const auto run = [&](std::vector<std::string> more, int expected) {
+    std::vector<std::string> arguments = {"run", "JOB", "--until-caught-up"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto job = pipeline_->start(arguments);
+    EXPECT_EQ(job->wait().value_or(-1), expected) << job->err();
+    return job->err();
+  };
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO t VALUES (1, 10)");
+  rules("id, v + 1 AS v");
+  pipeline_->run_until_caught_up();
+  rules("id, v + 2  AS v");
+  sql("INSERT INTO t VALUES (2, 20)");
+  const std::string refused = run({}, 3);
+  EXPECT_THAT(refused, testing::HasSubstr("changed since the job ran last: the projection of " + database_ + ".t ("));
+  EXPECT_THAT(refused, testing::HasSubstr("--accept-changes"));
+  EXPECT_THAT(pipeline_->target_rows("id, v", "t", "id"), ElementsAre("1|11"));
+  run({"--accept-changes"}, 0);
+  rules("id, v+2 AS v");
+  pipeline_->run_until_caught_up();
+  EXPECT_THAT(pipeline_->target_rows("id, v", "t", "id"), ElementsAre("1|11", "2|22"));
+
+  const std::string route = fmt::format("route:\n  - {{source-table: {0}.t, sink-table: {0}.moved}}\n", database_);
+  rules("id, v + 2 AS v", route);
+  EXPECT_THAT(run({}, 3), testing::HasSubstr("the route of " + database_ + ".t, which led to " + database_ + ".t"));
+  sql("INSERT INTO t VALUES (3, 30)");
+  run({"--accept-changes"}, 0);
+  EXPECT_THAT(pipeline_->target_rows("id, v", "moved", "id"), ElementsAre("3|32"));
+  rules("id, v + 3 AS v", route);
+  run({"--reset"}, 0);
+  EXPECT_THAT(pipeline_->target_rows("id, v", "moved", "id"), ElementsAre("1|13", "2|23", "3|33"));
+}
+
 // Two files with one job name, or a pattern that was narrowed and widened again.
 TEST_P(Sync, a_table_that_was_left_out_for_a_while_is_copied_again) {
   sql("CREATE TABLE a (id INT PRIMARY KEY)");
