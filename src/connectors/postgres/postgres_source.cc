@@ -56,6 +56,7 @@ class PostgresSource : public Source {
       const bool other = options_.partition_root ? table.is_partition : table.partitioned;
       return other || !captured_.contains(table.schema->id);
     });
+    RETURN_IF_ERROR(report_unlogged(context));
     if (tables_.empty()) {
       return Error(ErrorCode::kConfig,
                    fmt::format("none of the {} tables of database '{}' matches tables: '{}'", visible,
@@ -76,7 +77,12 @@ class PostgresSource : public Source {
   bool wants_stream() const override { return options_.startup_mode != "snapshot"; }
 
   Result<std::vector<SnapshotChunk>> split(Context& context, const TableSchemaPtr& schema) override {
-    return split_postgres_table(context, *connection_, *schema, options_);
+    auto chunks = split_postgres_table(context, *connection_, *schema, options_);
+    if (chunks || chunks.error().code() != ErrorCode::kAccess) return chunks;
+    const std::string folder = PostgresConnection::quote_identifier(schema->id.schema);
+    return Error(ErrorCode::kAccess, fmt::format("reading {}: {}", schema->id.text(), chunks.error().message()),
+                 fmt::format("GRANT USAGE ON SCHEMA {0} TO {1}; GRANT SELECT ON ALL TABLES IN SCHEMA {0} TO {1};",
+                             folder, PostgresConnection::quote_identifier(options_.username)));
   }
   bool outlives_snapshot(const SnapshotChunk& chunk) const override { return !is_place_chunk(chunk); }
 
@@ -171,6 +177,19 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
     if (row.at(0, 1) != "t") {
       return Error(ErrorCode::kAccess, fmt::format("user '{}' may not replicate", options_.username),
                    fmt::format("ALTER ROLE {} REPLICATION;", PostgresConnection::quote_identifier(options_.username)));
+    }
+    return {};
+  }
+
+  // They are in no log, so that their copy would grow old without a word.
+  Result<> report_unlogged(Context& context) {
+    ASSIGN_OR_RETURN(const PostgresResult rows,
+                     connection_->query(context,
+                                        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = "
+                                        "c.relnamespace WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'u'"));
+    for (int row = 0; row < rows.rows(); ++row) {
+      const TableId id{std::string(rows.at(row, 0)), std::string(rows.at(row, 1))};
+      if (captured_.contains(id)) log_warn("table {} is unlogged and left out: no log has its changes", id.text());
     }
     return {};
   }

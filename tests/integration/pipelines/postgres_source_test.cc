@@ -209,8 +209,10 @@ TEST(PostgresSource, says_what_the_server_or_the_user_lacks) {
   const std::string login = fmt::format("username: reader_{}\npassword: x\n", name);
   pipeline->source_options(login);
   fails(*pipeline, 4, "REPLICATION;");
+  test.sql(fmt::format("ALTER ROLE reader_{} REPLICATION", name));
+  fails(*pipeline, 4, fmt::format("GRANT USAGE ON SCHEMA \"{}\" TO", name));
   test.sql(
-      fmt::format("ALTER ROLE reader_{0} REPLICATION; GRANT USAGE ON SCHEMA {0} TO reader_{0}; GRANT SELECT ON t TO "
+      fmt::format("GRANT USAGE ON SCHEMA {0} TO reader_{0}; GRANT SELECT ON t TO "
                   "reader_{0}",
                   name));
   fails(*pipeline, 4, "publication.autocreate.mode: filtered");
@@ -232,6 +234,15 @@ TEST(PostgresSource, says_what_the_server_or_the_user_lacks) {
   EXPECT_THAT(pipeline->target_rows("id", "later", "id"), ElementsAre("1", "2"));
   test.sql(fmt::format("DROP OWNED BY reader_{} CASCADE", name));
   test.sql(fmt::format("DROP ROLE reader_{}", name));
+}
+
+TEST(PostgresSource, names_tables_that_no_log_has) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY); CREATE UNLOGGED TABLE u (id int PRIMARY KEY)");
+  const auto pipeline = test.to("sqlite");
+  const auto job = pipeline->start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 0) << job->err();
+  EXPECT_THAT(job->err(), HasSubstr(test.database() + ".u is unlogged"));
 }
 
 TEST(PostgresSource, begins_where_it_is_told) {
