@@ -210,7 +210,8 @@ Result<> StreamPhase::dispatch_schema_change(SchemaChangeEvent event) {
     const bool copy = change.after && std::ranges::find(event.needs_copy, change.table()) != event.needs_copy.end();
     ASSIGN_OR_RETURN(const auto target_changes, parts_.transform.apply(change));
     for (const auto& target : target_changes) {
-      const bool refused = parts_.spec.pipeline.schema_behavior == SchemaBehavior::kException;
+      const bool refused = parts_.spec.pipeline.schema_behavior == SchemaBehavior::kException &&
+                           change.kind != SchemaChangeKind::kCreateTable;
       if (!copy || refused || parts_.policy.decide(target).empty()) {
         RETURN_IF_ERROR(parts_.policy.apply(context_, target));
         continue;

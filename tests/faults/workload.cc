@@ -15,12 +15,6 @@ namespace {
 // Leaves the machine some time for everybody else.
 constexpr std::chrono::milliseconds kPace{1};
 
-std::string joined(const SqlRow& row) {
-  std::string line;
-  for (const auto& value : row) line += (line.empty() ? "" : "|") + value.value_or("NULL");
-  return line;
-}
-
 }  // namespace
 
 Workload::Workload(DatabaseServer& server, std::string database, uint64_t seed, WorkloadOptions options)
@@ -196,27 +190,6 @@ uint64_t test_seed() {
 bool long_run() {
   const char* given = std::getenv("SLUICE_LONG");
   return given != nullptr && *given != '\0' && *given != '0';
-}
-
-void expect_same_rows(DatabaseServer& source, const Pipeline& pipeline, const std::string& columns,
-                      const std::string& table, const std::string& order) {
-  const auto rows = source.query(fmt::format("SELECT {} FROM {}", columns, table), pipeline.database());
-  ASSERT_TRUE(rows.has_value()) << rows.error().message();
-  std::vector<std::string> expected;
-  for (const auto& row : *rows) expected.push_back(joined(row));
-  auto actual = pipeline.target_rows(columns, table, order);
-  std::ranges::sort(expected);
-  std::ranges::sort(actual);
-  EXPECT_EQ(expected.size(), actual.size()) << table;
-  std::vector<std::string> lost, added;
-  std::ranges::set_difference(expected, actual, std::back_inserter(lost));
-  std::ranges::set_difference(actual, expected, std::back_inserter(added));
-  const auto first = [](std::vector<std::string>& lines) {
-    lines.resize(std::min<size_t>(lines.size(), 10));
-    return fmt::format("{}", fmt::join(lines, "\n  "));
-  };
-  EXPECT_TRUE(lost.empty()) << table << ": " << lost.size() << " rows lost, such as\n  " << first(lost);
-  EXPECT_TRUE(added.empty()) << table << ": " << added.size() << " rows too many, such as\n  " << first(added);
 }
 
 void expect_exact_copy(DatabaseServer& source, const Pipeline& pipeline) {

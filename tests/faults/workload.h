@@ -68,7 +68,5 @@ bool long_run();
 // After the workload has stopped: lets the job catch up, then proves target == source by `sluice verify` and, apart
 // from it, by comparing the rows of journal, items, names and pairs as both servers print them.
 void expect_exact_copy(DatabaseServer& source, const Pipeline& pipeline);
-void expect_same_rows(DatabaseServer& source, const Pipeline& pipeline, const std::string& columns,
-                      const std::string& table, const std::string& order);
 
 }  // namespace sluice::support

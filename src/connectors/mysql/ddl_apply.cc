@@ -19,6 +19,43 @@ bool is_schema_change_helper(std::string_view table) {
   });
 }
 
+bool is_computed_default(const std::optional<std::string>& expression) {
+  if (!expression) return false;
+  // MariaDB prints literals quoted and MySQL bare; what looks like a call is taken for one.
+  const std::string& text = *expression;
+  if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') return false;
+  constexpr std::string_view kNow = "CURRENT_TIMESTAMP";
+  const bool is_now = text.size() == kNow.size() &&
+                      std::ranges::equal(text, kNow, [](char a, char b) { return (a & ~0x20) == (b & ~0x20); });
+  return is_now || text.find('(') != std::string::npos;
+}
+
+namespace {
+
+// True if the action gives rows that are there values which only the server knows.
+bool computes_values(const AlterAction& action) {
+  if (const auto* change = std::get_if<ChangeColumn>(&action)) return change->column.generated;
+  const auto* add = std::get_if<AddColumn>(&action);
+  return add != nullptr &&
+         (add->column.generated || add->column.auto_increment || is_computed_default(add->column.default_expression));
+}
+
+// True if rows of `before`, changed as the difference tells, are the rows of `after`, into which an online schema
+// change has copied them. A column that went while another came may have been renamed.
+bool rows_follow_from_difference(const MysqlTable& before, const MysqlTable& after) {
+  const auto& old_columns = before.schema->columns;
+  const auto& columns = after.schema->columns;
+  const bool dropped = std::ranges::any_of(
+      old_columns, [&](const Column& column) { return !after.schema->find_column(column.name).has_value(); });
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (before.schema->find_column(columns[i].name)) continue;
+    if (dropped || after.columns[i].computed) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 const MysqlTable* SchemaCatalog::find(const TableId& id) const {
   auto found = tables_.find(id);
   return found == tables_.end() ? nullptr : &found->second;
@@ -68,6 +105,7 @@ class DdlApplier {
     }
     SchemaEdit edit(*found, catalog_.database_charset(alter.table.schema), catalog_.options_);
     std::optional<TableId> new_name;
+    if (std::ranges::any_of(alter.actions, computes_values)) effect_.needs_copy.push_back(alter.table);
     for (const AlterAction& action : alter.actions) {
       if (const auto* rename = std::get_if<RenameTo>(&action)) {
         new_name = rename->table;
@@ -206,8 +244,8 @@ class DdlApplier {
     } else {
       effect_.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, after->schema, {}, {}});
     }
-    // An online schema change has copied the rows into the table that takes the place.
-    bool same_rows = was_known && is_schema_change_helper(origin.table);
+    const bool same_rows =
+        was_known && is_schema_change_helper(origin.table) && rows_follow_from_difference(*before, *after);
     if (!same_rows) effect_.needs_copy.push_back(name);
   }
 

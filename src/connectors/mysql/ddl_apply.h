@@ -36,13 +36,18 @@ struct CharsetChoice {
 // _t_old (pt-online-schema-change). A table that takes its place under the old name holds the same rows.
 bool is_schema_change_helper(std::string_view table);
 
+// True for a default, as printed by the server or written in a statement, whose value only the server knows.
+bool is_computed_default(const std::optional<std::string>& expression);
+
 // Everything a statement did.
 struct DdlEffect {
   std::vector<SchemaChange>
-      changes;                      // in the statement's order; a repeated statement that finds its work done has none
-  std::vector<TableId> touched;     // tables whose entry in the catalog is new, different or gone
-  std::vector<TableId> unknown;     // tables that the statement changes and the catalog does not know
-  std::vector<TableId> needs_copy;  // tables that appeared under this name with rows in them (RENAME): copy them
+      changes;                   // in the statement's order; a repeated statement that finds its work done has none
+  std::vector<TableId> touched;  // tables whose entry in the catalog is new, different or gone
+  std::vector<TableId> unknown;  // tables that the statement changes and the catalog does not know
+  // Tables whose rows the log does not tell: they appeared under this name with rows in them (RENAME), or the server
+  // computed values of rows that were there.
+  std::vector<TableId> needs_copy;
   std::vector<TableId> rows_changed;  // rows changed without row events (partition dropped, truncated, exchanged)
 };
 

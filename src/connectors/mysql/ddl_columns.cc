@@ -282,9 +282,9 @@ Result<bool> parse_generated(DdlCursor& cursor, DdlColumn& column) {
 
 // Attributes that say nothing about the column's values.
 Result<bool> skip_harmless(DdlCursor& cursor) {
-  if (cursor.accept("AUTO_INCREMENT") || cursor.accept("VISIBLE") || cursor.accept({"NOT", "ENFORCED"}) ||
-      cursor.accept("ENFORCED") || cursor.accept({"WITH", "SYSTEM", "VERSIONING"}) ||
-      cursor.accept({"WITHOUT", "SYSTEM", "VERSIONING"}) || cursor.accept({"NOT", "SECONDARY"})) {
+  if (cursor.accept("VISIBLE") || cursor.accept({"NOT", "ENFORCED"}) || cursor.accept("ENFORCED") ||
+      cursor.accept({"WITH", "SYSTEM", "VERSIONING"}) || cursor.accept({"WITHOUT", "SYSTEM", "VERSIONING"}) ||
+      cursor.accept({"NOT", "SECONDARY"})) {
     return true;
   }
   if (cursor.accept("COLUMN_FORMAT") || cursor.accept("STORAGE") || cursor.accept("SRID")) {
@@ -324,7 +324,10 @@ Result<> parse_attribute(DdlCursor& cursor, DdlColumn& column) {
     column.nullable = true;
   } else if (cursor.accept("DEFAULT")) {
     ASSIGN_OR_RETURN(column.default_expression, parse_default(cursor));
+  } else if (cursor.accept("AUTO_INCREMENT")) {
+    column.auto_increment = true;
   } else if (cursor.accept({"SERIAL", "DEFAULT", "VALUE"})) {
+    column.auto_increment = true;
     column.nullable = false;
     column.unique_key = true;
   } else if (cursor.accept({"PRIMARY", "KEY"}) || cursor.accept("KEY") || cursor.accept("PRIMARY")) {

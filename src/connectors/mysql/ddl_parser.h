@@ -36,6 +36,7 @@ struct DdlColumn {
   bool unique_key = false;
   bool generated = false;
   bool generated_virtual = false;
+  bool auto_increment = false;
   bool invisible = false;
 };
 

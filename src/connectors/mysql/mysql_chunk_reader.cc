@@ -24,8 +24,9 @@ constexpr unsigned kNoSuchTable = 1146;
 
 class MysqlChunkReader : public ChunkReader {
  public:
-  MysqlChunkReader(std::unique_ptr<MysqlConnection> connection, const MysqlSourceOptions& options)
-      : connection_(std::move(connection)), options_(options) {}
+  MysqlChunkReader(std::unique_ptr<MysqlConnection> connection, const MysqlSourceOptions& options,
+                   Position prepared_from)
+      : connection_(std::move(connection)), options_(options), prepared_from_(std::move(prepared_from)) {}
 
   const Position& position() const override { return position_; }
 
@@ -100,7 +101,10 @@ class MysqlChunkReader : public ChunkReader {
     snapshot_open_ = true;
     return {};
   }
-  void set_position(Position position) { position_ = std::move(position); }
+  void set_position(BinlogPosition position) {
+    if (position.position() != prepared_from_) position.prepared_from = prepared_from_;
+    position_ = position.position();
+  }
 
   // MariaDB: where the transaction stands.
   Result<> read_snapshot_position(Context& context) {
@@ -118,7 +122,7 @@ class MysqlChunkReader : public ChunkReader {
                    "Start the source server with log-bin.");
     }
     ASSIGN_OR_RETURN(position, complete_position(context, *connection_, std::move(position)));
-    position_ = position.position();
+    set_position(std::move(position));
     return {};
   }
 
@@ -147,6 +151,7 @@ class MysqlChunkReader : public ChunkReader {
 
   std::unique_ptr<MysqlConnection> connection_;
   const MysqlSourceOptions& options_;
+  const Position prepared_from_;
   Position position_;
   bool snapshot_open_ = false;
   std::set<TableId> checked_;          // tables whose metadata lock is held
@@ -172,7 +177,7 @@ Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& re
   for (auto& reader : readers) RETURN_IF_ERROR(reader->open_snapshot(context));
   ASSIGN_OR_RETURN(const BinlogPosition position, current_binlog_position(context, control));
   RETURN_IF_ERROR(control.execute(context, "UNLOCK TABLES"));
-  for (auto& reader : readers) reader->set_position(position.position());
+  for (auto& reader : readers) reader->set_position(position);
   log_debug("snapshot at {}", position.position().text);
   return {};
 }
@@ -180,14 +185,14 @@ Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& re
 }  // namespace
 
 Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
-                                                                           const MysqlSourceOptions& options,
-                                                                           int count) {
+                                                                           const MysqlSourceOptions& options, int count,
+                                                                           const Position& prepared_from) {
   Readers readers;
   bool mariadb = false;
   for (int i = 0; i < count; ++i) {
     ASSIGN_OR_RETURN(auto connection, MysqlConnection::connect(context, options.connection()));
     mariadb = connection->is_mariadb();
-    readers.push_back(std::make_unique<MysqlChunkReader>(std::move(connection), options));
+    readers.push_back(std::make_unique<MysqlChunkReader>(std::move(connection), options, prepared_from));
   }
   if (mariadb) {
     for (auto& reader : readers) {

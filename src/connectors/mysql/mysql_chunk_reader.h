@@ -19,8 +19,9 @@
 
 namespace sluice::mysql {
 
+// `prepared_from`: of the readers' positions, see BinlogPosition.
 Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
-                                                                           const MysqlSourceOptions& options,
-                                                                           int count);
+                                                                           const MysqlSourceOptions& options, int count,
+                                                                           const Position& prepared_from);
 
 }  // namespace sluice::mysql

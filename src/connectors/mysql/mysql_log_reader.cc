@@ -15,6 +15,7 @@
 #include "connectors/mysql/mysql_chunk_filter.h"
 #include "connectors/mysql/mysql_chunks.h"
 #include "connectors/mysql/mysql_server.h"
+#include "connectors/mysql/xa_transactions.h"
 
 namespace sluice::mysql {
 namespace {
@@ -43,29 +44,6 @@ std::vector<TableId> tables_of(const DdlStatement& statement) {
     }
   }
   return tables;
-}
-
-bool is_current_timestamp(std::string_view text) {
-  constexpr std::string_view kName = "CURRENT_TIMESTAMP";
-  return text.size() == kName.size() &&
-         std::equal(text.begin(), text.end(), kName.begin(), [](char a, char b) { return (a & ~0x20) == (b & ~0x20); });
-}
-
-// True if the statement gave rows that were there values which only the server knows: added columns that are generated,
-// or whose default is an expression.
-bool fills_rows_with_computed_values(const DdlStatement& statement) {
-  const auto* alter = std::get_if<AlterTable>(&statement);
-  if (alter == nullptr) return false;
-  return std::ranges::any_of(alter->actions, [](const AlterAction& action) {
-    const auto* add = std::get_if<AddColumn>(&action);
-    if (add == nullptr) return false;
-    if (add->column.generated) return true;
-    if (!add->column.default_expression) return false;
-    // MariaDB prints literals quoted and MySQL bare; what looks like a call is taken for one.
-    const std::string& text = *add->column.default_expression;
-    if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') return false;
-    return text.find('(') != std::string::npos || is_current_timestamp(text);
-  });
 }
 
 // What a TABLE_MAP event said, and what we made of it.
@@ -101,14 +79,19 @@ class MysqlLogReader : public LogReader {
   Result<> handle_gtid(const Event& event);
   Result<> handle_mariadb_gtid(const Event& event);
   Result<> handle_query(Context& context, const Event& event, std::vector<StreamElement>& out);
-  Result<> handle_control(const TransactionControl& control, std::vector<StreamElement>& out);
-  Result<> handle_xa_prepare(const Event& event, std::vector<StreamElement>& out);
+  Result<> handle_control(const TransactionControl& control);
+  Result<> handle_xa_prepare(const Event& event);
+  void begin_first_phase();
+  void replay(std::deque<KeptEvent> events);
+  Result<> replay_next(Context& context);
   Result<> handle_table_map(Context& context, const Event& event);
   Result<> handle_rows(Context& context, const Event& event);
   Result<> apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
                            std::vector<StreamElement>& out);
+  Result<> copy_again(const TableId& id, std::vector<StreamElement>& out);
   Result<> meet_unknown_table(Context& context, const TableId& id);
   void advance_offset(const EventHeader& header);
+  void stand_at(const std::string& file, uint64_t offset);
   void begin_transaction(std::string gtid, const EventHeader& header, int64_t commit_time_ms);
   void end_transaction();
   Result<> abandon_transaction();
@@ -140,13 +123,12 @@ class MysqlLogReader : public LogReader {
   Gtid gtid_;
   MariadbGtid mariadb_gtid_;
   int64_t last_commit_ms_ = 0;
-  bool xa_ = false;  // the open transaction is the first phase of an XA transaction
-  struct Prepared {
-    GroupBuilder rows;
-    Gtid gtid;
-  };
-  std::map<std::string, Prepared> prepared_;  // XA transactions waiting for their second phase, by xid
-  std::vector<uint8_t> payload_bytes_;        // of the compressed transaction that payload_ reads
+  PreparedTransactions prepared_;
+  std::deque<KeptEvent> replay_;          // of the XA transaction whose commit was read last
+  std::optional<BinlogPosition> resume_;  // given if the log is read again: what it covers was handed on before
+  bool behind_ = false;                   // nothing that resume_ does not cover was met yet
+  bool skipping_ = false;                 // resume_ covers the open transaction
+  std::vector<uint8_t> payload_bytes_;    // of the compressed transaction that payload_ reads
   std::unique_ptr<PayloadReader> payload_;
 
   GroupBuilder group_;
@@ -156,8 +138,14 @@ class MysqlLogReader : public LogReader {
 
 Result<> MysqlLogReader::open(Context& context, LogStart start) {
   ASSIGN_OR_RETURN(reached_, BinlogPosition::parse(start.position));
-  file_ = reached_.file;
-  offset_ = reached_.offset;
+  BinlogPosition from = reached_;
+  if (!reached_.prepared_from.empty()) {
+    ASSIGN_OR_RETURN(from, BinlogPosition::parse(reached_.prepared_from));
+    resume_ = reached_;
+    behind_ = true;
+  }
+  file_ = from.file;
+  offset_ = from.offset;
   for (const auto& [id, detail] : start.tables) {
     ASSIGN_OR_RETURN(auto table, mysql_table_from_json(detail));
     catalog_.put(id, std::move(table));
@@ -170,7 +158,7 @@ Result<> MysqlLogReader::open(Context& context, LogStart start) {
   }
   const BinlogConnectionOptions connect{
       .connection = options_.connection(), .server_id = replica_id(options_), .heartbeat = options_.heartbeat_interval};
-  ASSIGN_OR_RETURN(log_, BinlogConnection::open(context, connect, reached_));
+  ASSIGN_OR_RETURN(log_, BinlogConnection::open(context, connect, from));
   return {};
 }
 
@@ -214,7 +202,7 @@ Result<> MysqlLogReader::poll(Context& context, std::vector<StreamElement>& out)
   }
   if (!in_transaction_) {
     end_group(out);
-  } else if (group_.bytes() >= kGroupBytes && !xa_) {
+  } else if (group_.bytes() >= kGroupBytes) {
     group_.take(out);
   }
   return {};
@@ -242,9 +230,27 @@ void MysqlLogReader::advance_offset(const EventHeader& header) {
   offset_ = static_cast<uint32_t>(expected) == header.next_position ? expected : header.next_position;
 }
 
+// A place in the log in front of which no transaction is left open.
+void MysqlLogReader::stand_at(const std::string& file, uint64_t offset) {
+  if (in_transaction_) return;
+  if (behind_) {
+    const bool by_gtid = !reached_.gtid_set.empty() || !reached_.gtid_pos.empty();
+    if (by_gtid || file_offset_before(file, offset, reached_.file, reached_.offset)) return;
+    behind_ = false;
+    reached_.prepared_from = prepared_.oldest();
+  }
+  reached_.file = file;
+  reached_.offset = offset;
+}
+
 // Handles one event; false if none came in time.
 Result<bool> MysqlLogReader::step(Context& context, std::chrono::milliseconds wait, std::vector<StreamElement>& out) {
   Event event;
+  if (!replay_.empty()) {
+    auto replayed = replay_next(context);
+    if (!replayed) return at_position(std::move(replayed).error());
+    return true;
+  }
   if (payload_) {
     auto more = payload_->next(event);
     if (!more) return at_position(std::move(more).error());
@@ -266,7 +272,11 @@ Result<bool> MysqlLogReader::step(Context& context, std::chrono::milliseconds wa
 }
 
 Result<> MysqlLogReader::handle(Context& context, const Event& event, std::vector<StreamElement>& out) {
-  if (is_rows_event(event.header.type)) return handle_rows(context, event);
+  if (is_rows_event(event.header.type) || event.header.type == EventType::kTableMap) {
+    if (prepared_.in_first_phase()) return prepared_.keep(event, format_, captured_);
+    if (skipping_) return {};
+    return event.header.type == EventType::kTableMap ? handle_table_map(context, event) : handle_rows(context, event);
+  }
   switch (event_use(event.header)) {
     case EventUse::kHarmless: return {};
     case EventUse::kUnknown:
@@ -277,7 +287,6 @@ Result<> MysqlLogReader::handle(Context& context, const Event& event, std::vecto
     case EventUse::kUsed: break;
   }
   switch (static_cast<int>(event.header.type)) {
-    case static_cast<int>(EventType::kTableMap): return handle_table_map(context, event);
     case static_cast<int>(EventType::kXid): end_transaction(); return {};
     case static_cast<int>(EventType::kGtid):
     case static_cast<int>(EventType::kAnonymousGtid):
@@ -289,7 +298,7 @@ Result<> MysqlLogReader::handle(Context& context, const Event& event, std::vecto
       return handle_query(context, expanded, out);
     }
     case static_cast<int>(EventType::kTransactionPayload): return open_payload(event);
-    case static_cast<int>(EventType::kXaPrepare): return handle_xa_prepare(event, out);
+    case static_cast<int>(EventType::kXaPrepare): return handle_xa_prepare(event);
     case static_cast<int>(EventType::kFormatDescription): {
       RETURN_IF_ERROR(abandon_transaction());
       ASSIGN_OR_RETURN(format_, parse_format_description(event));
@@ -301,19 +310,13 @@ Result<> MysqlLogReader::handle(Context& context, const Event& event, std::vecto
       offset_ = rotate.position;
       mapped_.clear();
       last_mapped_ = nullptr;
-      if (!in_transaction_ && !event.header.artificial()) {
-        reached_.file = file_;
-        reached_.offset = offset_;
-      }
+      if (!event.header.artificial()) stand_at(file_, offset_);
       return {};
     }
     case static_cast<int>(EventType::kHeartbeat):
     case static_cast<int>(EventType::kHeartbeatV2): {
       ASSIGN_OR_RETURN(const HeartbeatEvent heartbeat, parse_heartbeat(event));
-      if (!in_transaction_ && !heartbeat.file.empty()) {
-        reached_.file = heartbeat.file;
-        reached_.offset = heartbeat.position;
-      }
+      if (!heartbeat.file.empty()) stand_at(std::string(heartbeat.file), heartbeat.position);
       return {};
     }
     case static_cast<int>(EventType::kIncident): {
@@ -336,23 +339,28 @@ Result<> MysqlLogReader::open_payload(const Event& event) {
 
 void MysqlLogReader::begin_transaction(std::string gtid, const EventHeader& header, int64_t commit_time_ms) {
   in_transaction_ = true;
-  xa_ = false;
   transaction_.start = Position{fmt::format("v1;file={};pos={}", file_, offset_ - header.size)};
   transaction_.id = std::move(gtid);
   transaction_.commit_time_ms = commit_time_ms != 0 ? commit_time_ms : static_cast<int64_t>(header.timestamp) * 1000;
   group_.begin_transaction();
+  skipping_ = resume_ && covers(*resume_, transaction_);
+  if (!skipping_) behind_ = false;
 }
 
 void MysqlLogReader::end_transaction() {
-  if (gtid_.number != 0) reached_.gtid_set.add(gtid_);
-  if (mariadb_gtid_.sequence != 0) reached_.gtid_pos.add(mariadb_gtid_);
+  if (!skipping_) {
+    if (gtid_.number != 0) reached_.gtid_set.add(gtid_);
+    if (mariadb_gtid_.sequence != 0) reached_.gtid_pos.add(mariadb_gtid_);
+    reached_.file = file_;
+    reached_.offset = offset_;
+    last_commit_ms_ = transaction_.commit_time_ms;
+  }
+  if (!behind_) reached_.prepared_from = prepared_.oldest();
   gtid_.number = 0;
   mariadb_gtid_.sequence = 0;
-  reached_.file = file_;
-  reached_.offset = offset_;
-  last_commit_ms_ = transaction_.commit_time_ms;
   in_transaction_ = false;
   explicit_begin_ = false;
+  skipping_ = false;
 }
 
 // A log file begins while a transaction is open: the server crashed while it wrote the transaction, and rolled it back
@@ -369,7 +377,8 @@ Result<> MysqlLogReader::abandon_transaction() {
   mariadb_gtid_.sequence = 0;
   in_transaction_ = false;
   explicit_begin_ = false;
-  xa_ = false;
+  skipping_ = false;
+  prepared_.abandon();
   return {};
 }
 
@@ -384,14 +393,10 @@ Result<> MysqlLogReader::handle_gtid(const Event& event) {
 
 Result<> MysqlLogReader::handle_mariadb_gtid(const Event& event) {
   ASSIGN_OR_RETURN(const MariadbGtidEvent gtid, parse_mariadb_gtid(event));
-  if (gtid.prepared_xa() || gtid.completed_xa()) {
-    return Error(
-        ErrorCode::kUnsupported, "the log holds a two-phase (XA) transaction of a MariaDB server",
-        "XA transactions are supported on MySQL with GTIDs; on MariaDB exclude the application that uses them.");
-  }
   mariadb_gtid_ = gtid.gtid;
   begin_transaction(gtid.gtid.text(), event.header, 0);
   explicit_begin_ = !gtid.standalone();
+  if (gtid.prepared_xa()) begin_first_phase();
   return {};
 }
 
@@ -418,7 +423,11 @@ Result<> MysqlLogReader::handle_query(Context& context, const Event& event, std:
                                                                  .no_backslash_escapes = query.no_backslash_escapes(),
                                                                  .mariadb = format_.mariadb,
                                                                  .lower_case_names = lower_case_names_}));
-  if (const auto* control = std::get_if<TransactionControl>(&statement)) return handle_control(*control, out);
+  if (const auto* control = std::get_if<TransactionControl>(&statement)) return handle_control(*control);
+  if (skipping_) {
+    if (!explicit_begin_) end_transaction();
+    return {};
+  }
   if (const auto* rows = std::get_if<RowStatement>(&statement)) {
     return Error(ErrorCode::kUnsupported,
                  fmt::format("the log holds a {} as a statement, not as rows (default database '{}')", rows->verb,
@@ -437,7 +446,7 @@ Result<> MysqlLogReader::handle_query(Context& context, const Event& event, std:
   return {};
 }
 
-Result<> MysqlLogReader::handle_control(const TransactionControl& control, std::vector<StreamElement>& out) {
+Result<> MysqlLogReader::handle_control(const TransactionControl& control) {
   using Kind = TransactionControl::Kind;
   switch (control.kind) {
     case Kind::kBegin: explicit_begin_ = true; return {};
@@ -448,7 +457,7 @@ Result<> MysqlLogReader::handle_control(const TransactionControl& control, std::
     case Kind::kRollback:
     case Kind::kRollbackTo:
       // The server logs a rollback only where tables without transactions took part, whose changes stay.
-      if (group_.transaction_has_rows()) {
+      if (group_.transaction_has_rows() || prepared_.in_first_phase()) {
         return Error(
             ErrorCode::kUnsupported,
             "a transaction over tables with and without transactions was rolled back; its rows cannot be told apart",
@@ -457,45 +466,64 @@ Result<> MysqlLogReader::handle_control(const TransactionControl& control, std::
       if (control.kind == Kind::kRollback) end_transaction();
       return {};
     case Kind::kXaStart:
-      // Kept apart from the group, because it commits later or never.
-      if (!transaction_.id.empty() && mariadb_gtid_.sequence == 0) {
-        end_group(out);
-        xa_ = true;
-        explicit_begin_ = true;
-        return {};
-      }
-      return Error(ErrorCode::kUnsupported, "the log holds a two-phase (XA) transaction and the server has no GTIDs",
-                   "Turn gtid_mode on; without it a prepared transaction cannot be found again after a restart.");
+      begin_first_phase();
+      explicit_begin_ = true;
+      return {};
     case Kind::kXaCommit:
     case Kind::kXaRollback: {
-      const auto found = prepared_.find(control.xid);
-      if (found != prepared_.end()) {
-        end_group(out);
-        if (control.kind == Kind::kXaCommit) found->second.rows.take(out);
-        // The first phase becomes part of what was reached together with the second.
-        reached_.gtid_set.add(found->second.gtid);
-        prepared_.erase(found);
+      auto events = prepared_.take(control.xid);
+      if (skipping_ || control.kind == Kind::kXaRollback) {
+        end_transaction();
+        return {};
       }
-      end_transaction();
-      return {};
+      if (events) {
+        replay(std::move(*events));
+        return {};
+      }
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("XA transaction {} is committed, and its rows are in the log before the place where the "
+                               "job began to read",
+                               control.xid),
+                   "Start the job with --reset to copy again. On MySQL grant XA_RECOVER_ADMIN to the source's user: "
+                   "the copy then waits for open XA transactions.");
     }
   }
   return {};
 }
 
-Result<> MysqlLogReader::handle_xa_prepare(const Event& event, std::vector<StreamElement>& out) {
+void MysqlLogReader::begin_first_phase() {
+  BinlogPosition before = reached_;
+  before.prepared_from = {};
+  prepared_.begin(skipping_ ? resume_->prepared_from : before.position());
+}
+
+Result<> MysqlLogReader::handle_xa_prepare(const Event& event) {
   ASSIGN_OR_RETURN(const XaPrepareEvent prepare, parse_xa_prepare(event));
-  if (prepare.one_phase || !group_.transaction_has_rows()) {
-    xa_ = false;
+  if (!prepared_.in_first_phase()) {
+    return Error(ErrorCode::kUnsupported, "the log holds the end of an XA transaction without its beginning");
+  }
+  if (!prepare.one_phase) {
+    prepared_.prepared(prepare.xid);
     end_transaction();
-    end_group(out);
     return {};
   }
-  // Its GTID stays out of what was reached until the commit: after a restart the server sends it again.
-  prepared_[prepare.xid] = {std::exchange(group_, GroupBuilder()), gtid_};
-  gtid_.number = 0;
-  xa_ = false;
-  end_transaction();
+  std::deque<KeptEvent> events = prepared_.take_open();
+  skipping_ ? end_transaction() : replay(std::move(events));
+  return {};
+}
+
+// The rows of the open transaction, which ends behind them.
+void MysqlLogReader::replay(std::deque<KeptEvent> events) {
+  replay_ = std::move(events);
+  if (replay_.empty()) end_transaction();
+}
+
+Result<> MysqlLogReader::replay_next(Context& context) {
+  const KeptEvent kept = std::move(replay_.front());
+  replay_.pop_front();
+  const bool map = kept.header.type == EventType::kTableMap;
+  RETURN_IF_ERROR(map ? handle_table_map(context, kept.event()) : handle_rows(context, kept.event()));
+  if (replay_.empty()) end_transaction();
   return {};
 }
 
@@ -504,19 +532,32 @@ bool MysqlLogReader::known_in_copy(const TableId& table) const {
   return filter != filters_.end() && filter->second->known(transaction_) == ChunkFilter::Known::kAll;
 }
 
+// Some chunks were read before a statement that changed the table, others after another one that took the change back.
+Result<> MysqlLogReader::copy_again(const TableId& id, std::vector<StreamElement>& out) {
+  const MysqlTable* table = catalog_.find(id);
+  SchemaChangeEvent event;
+  event.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, table->schema, {}, {}});
+  event.tracked.emplace_back(id, mysql_table_to_json(*table));
+  event.needs_copy.push_back(id);
+  event.position = told_ = reached_.position();
+  out.push_back(std::move(event));
+  return {};
+}
+
 // A statement that changes tables. Position and catalog are behind it.
 Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
                                          std::vector<StreamElement>& out) {
-  for (const TableId& table : tables_of(statement)) {
+  const std::vector<TableId> tables = tables_of(statement);
+  for (const TableId& table : tables) {
     // The copy was made after it: the catalog already has the later definition.
     if (known_in_copy(table)) return {};
     const auto filter = filters_.find(table);
-    if (filter != filters_.end() && filter->second->known(transaction_) == ChunkFilter::Known::kSome) {
-      return Error(
-          ErrorCode::kUnsupported,
-          fmt::format("table {} was changed by a statement between the reading of two of its chunks", table.text()),
-          "Start the job with --reset to copy again.");
-    }
+    if (filter == filters_.end() || filter->second->known(transaction_) != ChunkFilter::Known::kSome) continue;
+    if (tables.size() == 1) return copy_again(table, out);
+    return Error(
+        ErrorCode::kUnsupported,
+        fmt::format("table {} was renamed by a statement between the reading of two of its chunks", table.text()),
+        "Start the job with --reset to copy again.");
   }
   std::map<TableId, TableSchemaPtr> before;
   for (const TableId& table : tables_of(statement)) {
@@ -550,11 +591,6 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
   }
   for (const TableId& table : effect.needs_copy) {
     if (captured_.contains(table) && !is_schema_change_helper(table.table)) change.needs_copy.push_back(table);
-  }
-  if (fills_rows_with_computed_values(statement)) {
-    for (const TableId& table : tables_of(statement)) {
-      if (captured_.contains(table)) change.needs_copy.push_back(table);
-    }
   }
   if (change.changes.empty() && change.tracked.empty() && change.needs_copy.empty()) return {};
   // Inside a transaction (CREATE TABLE ... SELECT) a restart reads the statement again, which then finds its work done.

@@ -27,6 +27,11 @@ Result<BinlogPosition> BinlogPosition::parse(const Position& position) {
   };
   if (take() != "v1") return unreadable(position);
   while (!rest.empty()) {
+    constexpr std::string_view kPreparedFrom = "prepared_from=";
+    if (rest.starts_with(kPreparedFrom)) {
+      result.prepared_from.text = rest.substr(kPreparedFrom.size());
+      break;
+    }
     const std::string_view field = take();
     const auto equals = field.find('=');
     if (equals == std::string_view::npos) return unreadable(position);
@@ -52,6 +57,7 @@ Position BinlogPosition::position() const {
   std::string text = fmt::format("v1;file={};pos={}", file, offset);
   if (!gtid_set.empty()) text += ";gtid_set=" + gtid_set.text();
   if (!gtid_pos.empty()) text += ";gtid_pos=" + gtid_pos.text();
+  if (!prepared_from.empty()) text += ";prepared_from=" + prepared_from.text;
   return {text};
 }
 

@@ -3,7 +3,8 @@
 // holds on another server of the same topology; without, by file and offset of one server.
 //
 // Text: "v1;file=mysql-bin.000003;pos=4711;gtid_set=<uuid>:1-7" (MySQL) or "...;gtid_pos=0-1-55" (MariaDB); the last
-// field is missing when the server has no GTIDs.
+// field is missing when the server has no GTIDs. ";prepared_from=" and another position, to the end of the text, follow
+// while XA transactions are open, see xa_transactions.h.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct BinlogPosition {
   uint64_t offset = 4;
   GtidSet gtid_set;              // MySQL: executed up to here
   MariadbGtidPosition gtid_pos;  // MariaDB: last of each domain
+  Position prepared_from;  // where the log is read again for the rows of open XA transactions; empty: none is open
 
   static Result<BinlogPosition> parse(const Position& position);
   Position position() const;

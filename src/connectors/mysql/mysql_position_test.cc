@@ -54,6 +54,14 @@ TEST(BinlogPositionTest, without_gtids_file_and_offset_decide) {
   EXPECT_FALSE(covers(reached, at("v1;file=bin.000003;pos=4")));
 }
 
+TEST(BinlogPositionTest, keeps_where_open_xa_transactions_begin) {
+  constexpr const char* kText =
+      "v1;file=bin.000002;pos=500;gtid_pos=0-1-10;prepared_from=v1;file=bin.000001;pos=4;gtid_pos=0-1-3";
+  const auto reached = at(kText);
+  EXPECT_EQ(reached.prepared_from.text, "v1;file=bin.000001;pos=4;gtid_pos=0-1-3");
+  EXPECT_EQ(reached.position().text, kText);
+}
+
 TEST(BinlogPositionTest, mariadb_domains_are_judged_one_by_one) {
   const auto reached = at("v1;file=bin.000002;pos=500;gtid_pos=0-1-10,1-1-5");
   EXPECT_TRUE(covers(reached, at("v1;file=bin.000009;pos=4;gtid_pos=0-2-10")));

@@ -74,7 +74,10 @@ Result<> read_column_rows(Context& context, MysqlConnection& connection, const s
     out.tables[id].columns.push_back({.charset = row[4].value_or(""),
                                       .collation = row[5].value_or(""),
                                       .generated_virtual = extra.find("VIRTUAL GENERATED") != std::string::npos,
-                                      .invisible = extra.find("INVISIBLE") != std::string::npos});
+                                      .invisible = extra.find("INVISIBLE") != std::string::npos,
+                                      .computed = extra.find("GENERATED") != std::string::npos ||
+                                                  extra.find("auto_increment") != std::string::npos ||
+                                                  is_computed_default(row[7])});
   }
   return {};
 }

@@ -219,8 +219,10 @@ DataType mysql_data_type(std::string_view data_type, std::string_view column_typ
 
 void append_mysql_literal(const MysqlConnection& connection, const ColumnVector& values, const DataType& type,
                           size_t row, std::string& sql) {
-  if (type.kind == TypeKind::kEnum && values.bytes_at(row).empty() && !type.source_type.empty()) {
-    sql += '0';  // the index of MySQL's error value, which its label '' cannot name in strict mode
+  const bool has_label_of_nothing = type.labels && std::ranges::find(*type.labels, "") != type.labels->end();
+  if (type.kind == TypeKind::kEnum && values.bytes_at(row).empty() && !type.source_type.empty() &&
+      !has_label_of_nothing) {
+    sql += '0';  // the index of MySQL's error value, which '' cannot name in strict mode
   } else if (is_binary(type.kind)) {
     MysqlConnection::append_hex_literal(values.bytes_at(row), sql);
   } else if (type.kind == TypeKind::kFloat) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "connectors/mysql/mysql_chunk_reader.h"
 #include "connectors/mysql/mysql_chunks.h"
@@ -11,6 +12,7 @@
 #include "connectors/mysql/mysql_server.h"
 #include "connectors/mysql/mysql_sink.h"
 #include "connectors/mysql/startup_position.h"
+#include "connectors/mysql/xa_transactions.h"
 
 namespace sluice {
 namespace mysql {
@@ -60,14 +62,20 @@ class MysqlSource : public Source {
     return chunks;
   }
   Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) override {
-    return open_mysql_chunk_readers(context, options_, count);
+    ASSIGN_OR_RETURN(const Position prepared_from, position_before_open_xa(context, *connection_, xa_passed_over_));
+    return open_mysql_chunk_readers(context, options_, count, prepared_from);
   }
   Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) override {
     return open_mysql_log_reader(context, options_, captured_, std::move(start));
   }
 
   Result<Position> start_position(Context& context) override {
-    ASSIGN_OR_RETURN(const BinlogPosition position, startup_position(context, *connection_, options_));
+    Position prepared_from;
+    if (options_.startup_mode == "latest-offset") {
+      ASSIGN_OR_RETURN(prepared_from, position_before_open_xa(context, *connection_, xa_passed_over_));
+    }
+    ASSIGN_OR_RETURN(BinlogPosition position, startup_position(context, *connection_, options_));
+    if (position.position() != prepared_from) position.prepared_from = std::move(prepared_from);
     return position.position();
   }
   Result<Position> current_position(Context& context) override {
@@ -102,6 +110,7 @@ class MysqlSource : public Source {
   const MysqlSourceOptions options_;
   const CapturedTables captured_;
   std::unique_ptr<MysqlConnection> connection_;
+  std::set<std::string> xa_passed_over_;
 };
 
 void check_rules(const MysqlSourceOptions& options, const Settings& settings, Problems& problems) {

@@ -31,6 +31,7 @@ std::string mysql_table_to_json(const MysqlTable& table) {
     if (!column.collation.empty()) entry["collation"] = column.collation;
     if (column.generated_virtual) entry["virtual"] = true;
     if (column.invisible) entry["invisible"] = true;
+    if (column.computed) entry["computed"] = true;
     columns.push_back(std::move(entry));
   }
   nlohmann::json json = {
@@ -48,7 +49,7 @@ Result<MysqlTable> mysql_table_from_json(std::string_view text) {
     table.collation = text_of(json, "collation");
     for (const nlohmann::json& entry : json.at("columns")) {
       table.columns.push_back({text_of(entry, "charset"), text_of(entry, "collation"), entry.value("virtual", false),
-                               entry.value("invisible", false)});
+                               entry.value("invisible", false), entry.value("computed", false)});
     }
     if (json.contains("schema")) {
       ASSIGN_OR_RETURN(TableSchema schema, schema_from_json(json.at("schema").get<std::string>()));

@@ -22,6 +22,8 @@ struct MysqlColumnInfo {
   std::string collation;  // may be empty if only the character set is known
   bool generated_virtual = false;  // VIRTUAL: in row images of MariaDB and MySQL, but never written by a sink
   bool invisible = false;
+  // The server fills it when it is added to rows that are there: generated, AUTO_INCREMENT, default not a constant.
+  bool computed = false;
 
   friend bool operator==(const MysqlColumnInfo&, const MysqlColumnInfo&) = default;
 };

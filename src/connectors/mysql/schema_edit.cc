@@ -28,6 +28,7 @@ Result<BuiltColumn> build_column(const DdlColumn& ddl, const CharsetChoice& tabl
   if (ddl.binary_collation) built.info.collation = built.info.charset + "_bin";
   built.info.generated_virtual = ddl.generated_virtual;
   built.info.invisible = ddl.invisible;
+  built.info.computed = ddl.generated || ddl.auto_increment || is_computed_default(ddl.default_expression);
   bool nullable = ddl.nullable.value_or(true) && !ddl.primary_key;
   ASSIGN_OR_RETURN(built.column.type, mysql_data_type(ddl.type, built.info.charset, nullable, options));
   built.column.name = ddl.name;
@@ -285,7 +286,8 @@ Result<> SchemaEdit::convert(const ConvertCharset& convert) {
     table_.columns[i].collation = table_.collation;
     if (table_.charset != "binary" || type.kind != TypeKind::kString) continue;
     ASSIGN_OR_RETURN(type, mysql_data_type(type.source_type, "binary", type.nullable, options_));
-    table_.columns[i] = {{}, {}, table_.columns[i].generated_virtual, table_.columns[i].invisible};
+    table_.columns[i].charset.clear();
+    table_.columns[i].collation.clear();
     record(SchemaChangeKind::kAlterColumnType, schema_.columns[i].name);
   }
   return {};

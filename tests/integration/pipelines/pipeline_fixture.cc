@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace sluice::support {
 namespace {
 
@@ -31,6 +34,12 @@ SqlRows sqlite_query(const std::string& path, const std::string& sql) {
   }
   sqlite3_close(database);
   return rows;
+}
+
+std::string joined(const SqlRow& row) {
+  std::string line;
+  for (const auto& value : row) line += (line.empty() ? "" : "|") + value.value_or("NULL");
+  return line;
 }
 
 std::string indented(const std::string& lines) {
@@ -78,16 +87,19 @@ Pipeline::Pipeline(DatabaseServer& source, const std::string& target_kind, const
     : source_(source), target_kind_(target_kind), database_(database), source_port_(source.port()) {
   if (target_kind == "sqlite") return;
   // A target of the source's kind needs a server of its own: it has databases of the same names.
-  static std::unique_ptr<DatabaseServer> second_mariadb;
+  static std::map<std::string, std::unique_ptr<DatabaseServer>> second;
+  const auto start = [&](auto started) {
+    if (!started) return;
+    execute(**started, "CREATE DATABASE ledger");
+    second[target_kind] = std::move(started).value();
+  };
   if (target_kind == "postgres") {
     target_ = Servers::shared().get("postgres");
-  } else if (target_kind == "mariadb") {
-    if (!second_mariadb) {
-      auto started = MariadbServer::start({.arguments = {"--server-id=77"}});
-      if (started) second_mariadb = std::move(started).value();
-      if (second_mariadb) execute(*second_mariadb, "CREATE DATABASE ledger");
-    }
-    target_ = second_mariadb.get();
+  } else {
+    if (!second[target_kind] && target_kind == "mariadb")
+      start(MariadbServer::start({.arguments = {"--server-id=77"}}));
+    if (!second[target_kind] && target_kind == "mysql") start(MysqlServer::start({.arguments = {"--server-id=77"}}));
+    target_ = second[target_kind].get();
   }
   if (target_ == nullptr) {
     ADD_FAILURE() << "no target server " << target_kind;
@@ -185,7 +197,8 @@ int Pipeline::verify(std::vector<std::string> arguments) const {
 
 SqlRows Pipeline::target_query(const std::string& sql) const {
   if (target_ == nullptr) return sqlite_query(folder_.file("copy.db"), sql);
-  auto rows = target_->query(sql, target_kind_ == "mariadb" ? std::string_view("mysql") : std::string_view("postgres"));
+  auto rows =
+      target_->query(sql, target_kind_ == "postgres" ? std::string_view("postgres") : std::string_view("mysql"));
   if (!rows) {
     ADD_FAILURE() << sql << ": " << rows.error().message();
     return {};
@@ -215,6 +228,27 @@ std::string Pipeline::target_value(const std::string& sql) const {
 void execute(DatabaseServer& server, std::string_view sql, std::string_view database) {
   const auto executed = server.execute(sql, database);
   EXPECT_TRUE(executed.has_value()) << sql << ": " << executed.error().message();
+}
+
+void expect_same_rows(DatabaseServer& source, const Pipeline& pipeline, const std::string& columns,
+                      const std::string& table, const std::string& order) {
+  const auto rows = source.query(fmt::format("SELECT {} FROM {}", columns, table), pipeline.database());
+  ASSERT_TRUE(rows.has_value()) << rows.error().message();
+  std::vector<std::string> expected;
+  for (const auto& row : *rows) expected.push_back(joined(row));
+  auto actual = pipeline.target_rows(columns, table, order);
+  std::ranges::sort(expected);
+  std::ranges::sort(actual);
+  EXPECT_EQ(expected.size(), actual.size()) << table;
+  std::vector<std::string> lost, added;
+  std::ranges::set_difference(expected, actual, std::back_inserter(lost));
+  std::ranges::set_difference(actual, expected, std::back_inserter(added));
+  const auto first = [](std::vector<std::string>& lines) {
+    lines.resize(std::min<size_t>(lines.size(), 10));
+    return fmt::format("{}", fmt::join(lines, "\n  "));
+  };
+  EXPECT_TRUE(lost.empty()) << table << ": " << lost.size() << " rows lost, such as\n  " << first(lost);
+  EXPECT_TRUE(added.empty()) << table << ": " << added.size() << " rows too many, such as\n  " << first(added);
 }
 
 std::string fresh_database(DatabaseServer& server, const std::string& prefix) {

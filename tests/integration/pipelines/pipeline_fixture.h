@@ -80,6 +80,9 @@ class Pipeline {
 
 // Fails the test if the statement fails.
 void execute(DatabaseServer& server, std::string_view sql, std::string_view database = {});
+// The rows of a table, as both servers print them.
+void expect_same_rows(DatabaseServer& source, const Pipeline& pipeline, const std::string& columns,
+                      const std::string& table, const std::string& order);
 // A database name that no other test of this program uses. In PostgreSQL its tables are in a schema of the same name.
 std::string fresh_database(DatabaseServer& server, const std::string& prefix = "shop");
 // Drops the database, in PostgreSQL with its replication slots.
