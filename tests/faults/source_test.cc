@@ -12,8 +12,10 @@
 namespace sluice::support {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int kAccess = 4;
 constexpr int kPositionLost = 5;
@@ -33,6 +35,27 @@ Outcome run(const Pipeline& pipeline, std::vector<std::string> more = {}) {
   outcome.code = process->wait(std::chrono::minutes(2)).value_or(-1);
   outcome.text = tail(process->err(), 30);
   return outcome;
+}
+
+// An event as a server would have written it, at the end of a log file.
+void append_event(const std::string& file, uint8_t type, const std::string& body) {
+  const auto le = [](uint64_t value, int bytes) {
+    std::string out;
+    for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+    return out;
+  };
+  constexpr size_t kHeaderBytes = 19;
+  constexpr size_t kChecksumBytes = 4;
+  const size_t size = kHeaderBytes + body.size() + kChecksumBytes;
+  constexpr uint32_t kTime = 1'700'000'000;
+  std::string event = le(kTime, 4) + static_cast<char>(type) + le(1, 4) + le(size, 4) +
+                      le(std::filesystem::file_size(file) + size, 4) + le(0, 2) + body;
+  uint32_t crc = ~0U;
+  for (const char c : event) {
+    crc ^= static_cast<uint8_t>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320U : 0);
+  }
+  std::ofstream(file, std::ios::binary | std::ios::app) << event << le(~crc, kChecksumBytes);
 }
 
 class SourceFaults : public testing::Test {
@@ -127,6 +150,85 @@ TEST_F(SourceFaults, a_transaction_cut_off_by_a_crash_is_not_applied) {
   sql("INSERT INTO t VALUES (4, 4)");
   catch_up_and_verify();
   EXPECT_THAT(rows(), ElementsAre("1|1", "4|4"));
+}
+
+class LogEvents : public SourceFaults, public testing::WithParamInterface<std::string> {
+ protected:
+  // Appends an event to the log while the server is down, and a row behind it.
+  void append_to_log(uint8_t type, const std::string& body) {
+    const auto logs = source_->query("SHOW BINARY LOGS");
+    ASSERT_TRUE(logs.has_value());
+    const std::string file = data_folder_ + "/" + logs->back()[0].value();
+    source_->stop();
+    append_event(file, type, body);
+    ASSERT_TRUE(source_->restart().has_value()) << source_->log();
+    file_ = logs->back()[0].value();
+  }
+  void use_server() {
+    if (GetParam() == "mariadb") {
+      use({});
+      data_folder_ = static_cast<MariadbServer&>(*server_).data_folder();
+      return;
+    }
+    auto started = MysqlServer::start();
+    ASSERT_TRUE(started.has_value()) << started.error().message();
+    data_folder_ = (*started)->data_folder();
+    server_ = std::move(started).value();
+    use_shared(*server_);
+  }
+  std::string data_folder_;
+  std::string file_;  // that was appended to
+};
+
+TEST_P(LogEvents, that_tell_of_a_loss_or_are_unknown_stop_the_job_in_front_of_them) {
+  if (GetParam() == "mysql" && !MysqlServer::unavailable().empty()) GTEST_SKIP() << MysqlServer::unavailable();
+  use_server();
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO t VALUES (1, 1)");
+  catch_up_and_verify();
+  // The server sends the log from the first transaction that the job lacks.
+  sql("INSERT INTO t VALUES (2, 2)");
+  constexpr uint8_t kIncident = 26;
+  append_to_log(kIncident, std::string("\x01\x00\x04", 3) + "gone");  // LOST_EVENTS, with a message
+  sql("INSERT INTO t VALUES (3, 3)");
+  for (int i = 0; i < 2; ++i) {
+    const Outcome outcome = run(*pipeline_);
+    EXPECT_EQ(outcome.code, kUnsupported) << outcome.text;
+    EXPECT_THAT(outcome.text, AllOf(HasSubstr("INCIDENT 1: gone"), HasSubstr("at " + file_), HasSubstr("--reset")));
+    EXPECT_THAT(rows(), Not(Contains("3|3")));
+  }
+  EXPECT_EQ(run(*pipeline_, {"--reset"}).code, 0);
+  EXPECT_THAT(rows(), ElementsAre("1|1", "2|2", "3|3"));
+
+  sql("INSERT INTO t VALUES (4, 4)");
+  constexpr uint8_t kNobodyKnows = 120;
+  append_to_log(kNobodyKnows, "something");
+  sql("INSERT INTO t VALUES (5, 5)");
+  const Outcome outcome = run(*pipeline_);
+  EXPECT_EQ(outcome.code, kUnsupported) << outcome.text;
+  EXPECT_THAT(outcome.text, AllOf(HasSubstr("120"), HasSubstr("at " + file_), HasSubstr("Nothing was skipped")));
+  EXPECT_THAT(rows(), Not(Contains("5|5")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, LogEvents, testing::Values("mariadb", "mysql"),
+                         [](const auto& source) { return source.param; });
+
+// The server folds names; statements in its log may spell them as they like.
+TEST_F(SourceFaults, names_that_the_server_folds_are_found_in_any_spelling) {
+  use({"--lower-case-table-names=1"});
+  sql("CREATE TABLE Orders (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO ORDERS VALUES (1, 1)");
+  catch_up_and_verify();
+  sql("INSERT INTO oRDERS VALUES (2, 2)");
+  sql("ALTER TABLE ORDERS ADD COLUMN w INT DEFAULT 7");
+  sql("UPDATE Orders SET w = 8 WHERE id = 2");
+  sql("CREATE TABLE LATE LIKE ORDERS");
+  sql("INSERT INTO Late VALUES (1, 1, 1)");
+  sql("RENAME TABLE Late TO LATER");
+  sql("CREATE TABLE Gone (id INT); DROP TABLE GONE");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, v, w", "orders", "id"), ElementsAre("1|1|7", "2|2|8"));
+  EXPECT_THAT(pipeline_->target_rows("id, v, w", "later", "id"), ElementsAre("1|1|1"));
 }
 
 // FLUSH and a restart begin a new log file, in which tables have other numbers.

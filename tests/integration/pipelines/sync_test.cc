@@ -15,7 +15,8 @@ using testing::ElementsAre;
 class Sync : public testing::TestWithParam<std::pair<std::string, std::string>> {
  protected:
   void SetUp() override {
-    if (GetParam().first == "mysql" && !MysqlServer::unavailable().empty()) GTEST_SKIP() << MysqlServer::unavailable();
+    const bool needs_mysql = GetParam().first == "mysql" || GetParam().second == "mysql";
+    if (needs_mysql && !MysqlServer::unavailable().empty()) GTEST_SKIP() << MysqlServer::unavailable();
     source_ = Servers::shared().get(GetParam().first);
     ASSERT_NE(source_, nullptr);
     database_ = fresh_database(*source_);
@@ -312,7 +313,8 @@ TEST(SyncStop, ends_within_five_seconds_and_goes_on_from_there) {
 INSTANTIATE_TEST_SUITE_P(Matrix, Sync,
                          testing::Values(std::pair("mariadb", "sqlite"), std::pair("mariadb", "postgres"),
                                          std::pair("mariadb", "mariadb"), std::pair("mysql", "sqlite"),
-                                         std::pair("mysql", "postgres"), std::pair("mysql", "mariadb")),
+                                         std::pair("mysql", "postgres"), std::pair("mysql", "mariadb"),
+                                         std::pair("mysql", "mysql"), std::pair("mariadb", "mysql")),
                          [](const auto& pair) { return pair.param.first + "_to_" + pair.param.second; });
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every relational sink must do, checked on real servers: each case runs for SQLite, PostgreSQL and MariaDB.
+// What every relational sink must do, checked on real servers: each case runs for SQLite, PostgreSQL, MariaDB and
+// MySQL.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -88,15 +89,24 @@ support::MariadbServer& mariadb() {
   return **server;
 }
 
+support::MysqlServer& mysql() {
+  static auto server = support::MysqlServer::start();
+  EXPECT_OK(server);
+  return **server;
+}
+
 class RelationalSinkTest : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     if (GetParam() == "postgres") {
       ASSERT_OK(postgres().execute("DROP SCHEMA IF EXISTS shop CASCADE; DROP TABLE IF EXISTS public.sluice_ledger"));
-    } else if (GetParam() == "mariadb") {
+    } else if (GetParam() != "sqlite") {
+      if (const auto why = support::MysqlServer::unavailable(); GetParam() == "mysql" && !why.empty()) {
+        GTEST_SKIP() << why;
+      }
       ASSERT_OK(
-          mariadb().execute("DROP DATABASE IF EXISTS shop; DROP DATABASE IF EXISTS sluice_test; "
-                            "CREATE DATABASE sluice_test"));
+          server().execute("DROP DATABASE IF EXISTS shop; DROP DATABASE IF EXISTS sluice_test; "
+                           "CREATE DATABASE sluice_test"));
     }
     sink_ = make_sink();
     ASSERT_NE(sink_, nullptr);
@@ -110,6 +120,12 @@ class RelationalSinkTest : public testing::TestWithParam<std::string> {
     const std::vector<LedgerEntry> entries{{"lane/0", "", ""}, {"lane/1", "", ""}, {"chunk/shop.t/0", "", ""}};
     ASSERT_OK(ledger_->update(context_, entries, {}));
     writer_ = open_writer(epoch_);
+  }
+
+  // Of the MySQL family.
+  static support::DatabaseServer& server() {
+    if (GetParam() == "mysql") return mysql();
+    return mariadb();
   }
 
   std::unique_ptr<Sink> make_sink() {
@@ -133,7 +149,7 @@ class RelationalSinkTest : public testing::TestWithParam<std::string> {
       add("database", "postgres");
       sink = postgres_connector().make_sink(settings, problems);
     } else {
-      add_server(mariadb());
+      add_server(server());
       add("database", "sluice_test");
       sink = make_mysql_sink(settings, problems);
     }
@@ -404,8 +420,8 @@ TEST_P(RelationalSinkTest, values_move_between_rows_of_another_unique_key) {
   create(schema);
   if (GetParam() == "postgres") {
     ASSERT_OK(postgres().execute("CREATE UNIQUE INDEX u ON shop.t (amount)"));
-  } else if (GetParam() == "mariadb") {
-    ASSERT_OK(mariadb().execute("CREATE UNIQUE INDEX u ON shop.t (amount)"));
+  } else if (GetParam() != "sqlite") {
+    ASSERT_OK(server().execute("CREATE UNIQUE INDEX u ON shop.t (amount)"));
   } else {
     auto database = SqliteDatabase::open(context_, folder_.file("target.db"), ErrorCode::kTarget);
     ASSERT_OK(database);
@@ -651,7 +667,7 @@ TEST_P(RelationalSinkTest, bulk_paths_of_two_tables_alternate) {
   EXPECT_EQ(table(two), expected);
 }
 
-INSTANTIATE_TEST_SUITE_P(AllSinks, RelationalSinkTest, testing::Values("sqlite", "postgres", "mariadb"),
+INSTANTIATE_TEST_SUITE_P(AllSinks, RelationalSinkTest, testing::Values("sqlite", "postgres", "mariadb", "mysql"),
                          [](const auto& test) { return test.param; });
 
 }  // namespace
