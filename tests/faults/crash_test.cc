@@ -100,7 +100,7 @@ void Crash::one_database(DatabaseServer& source, uint64_t seed) {
   }
   workload.stop();
   expect_exact_copy(source, pipeline);
-  execute(source, "DROP DATABASE " + database);
+  drop_database(source, database);
 }
 
 TEST_P(Crash, loses_and_doubles_nothing) {
@@ -123,7 +123,8 @@ TEST_P(Crash, loses_and_doubles_nothing) {
 
 INSTANTIATE_TEST_SUITE_P(Pairs, Crash,
                          testing::Values(Plan{"mariadb", "sqlite", 8}, Plan{"mariadb", "postgres", 5},
-                                         Plan{"mariadb", "mariadb", 3}, Plan{"mysql", "sqlite", 3}),
+                                         Plan{"mariadb", "mariadb", 3}, Plan{"mysql", "sqlite", 3},
+                                         Plan{"postgres_source", "sqlite", 5}, Plan{"postgres_source", "postgres", 3}),
                          [](const auto& plan) { return plan.param.source + "_to_" + plan.param.target; });
 
 }  // namespace

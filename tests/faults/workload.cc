@@ -18,7 +18,11 @@ constexpr std::chrono::milliseconds kPace{1};
 }  // namespace
 
 Workload::Workload(DatabaseServer& server, std::string database, uint64_t seed, WorkloadOptions options)
-    : server_(server), database_(std::move(database)), options_(options), random_(seed) {
+    : server_(server),
+      postgres_(server.kind() == "postgres"),
+      database_(std::move(database)),
+      options_(options),
+      random_(seed) {
   auto session = server_.connect(database_);
   if (!session) {
     ADD_FAILURE() << session.error().message();
@@ -26,9 +30,8 @@ Workload::Workload(DatabaseServer& server, std::string database, uint64_t seed, 
   }
   session_ = std::move(session).value();
   execute("CREATE TABLE items (id INT PRIMARY KEY, v INT NOT NULL, name VARCHAR(40), amount DECIMAL(12,2))");
-  execute(
-      "CREATE TABLE names (name VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci PRIMARY KEY, v INT NOT "
-      "NULL)");
+  execute(fmt::format("CREATE TABLE names (name VARCHAR(40) {} PRIMARY KEY, v INT NOT NULL)",
+                      postgres_ ? "" : "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"));
   execute("CREATE TABLE pairs (a INT, b VARCHAR(20), v BIGINT, PRIMARY KEY (a, b))");
   execute("CREATE TABLE journal (n BIGINT NOT NULL, who VARCHAR(10), payload VARCHAR(60))");
   execute("CREATE TABLE altered (id INT PRIMARY KEY, v INT)");
@@ -90,7 +93,7 @@ std::string Workload::word() {
   std::string text;
   const int length = random(1, 12);
   for (int i = 0; i < length; ++i) text.push_back(static_cast<char>('a' + random(0, 25)));
-  if (random(0, 9) == 0) text += "\\'é\\\\";
+  if (random(0, 9) == 0) text += postgres_ ? "''é\\" : "\\'é\\\\";
   return text;
 }
 
@@ -104,25 +107,42 @@ void Workload::row_statement() {
                                  id + random(0, 60)));
     case 3: return execute(fmt::format("DELETE FROM items WHERE id = {}", id));
     case 4: return execute(fmt::format("UPDATE items SET id = {} WHERE id = {}", ++next_id_, id));
-    case 5: return execute(fmt::format("REPLACE INTO items VALUES ({}, {}, NULL, 0.5)", id, random(0, 99)));
+    case 5: return execute(upsert_item(id));
     case 6:
-      return execute(fmt::format("INSERT INTO names VALUES ('{}{}', 1) ON DUPLICATE KEY UPDATE v = v + 1",
-                                 random(0, 1) == 0 ? "KEY" : "key", random(0, options_.rows * 2)));
+      return execute(upsert_name(fmt::format("{}{}", random(0, 1) == 0 ? "KEY" : "key", random(0, options_.rows * 2))));
     case 7:
       // Another spelling of the same key, for the server's eyes.
       return execute(fmt::format("UPDATE names SET name = '{}{}', v = v + 1 WHERE name = 'key{}'",
                                  random(0, 1) == 0 ? "KeY" : "keY", id, id));
     case 8: return execute(fmt::format("DELETE FROM names WHERE name = 'key{}'", id));
     case 9: return execute(fmt::format("UPDATE pairs SET v = v + 1 WHERE a = {}", random(0, options_.rows / 10)));
-    case 10:
-      return execute(
-          fmt::format("INSERT IGNORE INTO pairs VALUES ({}, 'b{}', 5)", random(0, options_.rows / 5), random(0, 12)));
+    case 10: return execute(insert_new_pair(random(0, options_.rows / 5), random(0, 12)));
     case 11:
       return execute(
           fmt::format("DELETE FROM pairs WHERE a = {} AND b = 'b{}'", random(0, options_.rows / 10), random(0, 9)));
     case 12: return execute(fmt::format("UPDATE altered SET v = v + 1 WHERE id = {}", id));
     default: ++journal_; return execute(fmt::format("INSERT INTO journal VALUES ({}, 'log', '{}')", journal_, word()));
   }
+}
+
+std::string Workload::upsert_item(int id) {
+  const int v = random(0, 99);
+  if (!postgres_) return fmt::format("REPLACE INTO items VALUES ({}, {}, NULL, 0.5)", id, v);
+  return fmt::format(
+      "INSERT INTO items VALUES ({}, {}, NULL, 0.5) ON CONFLICT (id) DO UPDATE SET v = excluded.v, name = NULL, amount "
+      "= "
+      "0.5",
+      id, v);
+}
+
+std::string Workload::upsert_name(const std::string& name) {
+  return fmt::format("INSERT INTO names VALUES ('{}', 1) ON {} UPDATE {}v = names.v + 1", name,
+                     postgres_ ? "CONFLICT (name) DO" : "DUPLICATE KEY", postgres_ ? "SET " : "");
+}
+
+std::string Workload::insert_new_pair(int a, int b) {
+  return fmt::format("INSERT {}INTO pairs VALUES ({}, 'b{}', 5){}", postgres_ ? "" : "IGNORE ", a, b,
+                     postgres_ ? " ON CONFLICT DO NOTHING" : "");
 }
 
 void Workload::schema_change() {
@@ -136,9 +156,10 @@ void Workload::alter() {
     columns_.push_back(fmt::format("c{}", ++next_column_));
     const char* type = random(0, 1) == 0 ? "INT DEFAULT 7" : "VARCHAR(20)";
     execute(fmt::format("ALTER TABLE altered ADD COLUMN {} {}{}", columns_.back(), type,
-                        random(0, 1) == 0 ? " AFTER id" : ""));
+                        random(0, 1) == 0 && !postgres_ ? " AFTER id" : ""));
   } else if (kind == 2) {
-    execute(fmt::format("ALTER TABLE altered MODIFY COLUMN {} VARCHAR({})", columns_.back(), random(30, 200)));
+    execute(fmt::format("ALTER TABLE altered {} COLUMN {} {}VARCHAR({})", postgres_ ? "ALTER" : "MODIFY",
+                        columns_.back(), postgres_ ? "TYPE " : "", random(30, 200)));
   } else {
     execute(fmt::format("ALTER TABLE altered DROP COLUMN {}", columns_.front()));
     columns_.erase(columns_.begin());
@@ -154,9 +175,11 @@ void Workload::side_table() {
     case 0: return execute(fmt::format("DROP TABLE IF EXISTS side{}", number));
     case 1: return execute(fmt::format("TRUNCATE TABLE side{}", number));
     default:
-      execute(fmt::format("CREATE TABLE IF NOT EXISTS side{} (id INT AUTO_INCREMENT PRIMARY KEY, v{} INT)", number,
-                          random(0, 2)));
-      for (int i = 0; i < 3; ++i) execute(fmt::format("INSERT INTO side{} VALUES (NULL, {})", number, i));
+      execute(fmt::format("CREATE TABLE IF NOT EXISTS side{} (id {} PRIMARY KEY, v{} INT)", number,
+                          postgres_ ? "SERIAL" : "INT AUTO_INCREMENT", random(0, 2)));
+      for (int i = 0; i < 3; ++i) {
+        execute(fmt::format("INSERT INTO side{} VALUES ({}, {})", number, postgres_ ? "DEFAULT" : "NULL", i));
+      }
   }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An application that never rests: seeded random statements against a source database, in a thread of its own. Its
-// tables: items (integer key), names (key that the server compares without case), pairs (composite key), journal (no
-// key, only ever appended to), altered (gets columns and loses them), side0..side3 (come, are emptied and go).
+// tables: items (integer key), names (text key, which MySQL and MariaDB compare without case), pairs (composite key),
+// journal (no key, only ever appended to), altered (gets columns and loses them), side0..side3 (come, are emptied and
+// go).
 #pragma once
 
 #include <atomic>
@@ -40,11 +41,15 @@ class Workload {
   void schema_change();
   void side_table();
   void alter();
+  std::string upsert_item(int id);
+  std::string upsert_name(const std::string& name);
+  std::string insert_new_pair(int a, int b);
   void execute(const std::string& sql);
   int random(int least, int greatest) { return std::uniform_int_distribution<int>(least, greatest)(random_); }
   std::string word();
 
   DatabaseServer& server_;
+  const bool postgres_;
   const std::string database_;
   const WorkloadOptions options_;
   std::mt19937_64 random_;
