@@ -186,7 +186,7 @@ MysqlServer::~MysqlServer() {
 std::string MysqlServer::unavailable() {
   if (getuid() != 0) return "MySQL runs in a chroot, which needs root";
   if (!std::filesystem::exists(mysql_root() + "/usr/sbin/mysqld")) {
-    return "there is no MySQL server in the cache folder; tools/mysql_chroot.sh makes it and ./dev test calls it";
+    return "there is no MySQL server in the cache folder; tools/server_chroot.sh makes it and ./dev test calls it";
   }
   return {};
 }

@@ -19,11 +19,13 @@ namespace {
 
 std::string server_user() { return getuid() == 0 ? "postgres" : ""; }
 
-// The newest version that is installed.
-Result<std::string> program_folder() {
+std::string newest_root() { return cache_folder() + "/postgres"; }
+
+// The newest version that is installed, as a path inside `root`.
+Result<std::string> program_folder(const std::string& root) {
   int best = 0;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/usr/lib/postgresql", ignored)) {
+  for (const auto& entry : std::filesystem::directory_iterator(root + "/usr/lib/postgresql", ignored)) {
     const std::string name = entry.path().filename();
     int version = 0;
     std::from_chars(name.data(), name.data() + name.size(), version);
@@ -42,16 +44,26 @@ Result<> give_to_server_user(const std::string& path) {
   return {};
 }
 
+TempFolder folder_in(const std::string& root) { return root.empty() ? TempFolder() : TempFolder(root + "/tmp"); }
+
 // The cache may be in a home folder that the server's user cannot enter, so the template is made elsewhere and moved
 // in.
-Result<> fill_template(const std::string& programs, const std::string& folder) {
-  const TempFolder work;
+Result<> fill_template(const std::string& root, const std::string& programs, const std::string& folder) {
+  const TempFolder work = folder_in(root);
+  const auto inside = [&root](const std::string& path) { return path.substr(root.size()); };
   RETURN_IF_ERROR(give_to_server_user(work.path()));
   RETURN_IF_ERROR(give_to_server_user(work.write("password", "Secret-7x\n")));
-  RETURN_IF_ERROR(run_command(
-      {programs + "/initdb", "--pgdata=" + work.file("data"), "--username=sluice", "--pwfile=" + work.file("password"),
-       "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
-      server_user()));
+  ASSIGN_OR_RETURN(
+      const auto process,
+      Process::spawn({.command = {programs + "/initdb", "--pgdata=" + inside(work.file("data")), "--username=sluice",
+                                  "--pwfile=" + inside(work.file("password")), "--auth-local=trust",
+                                  "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"},
+                      .output_folder = work.path(),
+                      .user = server_user(),
+                      .root = root}));
+  if (process->wait(std::chrono::seconds(120)) != 0) {
+    return Error(ErrorCode::kState, "initdb failed: " + tail(process->err()));
+  }
   RETURN_IF_ERROR(run_command({"cp", "-a", work.file("data"), folder}));
   return {};
 }
@@ -111,18 +123,25 @@ Result<std::unique_ptr<SqlSession>> connect_postgres(const std::string& host, in
 }  // namespace
 
 PostgresServer::PostgresServer(Options options)
-    : DatabaseServer("postgres", "sluice", std::move(options.arguments)), fsync_(options.fsync) {}
+    : DatabaseServer("postgres", "sluice", std::move(options.arguments)),
+      fsync_(options.fsync),
+      root_(options.newest ? newest_root() : ""),
+      folder_(folder_in(root_)) {}
 
 PostgresServer::~PostgresServer() {
   if (process_) kill9();
 }
 
 Result<std::unique_ptr<PostgresServer>> PostgresServer::start(Options options) {
-  ASSIGN_OR_RETURN(const std::string programs, program_folder());
-  ASSIGN_OR_RETURN(std::string version, run_command({programs + "/postgres", "--version"}));
+  const std::string root = options.newest ? newest_root() : "";
+  ASSIGN_OR_RETURN(const std::string programs, program_folder(root));
+  std::string version = programs;
+  if (root.empty()) {
+    ASSIGN_OR_RETURN(version, run_command({programs + "/postgres", "--version"}));
+  }
   ASSIGN_OR_RETURN(const std::string ready,
-                   template_folder(cache_folder() + "/templates", version + " 1",
-                                   [&](const std::string& folder) { return fill_template(programs, folder); }));
+                   template_folder((root.empty() ? cache_folder() : root) + "/templates", version + " 1",
+                                   [&](const std::string& folder) { return fill_template(root, programs, folder); }));
   auto server = std::unique_ptr<PostgresServer>(new PostgresServer(std::move(options)));
   RETURN_IF_ERROR(give_to_server_user(server->folder_.path()));
   RETURN_IF_ERROR(run_command({"cp", "-a", ready + "/data", server->folder_.path()}));
@@ -130,13 +149,22 @@ Result<std::unique_ptr<PostgresServer>> PostgresServer::start(Options options) {
   return server;
 }
 
+std::string PostgresServer::newest_unavailable() {
+  if (getuid() != 0) return "PostgreSQL 18 runs in a chroot, which needs root";
+  if (!program_folder(newest_root())) {
+    return "there is no PostgreSQL 18 in the cache folder; tools/server_chroot.sh makes it and ./dev test calls it";
+  }
+  return {};
+}
+
 ProcessOptions PostgresServer::launch_options() const {
-  const auto programs = program_folder();
+  const auto programs = program_folder(root_);
+  const auto inside = [this](const std::string& path) { return path.substr(root_.size()); };
   std::vector<std::string> command = {programs ? *programs + "/postgres" : "postgres",
                                       "-D",
-                                      folder_.file("data"),
+                                      inside(folder_.file("data")),
                                       "-k",
-                                      folder_.path(),
+                                      inside(folder_.path()),
                                       "-h",
                                       host(),
                                       "-p",
@@ -148,8 +176,11 @@ ProcessOptions PostgresServer::launch_options() const {
     for (const char* word : {"-c", "fsync=off", "-c", "full_page_writes=off"}) command.emplace_back(word);
   }
   command.insert(command.end(), arguments_.begin(), arguments_.end());
-  return {
-      .command = std::move(command), .output_folder = folder_.path(), .folder = folder_.path(), .user = server_user()};
+  return {.command = std::move(command),
+          .output_folder = folder_.path(),
+          .folder = inside(folder_.path()),
+          .user = server_user(),
+          .root = root_};
 }
 
 int PostgresServer::stop_signal() const { return SIGINT; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PostgreSQL 15 (Debian's). Runs as the user postgres when the test runs as root, because the server refuses root.
+// PostgreSQL 15 (Debian's), or 18 in a chroot (see tools/server_chroot.sh). Runs as the user postgres when the test
+// runs as root, because the server refuses root.
 #pragma once
 
 #include "support/database_server.h"
@@ -9,12 +10,15 @@ namespace sluice::support {
 struct PostgresOptions {
   std::vector<std::string> arguments;  // {"-c", "wal_level=logical"}
   bool fsync = false;
+  bool newest = false;  // 18
 };
 
 class PostgresServer : public DatabaseServer {
  public:
   using Options = PostgresOptions;
   static Result<std::unique_ptr<PostgresServer>> start(Options options = {});
+  // Why there is no version 18 here; empty if there is.
+  static std::string newest_unavailable();
   ~PostgresServer() override;
   std::string socket() const override { return folder_.path(); }
   // Database "postgres" if none is named.
@@ -27,6 +31,7 @@ class PostgresServer : public DatabaseServer {
   int stop_signal() const override;  // the one that does not wait for clients to leave
   std::vector<pid_t> children() const override;
   bool fsync_;
+  std::string root_;  // of the chroot; empty: none
   TempFolder folder_;
 };
 

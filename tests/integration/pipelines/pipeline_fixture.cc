@@ -74,9 +74,12 @@ DatabaseServer* Servers::get(const std::string& kind) {
     keep(MariadbServer::start());
   } else if (kind == "mysql") {
     if (MysqlServer::unavailable().empty()) keep(MysqlServer::start());
-  } else if (kind == "postgres_source") {
+  } else if (kind == "postgres_source" || kind == "postgres_18") {
+    const bool newest = kind == "postgres_18";
+    if (newest && !PostgresServer::newest_unavailable().empty()) return nullptr;
     keep(PostgresServer::start({.arguments = {"-c", "wal_level=logical", "-c", "max_replication_slots=60", "-c",
-                                              "max_wal_senders=60", "-c", "max_connections=200"}}));
+                                              "max_wal_senders=60", "-c", "max_connections=200"},
+                                .newest = newest}));
   } else {
     keep(PostgresServer::start());
   }

@@ -22,7 +22,8 @@ namespace sluice::support {
 class Servers {
  public:
   static Servers& shared();
-  // "mariadb", "mysql" (null: not to be had here), "postgres", "postgres_source" (one that can be followed).
+  // "mariadb", "mysql" (null: not to be had here), "postgres", "postgres_source" (one that can be
+  // followed), "postgres_18" (the same; may be null).
   DatabaseServer* get(const std::string& kind);
 
  private:
