@@ -17,7 +17,7 @@ constexpr int kFormat = 1;
 constexpr std::string_view kTables = R"(
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relreplident, obj_description(c.oid, 'pg_class'),
        a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, col_description(c.oid, a.attnum),
-       pg_get_expr(d.adbin, d.adrelid), coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0), i.indnatts
+       pg_get_expr(d.adbin, d.adrelid), coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0), i.indnkeyatts
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -142,7 +142,8 @@ class CatalogReader {
       column.comment = std::string(rows.at(row, 12));
       if (!rows.is_null(row, 13)) column.default_expression = constant_of(rows.at(row, 13), column.type);
       const int place = number<int>(rows.at(row, 14));
-      if (place > 0) key.emplace_back(place, static_cast<uint32_t>(schema->columns.size()));
+      // What the index includes beside its key comes behind.
+      if (place > 0 && place <= key_columns) key.emplace_back(place, static_cast<uint32_t>(schema->columns.size()));
       schema->columns.push_back(std::move(column));
       table.columns.push_back(info);
     }

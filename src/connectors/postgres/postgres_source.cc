@@ -49,6 +49,7 @@ class PostgresSource : public Source {
   }
 
   Result<std::vector<SourceTable>> discover(Context& context) override {
+    published_ = false;
     ASSIGN_OR_RETURN(tables_, read_postgres_tables(context, *connection_, nullptr));
     const size_t visible = tables_.size();
     // Rows of partitioned tables are captured once: as rows of the partitions, or of the root.
@@ -88,7 +89,7 @@ class PostgresSource : public Source {
 
   Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) override {
     if (!wants_stream()) return open_plain_readers(context, count);
-    RETURN_IF_ERROR(ensure_publication(context, *connection_, options_, tables_));
+    RETURN_IF_ERROR(publish(context));
     ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection_, options_.slot_name));
     ASSIGN_OR_RETURN(const auto maker, ReplicationConnection::connect(context, options_.connection()));
     ExportedSnapshot snapshot;
@@ -108,13 +109,13 @@ class PostgresSource : public Source {
   }
 
   Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) override {
-    RETURN_IF_ERROR(ensure_publication(context, *connection_, options_, tables_));
+    RETURN_IF_ERROR(publish(context));
     streamed_ = true;
     return open_postgres_log_reader(context, options_, captured_, std::move(start));
   }
 
   Result<Position> start_position(Context& context) override {
-    RETURN_IF_ERROR(ensure_publication(context, *connection_, options_, tables_));
+    RETURN_IF_ERROR(publish(context));
     ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection_, options_.slot_name));
     if (options_.startup_mode == "committed-offset") {
       if (slot) return slot->confirmed.position();
@@ -181,6 +182,13 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
     return {};
   }
 
+  Result<> publish(Context& context) {
+    if (published_) return {};
+    RETURN_IF_ERROR(ensure_publication(context, *connection_, options_, tables_));
+    published_ = true;
+    return {};
+  }
+
   // They are in no log, so that their copy would grow old without a word.
   Result<> report_unlogged(Context& context) {
     ASSIGN_OR_RETURN(const PostgresResult rows,
@@ -225,6 +233,7 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
   const PostgresCapturedTables captured_;
   std::unique_ptr<PostgresConnection> connection_;
   std::vector<PostgresTable> tables_;  // of the last discover()
+  bool published_ = false;             // all of them
   bool streamed_ = false;
 };
 
