@@ -29,6 +29,8 @@ constexpr int kMessagesPerLook = 64;
 // A quiet server is asked this often how far it is.
 constexpr milliseconds kAskInterval{200};
 constexpr milliseconds kLongestStatusInterval{10000};
+// It may be busy with a transaction that has nothing for us, but then it says so in half of its patience with us.
+constexpr std::chrono::minutes kLongestSilence{5};
 // A group is handed on at this size, and a transaction larger than it in parts.
 constexpr size_t kGroupBytes = 1 << 20;
 constexpr int kFirstVersionWithStreaming = 140000;
@@ -70,6 +72,7 @@ class PostgresLogReader : public LogReader {
  private:
   Result<PostgresConnection*> catalog(Context& context);
   Result<bool> receive(Context& context, milliseconds wait);
+  Result<> ask(Context& context);
   Result<> take_in(std::string_view payload);
   Result<> take_stream(const PgoutputMessage& message);
   Result<> take_change(const PgoutputHead& head, std::string_view payload);
@@ -125,6 +128,7 @@ class PostgresLogReader : public LogReader {
   bool status_due_ = false;
   MonotonicTime last_status_;
   MonotonicTime last_ask_;
+  std::optional<MonotonicTime> silent_since_;
   MonotonicTime last_heartbeat_;
   MonotonicTime last_watch_;
   bool over_limit_ = false;
@@ -207,12 +211,10 @@ void PostgresLogReader::end_group(std::vector<StreamElement>& out) {
 Result<bool> PostgresLogReader::receive(Context& context, milliseconds wait) {
   ASSIGN_OR_RETURN(auto message, stream_->receive(context, wait));
   if (!message) {
-    if (wait.count() > 0 && monotonic_now() - last_ask_ >= kAskInterval) {
-      last_ask_ = monotonic_now();
-      RETURN_IF_ERROR(send_status(context, true));
-    }
+    if (wait.count() > 0) RETURN_IF_ERROR(ask(context));
     return false;
   }
+  silent_since_.reset();
   received_ = std::max(received_, message->end);
   if (!message->keepalive) {
     Result<> taken = take_in(message->payload);
@@ -226,6 +228,19 @@ Result<bool> PostgresLogReader::receive(Context& context, milliseconds wait) {
     last_commit_ms_ = message->server_time_us / 1000;
   }
   return true;
+}
+
+// Nothing comes: has the server nothing more, or is it gone?
+Result<> PostgresLogReader::ask(Context& context) {
+  const MonotonicTime now = monotonic_now();
+  if (!silent_since_) silent_since_ = now;
+  if (now - *silent_since_ > kLongestSilence) {
+    return Error(ErrorCode::kConnect,
+                 fmt::format("the source server has been silent for {} minutes", kLongestSilence.count()));
+  }
+  if (now - last_ask_ < kAskInterval) return {};
+  last_ask_ = now;
+  return send_status(context, true);
 }
 
 Result<> PostgresLogReader::take_in(std::string_view payload) {
