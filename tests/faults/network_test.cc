@@ -16,6 +16,7 @@ struct Scene {
   std::string side;    // "source" or "target"
   std::string target;  // "sqlite", "postgres", "mariadb"
   std::function<void(NetworkProxy&, const std::function<void()>& some_work)> disturb;
+  std::string source = "mariadb";
 };
 void PrintTo(const Scene& scene, std::ostream* out) { *out << scene.name; }
 
@@ -72,7 +73,7 @@ void breaks_within_packets(NetworkProxy& proxy, const std::function<void()>& som
 class Network : public testing::TestWithParam<Scene> {};
 
 TEST_P(Network, faults_lose_and_double_nothing) {
-  DatabaseServer* const source = Servers::shared().get("mariadb");
+  DatabaseServer* const source = Servers::shared().get(GetParam().source);
   ASSERT_NE(source, nullptr);
   const std::string database = fresh_database(*source, "net");
   Pipeline pipeline(*source, GetParam().target, database);
@@ -100,7 +101,7 @@ TEST_P(Network, faults_lose_and_double_nothing) {
   EXPECT_TRUE(job->running()) << tail(job->err(), 40);
   EXPECT_EQ(job->stop(), 0) << tail(job->err());
   expect_exact_copy(*source, pipeline);
-  execute(*source, "DROP DATABASE " + database);
+  drop_database(*source, database);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -115,7 +116,12 @@ INSTANTIATE_TEST_SUITE_P(
         Scene{"postgres_half_open", "target", "postgres", half_open},
         Scene{"postgres_breaks_within_packets", "target", "postgres", breaks_within_packets},
         Scene{"mariadb_cut", "target", "mariadb", cut}, Scene{"mariadb_flaps", "target", "mariadb", flap},
-        Scene{"mariadb_half_open", "target", "mariadb", half_open}, Scene{"mariadb_slow", "target", "mariadb", slow}),
+        Scene{"mariadb_half_open", "target", "mariadb", half_open}, Scene{"mariadb_slow", "target", "mariadb", slow},
+        Scene{"postgres_source_cut", "source", "sqlite", cut, "postgres_source"},
+        Scene{"postgres_source_flaps", "source", "sqlite", flap, "postgres_source"},
+        Scene{"postgres_source_slow", "source", "sqlite", slow, "postgres_source"},
+        Scene{"postgres_source_half_open", "source", "sqlite", half_open, "postgres_source"},
+        Scene{"postgres_source_breaks_within_packets", "source", "sqlite", breaks_within_packets, "postgres_source"}),
     [](const auto& scene) { return scene.param.name; });
 
 // A copy whose target hangs must not hold tables of the source.
