@@ -13,6 +13,7 @@ namespace {
 
 using Wide = __int128;  // spans of BIGINT UNSIGNED do not fit 64 bits
 
+// Their bounds are in hex.
 bool is_binary(TypeKind kind) {
   return kind == TypeKind::kBytes || kind == TypeKind::kBit || kind == TypeKind::kGeometry;
 }
@@ -156,6 +157,12 @@ bool is_integer(TypeKind kind) {
 
 std::string key_literal(const MysqlConnection& connection, const Column& column, std::string_view value) {
   if (is_integer(column.type.kind) || column.type.kind == TypeKind::kDecimal) return std::string(value);
+  if (column.type.kind == TypeKind::kBit) {
+    // A number to the server, which prints it in hex without leading zeros.
+    uint64_t bits = 0;
+    std::from_chars(value.data(), value.data() + value.size(), bits, 16);
+    return fmt::format("{}", bits);
+  }
   if (is_binary(column.type.kind)) return fmt::format("x'{}'", value);
   std::string literal;
   connection.append_quoted(value, literal);
