@@ -140,7 +140,12 @@ class MysqlChunkReader : public ChunkReader {
     if (checked_.empty()) locked_ = monotonic_now();
     auto locked = connection_->query(context, fmt::format("SELECT 1 FROM {} LIMIT 0", quoted(schema->id)));
     if (!locked) return definition_error(std::move(locked).error(), *schema);
-    ASSIGN_OR_RETURN(const auto tables, read_tables(context, *connection_, {schema->id},
+    // MySQL's information_schema shows a transaction the definitions of its snapshot, while the rows come in those of
+    // now: after two columns have swapped their names it would read one for the other.
+    if (!connection_->is_mariadb() && !definitions_) {
+      ASSIGN_OR_RETURN(definitions_, MysqlConnection::connect(context, options_.connection()));
+    }
+    ASSIGN_OR_RETURN(const auto tables, read_tables(context, definitions_ ? *definitions_ : *connection_, {schema->id},
                                                     {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
     if (tables.empty() || *tables[0].table.schema != *schema) {
       return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was altered", schema->id.text()));
@@ -150,6 +155,7 @@ class MysqlChunkReader : public ChunkReader {
   }
 
   std::unique_ptr<MysqlConnection> connection_;
+  std::unique_ptr<MysqlConnection> definitions_;  // MySQL: outside of the transaction
   const MysqlSourceOptions& options_;
   const Position prepared_from_;
   Position position_;
