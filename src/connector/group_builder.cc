@@ -43,7 +43,6 @@ void GroupBuilder::take(std::vector<StreamElement>& out) {
   batches_.clear();
   index_.clear();
   transactions_ = std::make_shared<TransactionList>();
-  sequence_ = 0;
   bytes_ = 0;
 }
 

@@ -40,8 +40,13 @@ class GroupBuilder {
   }
   // Bytes of the rows in the log, an estimate of what is held.
   size_t bytes() const { return bytes_; }
-  // Hands the batches on and starts anew; an open transaction goes on in the next batches.
+  // Hands the batches on; an open transaction goes on in the next batches of the same group.
   void take(std::vector<StreamElement>& out);
+  // Hands on what is left of the group; what follows is numbered anew.
+  void end(std::vector<StreamElement>& out) {
+    take(out);
+    sequence_ = 0;
+  }
 
  private:
   std::vector<ChangeBatch> batches_;

@@ -209,7 +209,7 @@ Result<> MysqlLogReader::poll(Context& context, std::vector<StreamElement>& out)
 }
 
 void MysqlLogReader::end_group(std::vector<StreamElement>& out) {
-  group_.take(out);
+  group_.end(out);
   Position position = reached_.position();
   if (position == told_) return;
   told_ = position;

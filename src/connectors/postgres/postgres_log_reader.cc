@@ -199,7 +199,7 @@ Result<> PostgresLogReader::poll(Context& context, std::vector<StreamElement>& o
 }
 
 void PostgresLogReader::end_group(std::vector<StreamElement>& out) {
-  group_.take(out);
+  group_.end(out);
   Position position = reached_.position();
   if (position == told_) return;
   told_ = position;
