@@ -17,6 +17,10 @@ void append_le(std::string& out, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
 }
 
+std::chrono::milliseconds longest_silence(std::chrono::milliseconds heartbeat) {
+  return heartbeat.count() > 0 ? 3 * heartbeat + std::chrono::seconds(5) : std::chrono::milliseconds(0);
+}
+
 Result<> prepare_session(Context& context, MysqlConnection& connection, const BinlogConnectionOptions& options) {
   // Without these the server would strip checksums or refuse to send events it thinks we do not know.
   const auto heartbeat_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(options.heartbeat).count();
@@ -90,7 +94,10 @@ Result<> start_mysql(MysqlConnection& connection, const BinlogConnectionOptions&
 Result<std::unique_ptr<BinlogConnection>> BinlogConnection::open(Context& context,
                                                                  const BinlogConnectionOptions& options,
                                                                  const BinlogPosition& start) {
-  ASSIGN_OR_RETURN(auto connection, MysqlConnection::connect(context, options.connection));
+  MysqlConnectOptions connect = options.connection;
+  // A network that fails in the middle of an event is noticed by this, in between by the missing heartbeats.
+  connect.read_timeout = longest_silence(options.heartbeat);
+  ASSIGN_OR_RETURN(auto connection, MysqlConnection::connect(context, connect));
   RETURN_IF_ERROR(prepare_session(context, *connection, options));
   if (connection->is_mariadb()) {
     RETURN_IF_ERROR(start_mariadb(context, *connection, options, start));
@@ -103,14 +110,14 @@ Result<std::unique_ptr<BinlogConnection>> BinlogConnection::open(Context& contex
 Result<std::optional<Bytes>> BinlogConnection::next(Context& context, std::chrono::milliseconds wait) {
   ASSIGN_OR_RETURN(const bool readable, connection_->wait_readable(context, wait));
   if (!readable) {
-    if (heartbeat_.count() > 0 && monotonic_now() - last_event_ > 3 * heartbeat_ + std::chrono::seconds(5)) {
+    if (heartbeat_.count() > 0 && monotonic_now() - last_event_ > longest_silence(heartbeat_)) {
       return Error(ErrorCode::kConnect,
                    fmt::format("the source server sent nothing for {} s", 3 * heartbeat_.count() / 1000));
     }
     return std::optional<Bytes>();
   }
   MYSQL* mysql = connection_->handle();
-  const unsigned long length = mysql_net_read_packet(mysql);
+  const unsigned long length = connection_->read_packet(context);
   if (length == packet_error) {
     if (connection_->last_error_number() != kErrorReadingBinlog)
       return connection_->last_error("reading the binary log");

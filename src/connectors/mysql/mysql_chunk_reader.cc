@@ -56,12 +56,12 @@ class MysqlChunkReader : public ChunkReader {
     return {};
   }
 
-  Result<bool> next(Context&, ChangeBatch& batch) override {
+  Result<bool> next(Context& context, ChangeBatch& batch) override {
     MysqlRow row;
     size_t bytes = 0;
     const auto& columns = batch.schema->columns;
     while (bytes < kBatchBytes) {
-      ASSIGN_OR_RETURN(const bool more, stream_->next(row));
+      ASSIGN_OR_RETURN(const bool more, stream_->next(context, row));
       if (!more) {
         stream_.reset();
         return false;

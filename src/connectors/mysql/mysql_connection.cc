@@ -8,6 +8,7 @@
 // clang-format on
 #include <mysqld_error.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
@@ -50,6 +51,24 @@ int wait_for_socket(int socket, bool for_read, int timeout_ms, Context* context)
 
 int io_wait(my_socket socket, my_bool is_read, int timeout_ms) {
   return wait_for_socket(socket, is_read != 0, timeout_ms > 0 ? timeout_ms : -1, current_context);
+}
+
+// libmariadb's TLS waits by this function of the socket's table instead of the hook, and only after a read that came
+// back with nothing.
+int tls_wait(MARIADB_PVIO* pvio, my_bool is_read, int) {
+  return io_wait(mysql_get_socket(pvio->mysql), is_read, static_cast<int>(pvio->mysql->options.read_timeout) * 1000);
+}
+
+void obey_context_with_tls(MARIADB_PVIO& pvio) {
+  // Reads alone: a socket that does not block would have libmariadb wait for answers while it should be writing.
+  const timeval slice{.tv_sec = 0, .tv_usec = kWaitSliceMs * 1000};
+  setsockopt(mysql_get_socket(pvio.mysql), SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice);
+  static PVIO_METHODS methods = [&pvio] {
+    PVIO_METHODS copy = *pvio.methods;
+    copy.wait_io_or_timeout = tls_wait;
+    return copy;
+  }();
+  pvio.methods = &methods;
 }
 
 // The server quotes the offending value in some messages; it must not get into logs.
@@ -153,19 +172,25 @@ MysqlStream::MysqlStream(MysqlStream&& other) noexcept
 
 MysqlStream& MysqlStream::operator=(MysqlStream&& other) noexcept {
   if (this == &other) return *this;
-  if (result_ != nullptr) mysql_free_result(result_);
+  free();
   connection_ = other.connection_;
   result_ = std::exchange(other.result_, nullptr);
   fields_ = other.fields_;
   return *this;
 }
 
-MysqlStream::~MysqlStream() {
-  if (result_ != nullptr) mysql_free_result(result_);
+MysqlStream::~MysqlStream() { free(); }
+
+void MysqlStream::free() {
+  if (result_ == nullptr) return;
+  // Else libmariadb would read the remaining rows, however many and however slowly they come.
+  if (mysql_eof(result_) == 0) shutdown(mysql_get_socket(connection_->handle()), SHUT_RDWR);
+  mysql_free_result(result_);
 }
 
-Result<bool> MysqlStream::next(MysqlRow& row) {
-  const ContextScope scope(connection_->context_);
+Result<bool> MysqlStream::next(Context& context, MysqlRow& row) {
+  connection_->context_ = &context;
+  const ContextScope scope(&context);
   MYSQL_ROW values = mysql_fetch_row(result_);
   if (values != nullptr) {
     row = MysqlRow(values, mysql_fetch_lengths(result_), fields_);
@@ -228,6 +253,7 @@ Result<std::unique_ptr<MysqlConnection>> MysqlConnection::connect(Context& conte
         options.socket.empty() ? fmt::format("{}:{}", options.hostname, options.port) : options.socket;
     return connection->last_error(fmt::format("connecting to {}", place));
   }
+  if (mysql_get_ssl_cipher(mysql) != nullptr) obey_context_with_tls(*mysql->net.pvio);
   const std::string_view version = mysql_get_server_info(mysql);
   connection->mariadb_ = version.find("MariaDB") != std::string_view::npos;
   connection->version_ = parse_mysql_version(version);
@@ -245,10 +271,6 @@ Result<> MysqlConnection::run(Context& context, std::string_view sql) {
   const ContextScope scope(&context);
   if (context.stop_requested()) return Error(ErrorCode::kStopped, "stopped before a statement was sent");
   if (mysql_send_query(mysql_, sql.data(), sql.size()) != 0) return last_error("sending a statement");
-  // With TLS libmariadb waits by itself and would not notice a stop.
-  if (wait_for_socket(mysql_get_socket(mysql_), true, -1, &context) < 0 && context.stop_requested()) {
-    return Error(ErrorCode::kStopped, "stopped while waiting for the server");
-  }
   if (mysql_read_query_result(mysql_) != 0) return last_error("running a statement");
   return {};
 }
@@ -268,7 +290,7 @@ Result<MysqlRows> MysqlConnection::query(Context& context, std::string_view sql)
   MysqlRows all;
   MysqlRow row;
   for (;;) {
-    ASSIGN_OR_RETURN(const bool more, rows.next(row));
+    ASSIGN_OR_RETURN(const bool more, rows.next(context, row));
     if (!more) return all;
     auto& copy = all.emplace_back(row.size());
     for (unsigned i = 0; i < row.size(); ++i) {
@@ -363,6 +385,12 @@ Result<bool> MysqlConnection::wait_readable(Context& context, std::chrono::milli
   const int ready = wait_for_socket(mysql_get_socket(mysql_), true, static_cast<int>(timeout.count()), &context);
   if (ready < 0 && !context.stop_requested()) return Error(ErrorCode::kConnect, "waiting for the server failed");
   return ready > 0;
+}
+
+unsigned long MysqlConnection::read_packet(Context& context) {
+  context_ = &context;
+  const ContextScope scope(&context);
+  return mysql_net_read_packet(mysql_);
 }
 
 Error MysqlConnection::last_error(std::string_view doing) const {

@@ -68,20 +68,20 @@ using MysqlRows = std::vector<std::vector<std::optional<std::string>>>;
 class MysqlConnection;
 
 // A result whose rows come from the socket one by one (mysql_use_result). While it lives the connection can do
-// nothing else. Destroying it before the end reads the remaining rows away: to abandon a long result, drop the
-// connection.
+// nothing else. Destroying it before its end ends the connection, because the remaining rows could take hours.
 class MysqlStream {
  public:
   MysqlStream(MysqlStream&& other) noexcept;
   MysqlStream& operator=(MysqlStream&& other) noexcept;
   ~MysqlStream();
   // False at the end of the result.
-  Result<bool> next(MysqlRow& row);
+  Result<bool> next(Context& context, MysqlRow& row);
   unsigned fields() const { return fields_; }
 
  private:
   friend class MysqlConnection;
   MysqlStream(MysqlConnection* connection, st_mysql_res* result);
+  void free();
   MysqlConnection* connection_;
   st_mysql_res* result_;
   unsigned fields_;
@@ -125,6 +125,8 @@ class MysqlConnection {
   static Error make_error(unsigned number, std::string_view text, std::string_view doing);
   unsigned last_error_number() const;
 
+  // The next packet of a replication stream: its length, or libmariadb's packet_error; the bytes are the handle's.
+  unsigned long read_packet(Context& context);
   // For replication commands. Never close it.
   st_mysql* handle() { return mysql_; }
 
@@ -134,7 +136,7 @@ class MysqlConnection {
   Result<> run(Context& context, std::string_view sql);  // sends and reads the head of the answer
 
   st_mysql* mysql_ = nullptr;
-  Context* context_ = nullptr;  // of the last call; later reads of its result obey it
+  Context* context_ = nullptr;  // of the last call, for its error
   bool mariadb_ = false;
   uint32_t version_ = 0;
 };

@@ -41,10 +41,10 @@ Result<> MysqlReader::begin(Context& context, const SnapshotChunk& range, const 
   return {};
 }
 
-Result<bool> MysqlReader::next(Context&, ChangeBatch& batch) {
+Result<bool> MysqlReader::next(Context& context, ChangeBatch& batch) {
   MysqlRow row;
   while (batch.byte_size() < kBatchBytes) {
-    ASSIGN_OR_RETURN(const bool more, rows_->next(row));
+    ASSIGN_OR_RETURN(const bool more, rows_->next(context, row));
     if (!more) {
       rows_.reset();
       return false;
