@@ -1,11 +1,14 @@
-# sluice_library(name DEPENDS ...): one library per folder from its *.cc, and <name>_test from its *_test.cc, so that adding
-# a file needs no change here. The allowed arrows between folders are in src/layers.txt.
+# sluice_library(name DEPENDS ...): one library per folder from its *.cc, <name>_test from its *_test.cc, and <name>_bench from
+# its *_bench.cc where libbenchmark is installed, so that adding a file needs no change here. The allowed arrows between
+# folders are in src/layers.txt.
 function(sluice_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
+  set(benches ${sources})
   list(FILTER sources EXCLUDE REGEX "(_(test|bench|fuzz)|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   if(sources)
     add_library(sluice_${name} STATIC ${sources})
     target_include_directories(sluice_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
@@ -20,5 +23,14 @@ function(sluice_library name)
     target_compile_options(${name}_test PRIVATE ${SLUICE_TEST_CODE})
     target_link_libraries(${name}_test PRIVATE sluice_${name} GTest::gmock GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+  if(benches AND benchmark_FOUND)
+    add_executable(${name}_bench ${benches})
+    target_link_libraries(${name}_bench PRIVATE sluice_${name} benchmark::benchmark)
+    if(BUILD_TESTING)
+      # So short that it only shows that it runs.
+      add_test(NAME ${name}_bench COMMAND ${name}_bench --benchmark_min_time=0.0001)
+      set_tests_properties(${name}_bench PROPERTIES LABELS bench)
+    endif()
   endif()
 endfunction()
