@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 #include "integration/sources/source_fixture.h"
+#include "support/wait.h"
 
 namespace sluice::support {
 namespace {
@@ -172,6 +174,7 @@ TEST_P(SourceTest, a_reader_reads_exactly_what_was_committed_at_its_position) {
         const Position& at = readers[r]->position();
         starts[r].chunks.push_back({chunk, at});
         if (starts[r].position.empty() || source->covers(starts[r].position, at)) starts[r].position = at;
+        if (r == 1) ASSERT_OK(readers[r]->release_locks(context_));
       }
     }
     const auto moved = [&](const FinishedChunk& chunk) { return chunk.position != starts[r].position; };
@@ -223,6 +226,31 @@ TEST_P(SourceTest, a_chunk_of_a_table_with_another_definition_is_refused) {
   const auto lost = source->split(context_, tables.at(id("dropped")).schema);
   ASSERT_FALSE(lost.has_value());
   EXPECT_EQ(lost.error().code(), ErrorCode::kSchemaChanged) << lost.error().describe();
+}
+
+TEST_P(SourceTest, a_table_can_be_altered_once_a_reader_has_released_its_locks) {
+  create_simple("a", 3);
+  create_simple("b", 3);
+  const auto source = open();
+  const auto tables = discover(*source);
+  const auto chunk_of = [&](const char* table) { return split(*source, tables.at(id(table)).schema).front(); };
+  auto readers = open_readers(*source, 1);
+  EXPECT_OK(readers[0]->release_locks(context_));
+  EXPECT_EQ(read_chunk(*readers[0], chunk_of("a"), tables.at(id("a")).schema).front().rows(), 3u);
+  ASSERT_OK(readers[0]->release_locks(context_));
+  std::atomic<bool> altered{false};
+  std::jthread alter([&] {
+    EXPECT_OK(server().execute(fmt::format("ALTER TABLE {} ADD COLUMN w INT", name("a"))));
+    altered = true;
+  });
+  EXPECT_TRUE(wait_until([&] { return altered.load(); }));
+  if (!altered) readers.clear();
+  alter.join();
+  ASSERT_FALSE(readers.empty());
+  const auto changed = readers[0]->begin(context_, chunk_of("a"), tables.at(id("a")).schema);
+  ASSERT_FALSE(changed.has_value());
+  EXPECT_EQ(changed.error().code(), ErrorCode::kSchemaChanged) << changed.error().describe();
+  EXPECT_EQ(read_chunk(*readers[0], chunk_of("b"), tables.at(id("b")).schema).front().rows(), 3u);
 }
 
 TEST_P(SourceTest, estimates_rows) {
