@@ -182,7 +182,12 @@ void Process::kill9() {
   reap(true);
 }
 
-void Process::pause() { send_signal(SIGSTOP); }
+void Process::pause() {
+  send_signal(SIGSTOP);
+  // Its threads go on for a moment on a busy machine.
+  siginfo_t info{};
+  if (!exit_code_) waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT);
+}
 
 void Process::resume() { send_signal(SIGCONT); }
 

@@ -39,7 +39,7 @@ class Process {
   std::optional<int> wait(std::chrono::milliseconds timeout = std::chrono::milliseconds(60000));
   void send_signal(int number);
   void kill9();   // and waits until it is gone
-  void pause();   // SIGSTOP
+  void pause();   // SIGSTOP, and waits until it has stopped
   void resume();  // SIGCONT
   // SIGTERM, and SIGKILL if that does not end it in time. The exit code as of wait().
   int stop(std::chrono::milliseconds grace = std::chrono::milliseconds(20000));
