@@ -325,11 +325,11 @@ TEST_P(SourceTest, a_value_that_the_log_leaves_out_is_not_null) {
   std::string long_text;
   for (int i = 0; i < 3000; ++i) long_text += fmt::format("{:x}", i * 2654435761U);
   execute(fmt::format("INSERT INTO {} VALUES (1, 'a', 'b', '{}')", name("t"), long_text));
-  const auto source = open();
-  const LogStart start = log_start(*source);
   auto session = server().connect();
   ASSERT_OK(session);
   ASSERT_OK((*session)->execute(source_under_test(GetParam()).log_partial_rows(name("t"), "kept")));
+  const auto source = open();
+  const LogStart start = log_start(*source);
   ASSERT_OK((*session)->execute(fmt::format("UPDATE {} SET changed = 'c', nulled = NULL WHERE id = 1", name("t"))));
   LogFollower log(context_, *source, start);
   ASSERT_TRUE(log.poll_until([&] { return log.changes.size() == 1; }));
