@@ -49,15 +49,10 @@ Result<> PostgresWriter::write(Context& context, const ChangeBatch& batch, bool 
       RETURN_IF_ERROR(close_copy(context));
       RETURN_IF_ERROR(begin());
       RETURN_IF_ERROR(connection_->sync(context));
-      RETURN_IF_ERROR(connection_->begin_copy(context, plan->copy_sql).context(plan->doing));
+      RETURN_IF_ERROR(begin_copy(context, *plan, plan->table));
       copying_ = plan;
     }
-    for (size_t row = 0; row < batch.rows(); ++row) {
-      RETURN_IF_ERROR(append_copy_row(*plan, batch, row));
-      if (buffer_.size() < kCopyBytes) continue;
-      RETURN_IF_ERROR(connection_->copy_data(context, buffer_).context(plan->doing));
-      buffer_.clear();
-    }
+    for (size_t row = 0; row < batch.rows(); ++row) RETURN_IF_ERROR(copy_row(context, *plan, batch, row));
   } else {
     RETURN_IF_ERROR(close_copy(context));
     RETURN_IF_ERROR(begin());
@@ -165,23 +160,18 @@ Result<> PostgresWriter::write_keyless(Context& context, Plan& plan, const Chang
 Result<> PostgresWriter::write_staged(Context& context, Plan& plan, const ChangeBatch& batch,
                                       std::span<const uint32_t> rows) {
   RETURN_IF_ERROR(connection_->sync(context));
-  std::string names;
-  for (const TargetColumn& column : plan.columns) names += (names.empty() ? "" : ", ") + column.name;
   if (plan.stage.empty()) {
     const std::string stage = fmt::format("pg_temp.sluice_stage_{}", ++names_);
     RETURN_IF_ERROR(connection_
                         ->execute(context, fmt::format("CREATE TEMP TABLE {} ON COMMIT DELETE ROWS AS SELECT {} FROM "
                                                        "{} WITH NO DATA",
-                                                       stage.substr(8), names, plan.table))
+                                                       stage.substr(8), plan.names, plan.table))
                         .context(plan.doing));
     plan.stage = stage;
   }
-  RETURN_IF_ERROR(
-      connection_->begin_copy(context, fmt::format("COPY {} ({}) FROM STDIN", plan.stage, names)).context(plan.doing));
-  RETURN_IF_ERROR(copy_rows(context, plan, batch, rows));
-  RETURN_IF_ERROR(connection_->copy_data(context, buffer_).context(plan.doing));
-  buffer_.clear();
-  RETURN_IF_ERROR(connection_->end_copy(context).context(plan.doing));
+  RETURN_IF_ERROR(begin_copy(context, plan, plan.stage));
+  for (const uint32_t row : rows) RETURN_IF_ERROR(copy_row(context, plan, batch, row));
+  RETURN_IF_ERROR(end_copy(context, plan));
   const Statement& write = plan.replace_whole ? plan.insert : plan.upsert;
   std::string sql = write.sql;
   const std::string source = unnest_sql(plan, write.fields);
@@ -233,40 +223,55 @@ Result<> PostgresWriter::send_rows(Context& context, Plan& plan, Statement& stat
   return {};
 }
 
-Result<> PostgresWriter::copy_rows(Context& context, const Plan& plan, const ChangeBatch& batch,
-                                   std::span<const uint32_t> rows) {
-  for (const uint32_t row : rows) {
-    RETURN_IF_ERROR(append_copy_row(plan, batch, row));
-    if (buffer_.size() < kCopyBytes) continue;
-    RETURN_IF_ERROR(connection_->copy_data(context, buffer_).context(plan.doing));
-    buffer_.clear();
-  }
+Result<> PostgresWriter::begin_copy(Context& context, const Plan& plan, const std::string& table) {
+  const std::string_view format = plan.binary ? " (FORMAT binary)" : "";
+  buffer_ = plan.binary ? postgres_binary_header() : std::string_view();
+  return connection_->begin_copy(context, fmt::format("COPY {} ({}) FROM STDIN{}", table, plan.names, format))
+      .context(plan.doing);
+}
+
+Result<> PostgresWriter::copy_row(Context& context, const Plan& plan, const ChangeBatch& batch, size_t row) {
+  RETURN_IF_ERROR(append_copy_row(plan, batch, row));
+  if (buffer_.size() < kCopyBytes) return {};
+  RETURN_IF_ERROR(connection_->copy_data(context, buffer_).context(plan.doing));
+  buffer_.clear();
   return {};
 }
 
 Result<> PostgresWriter::append_copy_row(const Plan& plan, const ChangeBatch& batch, size_t row) {
+  if (plan.binary) begin_postgres_binary_row(batch.columns.size(), buffer_);
   for (size_t column = 0; column < batch.columns.size(); ++column) {
-    if (column > 0) buffer_ += '\t';
     const ColumnVector& values = batch.columns[column];
     const size_t at = value_row(batch, column, row);
-    if (!values.has_value(at)) {
-      buffer_ += "\\N";
-    } else if (!append_postgres_value(values, plan.schema->columns[column].type, plan.columns[column].form,
-                                      PostgresQuoting::kCopy, at, buffer_)) {
-      return unstorable(plan, column);
+    const bool present = values.has_value(at);
+    const DataType& type = plan.schema->columns[column].type;
+    const TargetColumn& target = plan.columns[column];
+    bool stored = true;
+    if (!plan.binary) {
+      if (column > 0) buffer_ += '\t';
+      if (!present) buffer_ += "\\N";
+      if (present) stored = append_postgres_value(values, type, target.form, PostgresQuoting::kCopy, at, buffer_);
+    } else if (present) {
+      stored = append_postgres_binary(values, type, target.binary, at, buffer_);
+    } else {
+      append_postgres_binary_null(buffer_);
     }
+    if (!stored) return unstorable(plan, column);
   }
-  buffer_ += '\n';
+  if (!plan.binary) buffer_ += '\n';
   return {};
 }
 
-Result<> PostgresWriter::close_copy(Context& context) {
-  if (copying_ == nullptr) return {};
-  const Plan& plan = *std::exchange(copying_, nullptr);
+Result<> PostgresWriter::end_copy(Context& context, const Plan& plan) {
+  if (plan.binary) buffer_ += postgres_binary_trailer();
   RETURN_IF_ERROR(connection_->copy_data(context, buffer_).context(plan.doing));
   buffer_.clear();
   RETURN_IF_ERROR(connection_->end_copy(context).context(plan.doing));
   return {};
+}
+
+Result<> PostgresWriter::close_copy(Context& context) {
+  return copying_ == nullptr ? Result<>() : end_copy(context, *std::exchange(copying_, nullptr));
 }
 
 Result<PostgresWriter::Plan*> PostgresWriter::plan_for(Context& context, const TableSchemaPtr& schema) {
@@ -315,8 +320,11 @@ Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context&
     const bool by_cast = found->bare_type.ends_with("[]") || (column.type.kind == TypeKind::kString && !character);
     plan->columns.push_back({PostgresConnection::quote_identifier(column.name),
                              by_cast ? "text[]" : found->bare_type + "[]", by_cast ? "::" + found->bare_type : "",
-                             by_text, postgres_form(column.type, *found)});
+                             by_text, postgres_form(column.type, *found), postgres_binary(column.type, *found)});
+    plan->names += (plan->names.empty() ? "" : ", ") + plan->columns.back().name;
   }
+  plan->binary = std::ranges::none_of(
+      plan->columns, [](const TargetColumn& column) { return column.binary == PostgresBinary::kNone; });
   plan->replace_whole = target.other_unique && !target.referenced && target.columns.size() == schema->columns.size();
   make_statements(*plan);
   return plan;
@@ -384,9 +392,6 @@ PostgresWriter::Statement PostgresWriter::update_statement(const Plan& plan, con
 
 void PostgresWriter::make_statements(Plan& plan) const {
   const auto all = indexes(plan.columns.size());
-  std::string names;
-  for (const TargetColumn& column : plan.columns) names += (names.empty() ? "" : ", ") + column.name;
-  plan.copy_sql = fmt::format("COPY {} ({}) FROM STDIN", plan.table, names);
   plan.insert = upsert_statement(plan, all, false);
   if (!plan.schema->key.empty()) {
     plan.upsert = upsert_statement(plan, all, true);
@@ -437,6 +442,12 @@ Error PostgresWriter::unstorable(const Plan& plan, size_t column) const {
                              info.name, plan.schema->id.text()),
                  fmt::format("Change the target's column to interval: ALTER TABLE {} ALTER COLUMN {} TYPE interval.",
                              plan.table, plan.columns[column].name));
+  }
+  if (storage_of(info.type.kind) == Storage::kInt64) {
+    return Error(ErrorCode::kData,
+                 fmt::format("column '{}' of {} holds a date that is too far away for PostgreSQL", info.name,
+                             plan.schema->id.text()),
+                 "Correct the row at the source, or make it NULL by a projection.");
   }
   return Error(ErrorCode::kData,
                fmt::format("column '{}' of {} holds a NUL character, which PostgreSQL's text cannot store", info.name,

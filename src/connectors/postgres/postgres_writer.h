@@ -14,6 +14,7 @@
 
 #include "connector/relational_batch.h"
 #include "connector/sink.h"
+#include "connectors/postgres/postgres_binary.h"
 #include "connectors/postgres/postgres_connection.h"
 #include "connectors/postgres/postgres_types.h"
 
@@ -50,6 +51,7 @@ class PostgresWriter : public SinkWriter {
     std::string cast;   // of its elements, where they go as text: "::integer[]"
     bool by_text;       // compared as text: the type has no equality, or one that takes unlike values for the same
     PostgresForm form;
+    PostgresBinary binary;
   };
   // The statements of one table in one shape.
   struct Plan {
@@ -57,13 +59,14 @@ class PostgresWriter : public SinkWriter {
     std::string table;      // quoted
     std::string doing;      // "writing shop.orders"
     std::vector<TargetColumn> columns;
+    bool binary = false;         // rows are copied in COPY's binary format
     bool replace_whole = false;  // delete + insert, because another unique key could be in the way of an upsert
     Statement upsert;
     Statement insert;
     Statement remove;
     Statement update;  // without a key
     std::vector<PartialPlan> partial;
-    std::string copy_sql;
+    std::string names;  // of the columns, quoted
     std::string stage;  // temporary table; empty until it is made
   };
 
@@ -75,7 +78,9 @@ class PostgresWriter : public SinkWriter {
   Result<> write_staged(Context& context, Plan& plan, const ChangeBatch& batch, std::span<const uint32_t> rows);
   Result<> send_rows(Context& context, Plan& plan, Statement& statement, const ChangeBatch& batch,
                      std::span<const uint32_t> rows);
-  Result<> copy_rows(Context& context, const Plan& plan, const ChangeBatch& batch, std::span<const uint32_t> rows);
+  Result<> begin_copy(Context& context, const Plan& plan, const std::string& table);
+  Result<> copy_row(Context& context, const Plan& plan, const ChangeBatch& batch, size_t row);
+  Result<> end_copy(Context& context, const Plan& plan);
   Result<> append_copy_row(const Plan& plan, const ChangeBatch& batch, size_t row);
   Result<> close_copy(Context& context);
 
