@@ -13,6 +13,8 @@ inline constexpr std::array kFaultPoints = {
     std::string_view("after_snapshot_plan"),    // chunks of a table are planned in the ledger
     std::string_view("before_chunk_commit"),    // all rows of a chunk are written, not committed
     std::string_view("after_chunk_commit"),     // a chunk and its ledger row are durable
+    std::string_view("before_copy_finish"),     // all rows of a table are durable, it may lack its key
+    std::string_view("after_copy_finish"),      // the table is as the stream needs it
     std::string_view("before_stream_start"),    // snapshot is complete, no log event was read yet
     std::string_view("after_log_read"),         // a group of changes was decoded
     std::string_view("after_write"),            // rows are in the target's open transaction

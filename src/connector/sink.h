@@ -61,6 +61,9 @@ class SinkWriter {
   // Commits the rows together with this ledger entry (which must exist: lane or planned chunk). On success both are
   // durable. If the outcome is unknown (connection lost), the error is retryable and the ledger tells afterwards.
   virtual Result<> commit(Context& context, const LedgerEntry& entry) = 0;
+  // All rows of the copy into this table are committed: adds what Sink::create_for_copy() left out. Doing it again, or
+  // finding nothing left out, is not an error. No transaction is open.
+  virtual Result<> finish_copy(Context&, const TableId&) { return {}; }
 };
 
 // Reads a target table back for verification.
@@ -92,6 +95,13 @@ class Sink {
   virtual Result<bool> is_empty(Context& context, const TableId& table) = 0;
   // Makes the change to the target table; doing it again, or finding it done, is not an error.
   virtual Result<> apply(Context& context, const SchemaChange& change) = 0;
+  // Creates a missing table that a copy will fill. It may lack what makes adding rows slow, its key, until
+  // SinkWriter::finish_copy(); a writer that must find rows by their key before that finishes the table itself.
+  virtual Result<> create_for_copy(Context& context, const TableSchemaPtr& table) {
+    return apply(context, {.kind = SchemaChangeKind::kCreateTable, .after = table});
+  }
+  // The tables, of any job, that still wait for finish_copy(). One request, however many tables there are.
+  virtual Result<std::vector<TableId>> unfinished_copies(Context&) { return std::vector<TableId>(); }
   // The statements apply() would run, for `explain`.
   virtual std::vector<std::string> ddl_for(const SchemaChange& change) const = 0;
   // True if keys that differ in bytes always differ in the target (no case-insensitive collation): such keys may be

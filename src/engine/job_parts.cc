@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/job_parts.h"
 
+#include <algorithm>
+#include <map>
+
 namespace sluice {
 
 Result<std::unique_ptr<JobTransform>> make_transform(const JobSpec& spec, const std::vector<SourceTable>& tables) {
@@ -13,13 +16,38 @@ Result<std::unique_ptr<JobTransform>> make_transform(const JobSpec& spec, const 
   return transform;
 }
 
+namespace {
+
+bool has_key_of(const TableSchema& target, const TableSchema& source) {
+  return std::ranges::equal(
+      target.key, source.key, {}, [&](uint32_t column) -> const std::string& { return target.columns[column].name; },
+      [&](uint32_t column) -> const std::string& { return source.columns[column].name; });
+}
+
+}  // namespace
+
 Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, const JobState& state) {
+  struct Wanted {
+    TableSchemaPtr target;
+    bool long_copy;
+  };
+  std::vector<Wanted> wanted;
+  std::map<TableId, size_t> sources;
   for (const auto& table : tables) {
     const auto known = state.tables.find(table.schema->id);
-    const bool opened_before = !state.lanes.empty() && known != state.tables.end() && known->second.copied();
+    const bool planned = known != state.tables.end();
+    const bool opened_before = !state.lanes.empty() && planned && known->second.copied();
     if (opened_before && !parts.policy.may_lack_columns()) continue;
     ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
-    for (const auto& target : targets) RETURN_IF_ERROR(parts.policy.open_target(parts.context, target));
+    // Where rows could share a key, that must come out at once, not at the end of the copy.
+    const bool long_copy = planned && !known->second.copied() && known->second.chunks.size() > 1;
+    for (const auto& target : targets) {
+      wanted.push_back({target, long_copy && has_key_of(*target, *table.schema)});
+      ++sources[target->id];
+    }
+  }
+  for (const auto& [target, long_copy] : wanted) {
+    RETURN_IF_ERROR(parts.policy.open_target(parts.context, target, long_copy && sources[target->id] == 1));
   }
   return {};
 }

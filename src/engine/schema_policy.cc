@@ -166,13 +166,13 @@ void SchemaPolicy::remember(const SchemaChange& change) {
   }
 }
 
-Result<> SchemaPolicy::open_target(Context& context, const TableSchemaPtr& target) {
+Result<> SchemaPolicy::open_target(Context& context, const TableSchemaPtr& target, bool for_copy) {
   if (target_columns_.contains(target->id)) return {};
   ASSIGN_OR_RETURN(auto existing, sink_.find_table(context, target->id));
   const SchemaChange create{
       .kind = SchemaChangeKind::kCreateTable, .before = nullptr, .after = target, .columns = {}, .new_names = {}};
   if (!existing) {
-    RETURN_IF_ERROR(sink_.apply(context, create));
+    RETURN_IF_ERROR(for_copy ? sink_.create_for_copy(context, target) : sink_.apply(context, create));
     remember(create);
     return {};
   }

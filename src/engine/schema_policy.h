@@ -22,8 +22,9 @@ class SchemaPolicy {
  public:
   SchemaPolicy(const JobSpec& spec, Sink& sink) : spec_(spec), sink_(sink) {}
 
-  // Makes sure that the target table exists and learns its columns.
-  Result<> open_target(Context& context, const TableSchemaPtr& target);
+  // Makes sure that the target table exists and learns its columns. A table for a copy may lack its key until the copy
+  // is finished.
+  Result<> open_target(Context& context, const TableSchemaPtr& target, bool for_copy);
   // Carries a change of a target table out as the behaviour says. kConfig if the behaviour is `exception`.
   Result<> apply(Context& context, const SchemaChange& change);
   // The changes that the behaviour makes of one; no side effects.

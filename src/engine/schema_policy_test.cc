@@ -129,7 +129,7 @@ TEST_F(SchemaPolicyTest, exception_stops_the_job) {
 TEST_F(SchemaPolicyTest, rows_lose_the_columns_of_ignored_changes_and_keep_one_shape) {
   spec.pipeline.schema_behavior = SchemaBehavior::kIgnore;
   SchemaPolicy policy(spec, sink);
-  ASSERT_TRUE(policy.open_target(context, before).has_value());
+  ASSERT_TRUE(policy.open_target(context, before, false).has_value());
   ASSERT_TRUE(policy.apply(context, add).has_value());
   const auto fit = [&] {
     ChangeBatch batch(add.after);
@@ -146,7 +146,7 @@ TEST_F(SchemaPolicyTest, rows_lose_the_columns_of_ignored_changes_and_keep_one_s
 TEST_F(SchemaPolicyTest, try_evolve_goes_on_without_a_refused_change) {
   spec.pipeline.schema_behavior = SchemaBehavior::kTryEvolve;
   SchemaPolicy policy(spec, sink);
-  ASSERT_TRUE(policy.open_target(context, before).has_value());
+  ASSERT_TRUE(policy.open_target(context, before, false).has_value());
   sink.refuse = true;
   EXPECT_TRUE(policy.apply(context, add).has_value());
   ChangeBatch batch(add.after);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <optional>
 #include <set>
 #include <thread>
@@ -27,12 +28,19 @@ struct CopyTask {
 // Hands tasks out to the workers, and takes in the first error, which stops them all.
 class TaskQueue {
  public:
-  TaskQueue(Context& context, std::vector<CopyTask> tasks) : context_(context), tasks_(std::move(tasks)) {}
+  TaskQueue(Context& context, std::vector<CopyTask> tasks) : context_(context), tasks_(std::move(tasks)) {
+    for (const CopyTask& task : tasks_) ++open_[task.table];
+  }
 
   const CopyTask* next() {
     if (context_.stop_requested()) return nullptr;
     const size_t index = next_.fetch_add(1);
     return index < tasks_.size() ? &tasks_[index] : nullptr;
+  }
+  // To be called when the task's chunk is durable. True if it was the last one of its table.
+  bool ends_table(const CopyTask& task) {
+    std::lock_guard lock(mutex_);
+    return --open_[task.table] == 0;
   }
   void fail(Error error, const CopyTask& task) {
     std::lock_guard lock(mutex_);
@@ -50,7 +58,8 @@ class TaskQueue {
   Context& context_;
   const std::vector<CopyTask> tasks_;
   std::atomic<size_t> next_{0};
-  std::mutex mutex_;
+  std::mutex mutex_;                           // guards what follows
+  std::map<const SourceTable*, size_t> open_;  // chunks that are not durable
   std::optional<Error> error_;
   CopyTask failed_{};
 };
@@ -111,14 +120,23 @@ Result<> write_rows(JobParts& parts, Context& context, Worker& worker, ChunkPart
   return {};
 }
 
-Result<> write_part(JobParts& parts, Context& context, Worker& worker, ChunkPart part) {
+Result<> finish_copy(Context& context, SinkWriter& writer, JobTransform& transform, const SourceTable& table) {
+  ASSIGN_OR_RETURN(const auto targets, transform.targets(table.schema));
+  fault_point("before_copy_finish");
+  for (const auto& target : targets) RETURN_IF_ERROR(writer.finish_copy(context, target->id));
+  fault_point("after_copy_finish");
+  return {};
+}
+
+Result<> write_part(JobParts& parts, Context& context, Worker& worker, TaskQueue& queue, ChunkPart part) {
   if (!part.end) return write_rows(parts, context, worker, std::move(part));
   PlannedChunk done = *part.task->chunk;
   done.position = std::move(*part.end);
   RETURN_IF_ERROR(parts.ledger.commit(context, *worker.writer, JobLedger::chunk_entry(done)));
   part.task->chunk->position = done.position;
   parts.progress.add_chunk();
-  return {};
+  if (!queue.ends_table(*part.task)) return {};
+  return finish_copy(context, *worker.writer, *worker.transform, *part.task->table);
 }
 
 // Reads in a thread of its own, so that the source works on the next rows, also of the next chunk, while the target
@@ -140,7 +158,7 @@ void run_worker(JobParts& parts, Context& context, Worker& worker, TaskQueue& qu
     if (!part && channel.drained()) break;
     if (!part) continue;
     const CopyTask& task = *part->task;
-    auto written = write_part(parts, context, worker, std::move(*part));
+    auto written = write_part(parts, context, worker, queue, std::move(*part));
     if (written) continue;
     queue.fail(std::move(written).error(), task);
     break;
@@ -258,6 +276,24 @@ const char* begins_again(const Source& source, const SourceTable& table, const T
   return any_copied && !divided ? "lost its snapshot" : nullptr;
 }
 
+// A kill may have come between the last chunk of a table and the end of its copy.
+Result<> finish_left_copies(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
+  ASSIGN_OR_RETURN(const auto unfinished, parts.sink.unfinished_copies(parts.context));
+  if (unfinished.empty()) return {};
+  const std::set<TableId> waiting(unfinished.begin(), unfinished.end());
+  std::unique_ptr<SinkWriter> writer;
+  for (const auto& table : tables) {
+    if (!state.tables[table.schema->id].copied()) continue;
+    ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
+    if (std::ranges::none_of(targets, [&](const auto& target) { return waiting.contains(target->id); })) continue;
+    if (!writer) {
+      ASSIGN_OR_RETURN(writer, parts.sink.open_writer(parts.context, parts.ledger.job(), parts.ledger.epoch()));
+    }
+    RETURN_IF_ERROR(finish_copy(parts.context, *writer, parts.transform, table));
+  }
+  return {};
+}
+
 Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
   std::vector<CopyTask> tasks;
   for (const auto& table : tables) {
@@ -316,6 +352,7 @@ Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tab
   // The plan comes first: it remembers the shape that the targets are created with, should the source's change now.
   RETURN_IF_ERROR(plan_tables(parts, unplanned, state));
   RETURN_IF_ERROR(open_targets(parts, tables, state));
+  RETURN_IF_ERROR(finish_left_copies(parts, tables, state));
   for (const auto& table : tables) {
     const TableState& table_state = state.tables[table.schema->id];
     if (table_state.copied()) continue;  // asking for the size of thousands of tables takes seconds

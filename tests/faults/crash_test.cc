@@ -45,6 +45,7 @@ std::vector<Fault> Crash::plan_faults(std::mt19937_64& random, uint64_t seed) {
   std::vector<Fault> copy = {{"before_chunk_commit", up_to(6)}, {"after_chunk_commit", up_to(6)}};
   copy.push_back(up_to(2) == 1 ? Fault{"after_write", up_to(20)} : Fault{"", 0});
   std::ranges::shuffle(copy, random);
+  copy.push_back({up_to(2) == 1 ? "before_copy_finish" : "after_copy_finish", up_to(3)});
   copy.push_back({"before_stream_start", 1});
   if (seed % 2 == 0) copy.insert(copy.begin(), {"after_snapshot_plan", 1});
   std::vector<Fault> stream = {{"after_log_read", up_to(30)},

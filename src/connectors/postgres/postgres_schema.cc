@@ -20,7 +20,9 @@ constexpr const char* kDescribe = R"(
 SELECT a.attname, t.typname, format_type(a.atttypid, -1), a.atttypmod, a.attnotnull, a.attgenerated <> '',
        coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0),
        EXISTS (SELECT FROM pg_index u WHERE u.indrelid = c.oid AND u.indisunique AND NOT u.indisprimary),
-       c.relhastriggers AND EXISTS (SELECT FROM pg_constraint f WHERE f.confrelid = c.oid AND f.contype = 'f')
+       c.relhastriggers AND EXISTS (SELECT FROM pg_constraint f WHERE f.confrelid = c.oid AND f.contype = 'f'),
+       EXISTS (SELECT FROM pg_description d WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass
+               AND d.objsubid > 0 AND d.description LIKE 'sluice: column % of the primary key to come')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -28,6 +30,22 @@ JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
 WHERE n.nspname = coalesce(nullif($1, ''), current_schema()) AND c.relname = $2 AND c.relkind IN ('r', 'p')
 ORDER BY a.attnum)";
+
+constexpr const char* kTablesWithoutKey = R"(
+SELECT DISTINCT n.nspname, c.relname, n.nspname = current_schema()
+FROM pg_description d
+JOIN pg_class c ON c.oid = d.objoid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE d.classoid = 'pg_class'::regclass AND d.objsubid > 0
+  AND d.description LIKE 'sluice: column % of the primary key to come')";
+
+constexpr const char* kKeyToCome = R"(
+SELECT a.attname
+FROM pg_description d
+JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid
+CROSS JOIN substring(d.description FROM '^sluice: column ([0-9]+) of the primary key to come$') AS place
+WHERE d.classoid = 'pg_class'::regclass AND d.objoid = to_regclass($1) AND place IS NOT NULL
+ORDER BY place::int)";
 
 int number(std::string_view text) {
   int value = 0;
@@ -63,10 +81,10 @@ std::string default_sql(const Column& column) {
   return fmt::format(" DEFAULT {}::{}", PostgresConnection::quote_literal(*value), type);
 }
 
-std::string create_sql(const TableSchema& schema) {
+std::string create_sql(const TableSchema& schema, bool with_key = true) {
   std::string sql = fmt::format("CREATE TABLE IF NOT EXISTS {} (", qualified(schema.id));
   for (uint32_t i = 0; i < schema.columns.size(); ++i) sql += (i > 0 ? ", " : "") + column_sql(schema, i);
-  if (!schema.key.empty()) {
+  if (with_key && !schema.key.empty()) {
     sql += ", PRIMARY KEY (";
     for (size_t i = 0; i < schema.key.size(); ++i) {
       sql += (i > 0 ? ", " : "") + quote(schema.columns[schema.key[i]].name);
@@ -79,6 +97,15 @@ std::string create_sql(const TableSchema& schema) {
 std::string comment_sql(const TableSchema& schema) {
   return fmt::format("COMMENT ON TABLE {} IS {}", qualified(schema.id),
                      PostgresConnection::quote_literal(schema.comment));
+}
+
+std::string key_to_come_sql(const TableSchema& schema) {
+  std::string sql;
+  for (size_t i = 0; i < schema.key.size(); ++i) {
+    sql += fmt::format("; COMMENT ON COLUMN {}.{} IS 'sluice: column {} of the primary key to come'",
+                       qualified(schema.id), quote(schema.columns[schema.key[i]].name), i + 1);
+  }
+  return sql;
 }
 
 std::string add_column_sql(const TableSchema& schema, uint32_t index) {
@@ -139,7 +166,7 @@ Error lacks_column(const SchemaChange& change, const std::string& name) {
                                                  change.table().text(), name));
 }
 
-Result<> apply_inside(Context& context, PostgresConnection& connection, const SchemaChange& change) {
+Result<> apply_inside(Context& context, PostgresConnection& connection, const SchemaChange& change, bool for_copy) {
   if (change.kind == SchemaChangeKind::kCreateTable) {
     RETURN_IF_ERROR(create_schema(context, connection, change.table().schema));
   }
@@ -153,7 +180,8 @@ Result<> apply_inside(Context& context, PostgresConnection& connection, const Sc
   switch (change.kind) {
     case SchemaChangeKind::kCreateTable:
       if (!existing.columns.empty()) return {};
-      RETURN_IF_ERROR(connection.execute(context, create_sql(*change.after)));
+      RETURN_IF_ERROR(connection.execute(
+          context, create_sql(*change.after, !for_copy) + (for_copy ? key_to_come_sql(*change.after) : "")));
       return change.after->comment.empty() ? Result<>() : connection.execute(context, comment_sql(*change.after));
     case SchemaChangeKind::kAlterColumnType:
       for (const std::string& name : change.columns) {
@@ -194,6 +222,17 @@ Result<TableSchemaPtr> with_known_types(Context& context, PostgresConnection& co
   return TableSchemaPtr(std::move(known));
 }
 
+Result<> apply(Context& context, PostgresConnection& connection, const SchemaChange& asked, bool for_copy) {
+  RETURN_IF_ERROR(check_identifiers(asked));
+  SchemaChange change = asked;
+  ASSIGN_OR_RETURN(change.after, with_known_types(context, connection, asked.after));
+  RETURN_IF_ERROR(connection.execute(context, "BEGIN"));
+  auto applied = apply_inside(context, connection, change, for_copy);
+  if (applied) return connection.execute(context, "COMMIT");
+  (void)connection.execute(context, "ROLLBACK");
+  return applied;
+}
+
 }  // namespace
 
 std::string qualified(const TableId& table) { return PostgresConnection::qualified(table.schema, table.table); }
@@ -211,6 +250,7 @@ Result<PostgresTarget> describe_postgres_table(Context& context, PostgresConnect
                               .key_place = number(rows.at(row, 6))});
     result.other_unique = rows.at(row, 7) == "t";
     result.referenced = rows.at(row, 8) == "t";
+    result.lacks_key = rows.at(row, 9) == "t";
   }
   return result;
 }
@@ -258,15 +298,51 @@ std::vector<std::string> postgres_ddl(const SchemaChange& change) {
   return statements;
 }
 
-Result<> apply_postgres_change(Context& context, PostgresConnection& connection, const SchemaChange& asked) {
-  RETURN_IF_ERROR(check_identifiers(asked));
-  SchemaChange change = asked;
-  ASSIGN_OR_RETURN(change.after, with_known_types(context, connection, asked.after));
-  RETURN_IF_ERROR(connection.execute(context, "BEGIN"));
-  auto applied = apply_inside(context, connection, change);
-  if (applied) return connection.execute(context, "COMMIT");
-  (void)connection.execute(context, "ROLLBACK");
-  return applied;
+Result<> apply_postgres_change(Context& context, PostgresConnection& connection, const SchemaChange& change) {
+  return apply(context, connection, change, false);
+}
+
+Result<> create_postgres_table_for_copy(Context& context, PostgresConnection& connection, const TableSchemaPtr& table) {
+  return apply(context, connection, {.kind = SchemaChangeKind::kCreateTable, .after = table}, true);
+}
+
+Result<std::vector<TableId>> postgres_tables_without_key(Context& context, PostgresConnection& connection) {
+  ASSIGN_OR_RETURN(const PostgresResult rows, connection.query(context, kTablesWithoutKey));
+  std::vector<TableId> tables;
+  for (int row = 0; row < rows.rows(); ++row) {
+    tables.push_back({std::string(rows.at(row, 0)), std::string(rows.at(row, 1))});
+    if (rows.at(row, 2) == "t") tables.push_back({"", std::string(rows.at(row, 1))});
+  }
+  return tables;
+}
+
+Result<> add_postgres_key(Context& context, PostgresConnection& connection, const TableId& table, bool alone) {
+  const std::string name = qualified(table);
+  if (alone) {
+    ASSIGN_OR_RETURN(const PostgresResult lacking, connection.query(context, kKeyToCome, {name}));
+    if (lacking.rows() == 0) return {};
+    RETURN_IF_ERROR(connection.execute(context, "BEGIN"));
+  }
+  // Somebody else may be building it: who has the lock sees whether it is there.
+  RETURN_IF_ERROR(connection.execute(context, fmt::format("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", name)));
+  ASSIGN_OR_RETURN(const PostgresResult lacking, connection.query(context, kKeyToCome, {name}));
+  std::string key;
+  std::string forget;
+  for (int row = 0; row < lacking.rows(); ++row) {
+    const std::string column = quote(lacking.at(row, 0));
+    key += (row > 0 ? ", " : "") + column;
+    forget += fmt::format("; COMMENT ON COLUMN {}.{} IS NULL", name, column);
+  }
+  if (!key.empty()) {
+    auto added = connection.execute(context, fmt::format("ALTER TABLE {} ADD PRIMARY KEY ({}){}", name, key, forget));
+    if (!added && connection.last_state() == "23505") {
+      return Error(ErrorCode::kTarget, fmt::format("rows of table {} share a primary key ({})", table.text(), key),
+                   "Drop the target table, choose columns that tell all rows apart (primary-keys in a transform), and "
+                   "start the job with --reset.");
+    }
+    if (!added) return std::move(added).context(fmt::format("building the primary key ({}) of {}", key, table.text()));
+  }
+  return alone ? connection.execute(context, "COMMIT") : Result<>();
 }
 
 }  // namespace sluice

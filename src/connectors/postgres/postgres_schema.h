@@ -17,6 +17,7 @@ struct PostgresTarget {
   std::vector<PostgresColumn> columns;  // empty: the table does not exist
   bool other_unique = false;            // a unique index beside the primary key
   bool referenced = false;              // by a foreign key
+  bool lacks_key = false;               // made for a copy that was not finished
 };
 Result<PostgresTarget> describe_postgres_table(Context& context, PostgresConnection& connection, const TableId& table);
 
@@ -25,5 +26,13 @@ std::string qualified(const TableId& table);
 std::vector<std::string> postgres_ddl(const SchemaChange& change);
 // Makes the change as far as it is not made yet, in one transaction.
 Result<> apply_postgres_change(Context& context, PostgresConnection& connection, const SchemaChange& change);
+
+// Tables for a copy are made without their primary key, which is built when all rows are there: that costs the server
+// less, and far less where readers are many or keys are text. Comments on the key's columns remember it, so that it
+// goes with the table whatever happens to the job.
+Result<> create_postgres_table_for_copy(Context& context, PostgresConnection& connection, const TableSchemaPtr& table);
+Result<std::vector<TableId>> postgres_tables_without_key(Context& context, PostgresConnection& connection);
+// Builds the key if the table still lacks it. `Alone` in a transaction of its own, else in the open one.
+Result<> add_postgres_key(Context& context, PostgresConnection& connection, const TableId& table, bool alone);
 
 }  // namespace sluice

@@ -56,6 +56,14 @@ Result<> PostgresSink::apply(Context& context, const SchemaChange& change) {
   return apply_postgres_change(context, *connection_, change).context("changing table " + change.table().text());
 }
 
+Result<> PostgresSink::create_for_copy(Context& context, const TableSchemaPtr& table) {
+  return create_postgres_table_for_copy(context, *connection_, table).context("creating table " + table->id.text());
+}
+
+Result<std::vector<TableId>> PostgresSink::unfinished_copies(Context& context) {
+  return postgres_tables_without_key(context, *connection_);
+}
+
 std::vector<std::string> PostgresSink::ddl_for(const SchemaChange& change) const { return postgres_ddl(change); }
 
 Result<std::unique_ptr<TableReader>> PostgresSink::open_table_reader(Context& context) {

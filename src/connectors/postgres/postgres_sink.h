@@ -20,6 +20,8 @@ class PostgresSink : public Sink {
   Result<TableSchemaPtr> find_table(Context& context, const TableId& table) override;
   Result<bool> is_empty(Context& context, const TableId& table) override;
   Result<> apply(Context& context, const SchemaChange& change) override;
+  Result<> create_for_copy(Context& context, const TableSchemaPtr& table) override;
+  Result<std::vector<TableId>> unfinished_copies(Context& context) override;
   std::vector<std::string> ddl_for(const SchemaChange& change) const override;
   bool keys_compare_bytewise() const override { return true; }
   Result<std::unique_ptr<TableReader>> open_table_reader(Context& context) override;

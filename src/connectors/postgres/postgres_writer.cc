@@ -56,6 +56,11 @@ Result<> PostgresWriter::write(Context& context, const ChangeBatch& batch, bool 
   } else {
     RETURN_IF_ERROR(close_copy(context));
     RETURN_IF_ERROR(begin());
+    if (plan->lacks_key) {
+      RETURN_IF_ERROR(connection_->sync(context));
+      RETURN_IF_ERROR(add_postgres_key(context, *connection_, batch.schema->id, false));
+      plan->lacks_key = false;
+    }
     RETURN_IF_ERROR(batch.schema->key.empty() ? write_keyless(context, *plan, batch)
                                               : write_keyed(context, *plan, batch));
   }
@@ -80,6 +85,11 @@ Result<> PostgresWriter::commit(Context& context, const LedgerEntry& entry) {
   unanswered_bytes_ = 0;
   reach_after_commit(entry.name);
   return {};
+}
+
+Result<> PostgresWriter::finish_copy(Context& context, const TableId& table) {
+  SLUICE_CHECK(!open_);
+  return add_postgres_key(context, *connection_, table, true).context("finishing the copy of " + table.text());
 }
 
 Result<> PostgresWriter::write_keyed(Context& context, Plan& plan, const ChangeBatch& batch) {
@@ -325,6 +335,7 @@ Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context&
   }
   plan->binary = std::ranges::none_of(
       plan->columns, [](const TargetColumn& column) { return column.binary == PostgresBinary::kNone; });
+  plan->lacks_key = target.lacks_key;
   plan->replace_whole = target.other_unique && !target.referenced && target.columns.size() == schema->columns.size();
   make_statements(*plan);
   return plan;

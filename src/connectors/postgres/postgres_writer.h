@@ -26,6 +26,7 @@ class PostgresWriter : public SinkWriter {
       : connection_(std::move(connection)), job_(std::move(job)), epoch_(std::to_string(epoch)) {}
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
+  Result<> finish_copy(Context& context, const TableId& table) override;
 
  private:
   // One array parameter: a column of the row, or of the row in front of it (the before image).
@@ -59,6 +60,7 @@ class PostgresWriter : public SinkWriter {
     std::string table;      // quoted
     std::string doing;      // "writing shop.orders"
     std::vector<TargetColumn> columns;
+    bool lacks_key = false;      // see postgres_schema.h
     bool binary = false;         // rows are copied in COPY's binary format
     bool replace_whole = false;  // delete + insert, because another unique key could be in the way of an upsert
     Statement upsert;

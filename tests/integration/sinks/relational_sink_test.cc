@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// tidy: long, because all cases share one fixture and one list of types
 // What every relational sink must do, checked on real servers: each case runs for SQLite, PostgreSQL, MariaDB and
 // MySQL.
 #include <fmt/format.h>
@@ -668,6 +669,30 @@ TEST_P(RelationalSinkTest, bulk_paths_of_two_tables_alternate) {
   EXPECT_EQ(table(two), expected);
 }
 
+TEST_P(RelationalSinkTest, a_table_made_for_a_copy_is_whole_when_the_copy_is_finished) {
+  const auto schema =
+      make_schema("t",
+                  {column("b", not_null({.kind = TypeKind::kInt32})), column("v", {.kind = TypeKind::kInt32}),
+                   column("a \"x\"", not_null({.kind = TypeKind::kInt32}))},
+                  {2, 0});
+  ASSERT_OK(sink_->create_for_copy(context_, schema));
+  ASSERT_OK(sink_->create_for_copy(context_, schema));
+  EXPECT_TRUE(*sink_->is_empty(context_, schema->id));
+  write(Batch(schema).read({"1", "0", "1"}).read({"2", "0", "1"}), true);
+  commit("p1");
+  ASSERT_OK(writer_->finish_copy(context_, schema->id));
+  ASSERT_OK(writer_->finish_copy(context_, schema->id));
+  const auto found = sink_->find_table(context_, schema->id);
+  ASSERT_OK(found);
+  EXPECT_EQ((*found)->key, schema->key);
+  auto unfinished = sink_->unfinished_copies(context_);
+  ASSERT_OK(unfinished);
+  EXPECT_THAT(*unfinished, testing::IsEmpty());
+  write(Batch(schema).update({"1", "0", "1"}, {"1", "7", "1"}).erase({"2", "0", "1"}).insert({"2", "8", "2"}));
+  commit("p2");
+  EXPECT_EQ(table(schema), (Rows{{"1", "7", "1"}, {"2", "8", "2"}}));
+}
+
 class PostgresSinkTest : public RelationalSinkTest {};
 
 // The copy is binary where it can be, statements are text: a table that was not made by us must get the same of both.
@@ -738,6 +763,40 @@ TEST_P(PostgresSinkTest, both_ways_to_write_fill_foreign_column_types_alike) {
     ASSERT_EQ(rows[0].size(), 8u);
     EXPECT_EQ(rows[0], rows[1]);
   }
+}
+
+TEST_P(PostgresSinkTest, an_unfinished_copy_is_known_until_it_gets_its_key) {
+  const auto schema = simple_schema();
+  ASSERT_OK(sink_->create_for_copy(context_, schema));
+  ASSERT_OK(postgres().execute("CREATE TABLE shop.own (id int NOT NULL)"));
+  EXPECT_THAT((*sink_->find_table(context_, schema->id))->key, testing::IsEmpty());
+  EXPECT_THAT(*sink_->unfinished_copies(context_), testing::ElementsAre(schema->id));
+  write(Batch(schema).read({"1", "a", "1"}), true);
+  commit("p1");
+  EXPECT_THAT(*sink_->unfinished_copies(context_), testing::ElementsAre(schema->id));
+  // A writer that was there before changes a row: the key comes first, and with the row's transaction.
+  write(Batch(schema).read({"2", "b", "2"}), true);
+  write(Batch(schema).insert({"1", "z", "9"}).insert({"3", "c", "3"}));
+  EXPECT_THAT(*sink_->unfinished_copies(context_), testing::ElementsAre(schema->id));
+  commit("p2");
+  EXPECT_EQ((*sink_->find_table(context_, schema->id))->key, schema->key);
+  EXPECT_THAT(*sink_->unfinished_copies(context_), testing::IsEmpty());
+  EXPECT_EQ(table(schema), (Rows{{"1", "z", "9"}, {"2", "b", "2"}, {"3", "c", "3"}}));
+  // A table without a key that somebody else made stays as it is.
+  ASSERT_OK(writer_->finish_copy(context_, {"shop", "own"}));
+  EXPECT_THAT((*sink_->find_table(context_, {"shop", "own"}))->key, testing::IsEmpty());
+}
+
+TEST_P(PostgresSinkTest, rows_that_share_a_key_are_an_error_that_names_table_and_key) {
+  const auto schema = simple_schema();
+  ASSERT_OK(sink_->create_for_copy(context_, schema));
+  write(Batch(schema).read({"77", "a", "1"}).read({"77", "b", "2"}), true);
+  commit("p1");
+  const auto finished = writer_->finish_copy(context_, schema->id);
+  ASSERT_FALSE(finished.has_value());
+  EXPECT_EQ(finished.error().code(), ErrorCode::kTarget);
+  EXPECT_THAT(finished.error().message(), testing::AllOf(testing::HasSubstr("shop.t"), testing::HasSubstr("\"id\"")));
+  EXPECT_THAT(finished.error().describe(), testing::Not(testing::HasSubstr("77")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, PostgresSinkTest, testing::Values("postgres"),
