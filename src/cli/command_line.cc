@@ -85,6 +85,7 @@ void declare(CLI::App& app, Command& parsed) {
   add_state(verify, parsed);
   verify->add_flag("--repair", parsed.repair,
                    "Correct the rows that differ, also rows that only the target has; stops a running job");
+  verify->add_flag("--json", parsed.json, "One JSON object a line: for each difference that is named, and each table");
   verify->footer("\nExit codes: 0 equal, 1 different, 2 could not tell.\nExample: sluice verify shop.yaml --repair");
 
   CLI::App* connectors =

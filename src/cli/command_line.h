@@ -24,6 +24,7 @@ struct Command {
   bool accept_changes = false;     // run: go on with changed projections, filters or routes
   bool connect = false;            // validate: ask the servers too
   bool repair = false;             // verify: correct the rows that differ
+  bool json = false;               // verify: the result as JSON lines
   std::string connector;           // connectors: the one to describe, or empty for a list
   bool markdown = false;           // connectors: as a page of the documentation
 };

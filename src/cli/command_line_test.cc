@@ -40,9 +40,10 @@ TEST(CommandLineTest, reads_every_other_command) {
   EXPECT_EQ(validate->kind, CommandKind::kValidate);
   EXPECT_TRUE(validate->connect);
   EXPECT_EQ(validate->log_level, LogLevel::kDebug);
-  const auto verify = parse({"verify", "a.yaml", "--repair"}).command;
+  const auto verify = parse({"verify", "a.yaml", "--repair", "--json"}).command;
   EXPECT_EQ(verify->kind, CommandKind::kVerify);
   EXPECT_TRUE(verify->repair);
+  EXPECT_TRUE(verify->json);
   const auto connectors = parse({"connectors", "mysql", "--markdown"}).command;
   EXPECT_EQ(connectors->kind, CommandKind::kConnectors);
   EXPECT_EQ(connectors->connector, "mysql");

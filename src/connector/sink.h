@@ -66,10 +66,14 @@ class SinkWriter {
   virtual Result<> finish_copy(Context&, const TableId&) { return {}; }
 };
 
-// Reads a target table back for verification.
+// Reads target tables back for verification.
 class TableReader {
  public:
   virtual ~TableReader() = default;
+  // From here on reads one state of the target, until the next call or the reader's end, and returns the job's ledger
+  // in that state, which says exactly what is in it; empty if there is none. Before the first call each begin() reads
+  // the state of its moment.
+  virtual Result<std::vector<LedgerEntry>> begin_snapshot(Context& context, const std::string& job) = 0;
   // Rows of the table with exactly these columns and kinds, in any order, key in [lower, upper) of `key_column` by the
   // *source's* order if the target compares alike (integers), else whole. kRead rows.
   virtual Result<> begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) = 0;

@@ -25,6 +25,7 @@ struct SnapshotChunk {
   uint32_t index = 0;
   std::optional<std::string> lower;
   std::optional<std::string> upper;
+  bool by_key = true;  // the bounds are of the first key column, not of another that the options name
 };
 
 // A chunk whose rows are in the target, as of `position`: every change up to it is in them, none after it.
@@ -70,6 +71,7 @@ struct LogStart {
   Position position;                                    // continue behind this
   std::vector<std::pair<TableId, std::string>> tables;  // SourceTable::detail of each table known at `position`
   std::vector<FinishedChunk> chunks;                    // changes that these already contain are left out
+  bool second_reader = false;                           // another one follows the log for the job: leave it alone
 };
 
 class Source {
@@ -99,6 +101,8 @@ class Source {
     return std::move(readers[0]);
   }
   virtual Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) = 0;
+  // True if a second reader may read the log, beside the job's own, from any place that the server still holds.
+  virtual bool log_can_be_read_again() const { return false; }
   // Where a job without a copy begins, as the startup options say.
   virtual Result<Position> start_position(Context& context) = 0;
   // Where the log stands now (for --until-caught-up, lag and log-only starts).

@@ -83,8 +83,7 @@ Result<std::unique_ptr<JobLedger>> JobLedger::open(Context& context, Sink& sink,
   return result;
 }
 
-Result<JobState> JobLedger::load(Context& context) {
-  ASSIGN_OR_RETURN(const auto entries, ledger_->load(context));
+Result<JobState> parse_job_state(std::span<const LedgerEntry> entries) {
   JobState state;
   std::map<size_t, Position> lanes;
   for (const auto& entry : entries) {
@@ -104,8 +103,14 @@ Result<JobState> JobLedger::load(Context& context) {
   }
   for (auto& [table, table_state] : state.tables) {
     std::ranges::sort(table_state.chunks, {}, [](const PlannedChunk& chunk) { return chunk.chunk.index; });
-    chunks_[table] = table_state.chunks.size();
   }
+  return state;
+}
+
+Result<JobState> JobLedger::load(Context& context) {
+  ASSIGN_OR_RETURN(const auto entries, ledger_->load(context));
+  ASSIGN_OR_RETURN(JobState state, parse_job_state(entries));
+  for (const auto& [table, table_state] : state.tables) chunks_[table] = table_state.chunks.size();
   return state;
 }
 

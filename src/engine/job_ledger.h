@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct JobState {
   std::map<TableId, TableState> tables;
   std::string rules;  // of transform and route, as they were (transform/rule_changes.h); empty: not known
 };
+
+Result<JobState> parse_job_state(std::span<const LedgerEntry> entries);
 
 class JobLedger {
  public:

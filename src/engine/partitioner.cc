@@ -33,6 +33,11 @@ bool Partitioner::whole_table(const TableSchema& schema) const {
 }
 
 size_t Partitioner::lane_of(const ChangeBatch& batch, size_t row) const {
+  if (lanes_ == 1) return 0;
+  return whole_table(*batch.schema) ? table_hash(batch.schema->id) % lanes_ : lane_of_key(batch, row);
+}
+
+size_t Partitioner::lane_of_key(const ChangeBatch& batch, size_t row) const {
   uint64_t hash = 0;
   for (const uint32_t column : batch.schema->key) hash = batch.columns[column].hash_at(row, hash);
   return hash % lanes_;
@@ -41,7 +46,7 @@ size_t Partitioner::lane_of(const ChangeBatch& batch, size_t row) const {
 Result<std::vector<std::shared_ptr<const ChangeBatch>>> Partitioner::split(ChangeBatch batch) {
   std::vector<std::shared_ptr<const ChangeBatch>> result(lanes_);
   if (lanes_ == 1 || whole_table(*batch.schema)) {
-    const size_t lane = lanes_ == 1 ? 0 : table_hash(batch.schema->id) % lanes_;
+    const size_t lane = batch.rows() == 0 ? 0 : lane_of(batch, 0);
     result[lane] = std::make_shared<const ChangeBatch>(std::move(batch));
     return result;
   }
@@ -55,13 +60,13 @@ Result<std::vector<std::shared_ptr<const ChangeBatch>>> Partitioner::split(Chang
     return *parts[lane];
   };
   for (size_t row = 0; row < batch.rows(); ++row) {
-    const size_t lane = lane_of(batch, row);
+    const size_t lane = lane_of_key(batch, row);
     if (batch.kinds[row] != RowKind::kUpdateBefore) {
       append(lane, row);
       continue;
     }
     const size_t after = row + 1;
-    const size_t after_lane = lane_of(batch, after);
+    const size_t after_lane = lane_of_key(batch, after);
     ChangeBatch& old_part = append(lane, row);
     if (after_lane == lane) {
       append(lane, after);

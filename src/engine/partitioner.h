@@ -18,9 +18,11 @@ class Partitioner {
   // One entry per lane; null where the lane gets nothing. An update that moves a row to another key becomes a delete in
   // one lane and an insert in another when the lanes differ.
   Result<std::vector<std::shared_ptr<const ChangeBatch>>> split(ChangeBatch batch);
+  // The lane of one row of a target table.
+  size_t lane_of(const ChangeBatch& batch, size_t row) const;
 
  private:
-  size_t lane_of(const ChangeBatch& batch, size_t row) const;
+  size_t lane_of_key(const ChangeBatch& batch, size_t row) const;
   bool whole_table(const TableSchema& schema) const;
 
   const size_t lanes_;

@@ -56,12 +56,18 @@ Result<uint64_t> SqliteLedger::take_over(Context& context) {
 
 Result<std::vector<LedgerEntry>> SqliteLedger::load(Context& context) {
   database_->use(context);
-  RETURN_IF_ERROR(database_->execute(kCreateLedger));
-  ASSIGN_OR_RETURN(
-      SqliteStatement select,
-      database_->prepare("SELECT entry, position, detail FROM sluice_ledger WHERE job = ? ORDER BY entry"));
-  select.bind_text(1, job_);
+  return read_sqlite_ledger(*database_, job_);
+}
+
+Result<std::vector<LedgerEntry>> read_sqlite_ledger(SqliteDatabase& database, const std::string& job) {
   std::vector<LedgerEntry> entries;
+  ASSIGN_OR_RETURN(SqliteStatement table,
+                   database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'sluice_ledger' AND type = 'table'"));
+  ASSIGN_OR_RETURN(const bool exists, table.step());
+  if (!exists) return entries;
+  ASSIGN_OR_RETURN(SqliteStatement select,
+                   database.prepare("SELECT entry, position, detail FROM sluice_ledger WHERE job = ? ORDER BY entry"));
+  select.bind_text(1, job);
   for (;;) {
     ASSIGN_OR_RETURN(const bool more, select.step());
     if (!more) return entries;

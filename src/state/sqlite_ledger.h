@@ -24,6 +24,9 @@ class SqliteLedger : public Ledger {
   uint64_t epoch_ = 0;
 };
 
+// The job's entries in the open transaction, if there is one; none if there is no ledger.
+Result<std::vector<LedgerEntry>> read_sqlite_ledger(SqliteDatabase& database, const std::string& job);
+
 // Moves an existing entry of a job inside an open transaction of a SQLite database; kFenced if the job has another
 // epoch by now.
 class SqliteLedgerEntryWriter {

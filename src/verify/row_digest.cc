@@ -48,12 +48,9 @@ Digest key_digest(const ChangeBatch& batch, size_t row) {
   return digest;
 }
 
-void add_rows(const ChangeBatch& batch, KeyedRows& rows) {
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    KeyedRow& entry = rows[key_digest(batch, row)];
-    entry.row = row_digest(batch, row);
-    ++entry.count;
-  }
+bool same_value(const ChangeBatch& batch, size_t row, const ChangeBatch& other, size_t other_row, size_t column) {
+  return value_hash(batch, column, row, kHighSeed) == value_hash(other, column, other_row, kHighSeed) &&
+         value_hash(batch, column, row, kLowSeed) == value_hash(other, column, other_row, kLowSeed);
 }
 
 }  // namespace sluice

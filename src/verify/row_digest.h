@@ -19,6 +19,8 @@ struct Digest {
 Digest row_digest(const ChangeBatch& batch, size_t row);
 // Of the key columns; of the whole row if the table has no key.
 Digest key_digest(const ChangeBatch& batch, size_t row);
+// True if the values count as equal in a row digest. Both batches have the same columns.
+bool same_value(const ChangeBatch& batch, size_t row, const ChangeBatch& other, size_t other_row, size_t column);
 
 // Order does not matter; equal sets of rows have equal sums.
 struct DigestSum {
@@ -37,13 +39,12 @@ struct DigestHash {
   size_t operator()(const Digest& digest) const { return digest.low; }
 };
 
-// The rows of a range by key. Rows without a key may repeat: `count` of the same.
+// Rows by key. Rows without a key may repeat: `count` of the same.
 struct KeyedRow {
   Digest row;
   uint64_t count = 0;
   friend bool operator==(const KeyedRow&, const KeyedRow&) = default;
 };
 using KeyedRows = std::unordered_map<Digest, KeyedRow, DigestHash>;
-void add_rows(const ChangeBatch& batch, KeyedRows& rows);
 
 }  // namespace sluice

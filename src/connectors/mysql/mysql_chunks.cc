@@ -200,7 +200,9 @@ Result<std::vector<SnapshotChunk>> split_table(Context& context, MysqlConnection
                                                const MysqlSourceOptions& options) {
   ASSIGN_OR_RETURN(const auto column, chunk_column(schema, options));
   if (!column) return std::vector<SnapshotChunk>{{.table = schema.id, .index = 0, .lower = {}, .upper = {}}};
-  return Splitter(context, connection, schema, *column, options).split();
+  ASSIGN_OR_RETURN(auto chunks, Splitter(context, connection, schema, *column, options).split());
+  for (auto& chunk : chunks) chunk.by_key = !schema.key.empty() && schema.key[0] == *column;
+  return chunks;
 }
 
 std::string chunk_condition(const MysqlConnection& connection, const TableSchema& schema, uint32_t column,

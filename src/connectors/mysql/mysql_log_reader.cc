@@ -57,7 +57,9 @@ struct MappedTable {
   std::string chunk_collation;
 };
 
-uint32_t replica_id(const MysqlSourceOptions& options) {
+// The server hangs up on an older reader with the same id.
+uint32_t replica_id(const MysqlSourceOptions& options, bool second_reader) {
+  if (second_reader) return 0x40000000U + std::random_device()() % 0x40000000U;
   if (options.server_id) return static_cast<uint32_t>(std::strtoul(options.server_id->c_str(), nullptr, 10));
   std::random_device random;
   return 5400 + random() % 1001;
@@ -156,8 +158,9 @@ Result<> MysqlLogReader::open(Context& context, LogStart start) {
   for (const auto& [id, list] : chunks) {
     ASSIGN_OR_RETURN(filters_[id], ChunkFilter::make(list));
   }
-  const BinlogConnectionOptions connect{
-      .connection = options_.connection(), .server_id = replica_id(options_), .heartbeat = options_.heartbeat_interval};
+  const BinlogConnectionOptions connect{.connection = options_.connection(),
+                                        .server_id = replica_id(options_, start.second_reader),
+                                        .heartbeat = options_.heartbeat_interval};
   ASSIGN_OR_RETURN(log_, BinlogConnection::open(context, connect, from));
   return {};
 }

@@ -59,12 +59,20 @@ Result<uint64_t> MysqlLedger::take_over(Context& context) {
 }
 
 Result<std::vector<LedgerEntry>> MysqlLedger::load(Context& context) {
-  RETURN_IF_ERROR(connection_->execute(context, kCreate).context("creating the ledger"));
-  ASSIGN_OR_RETURN(MysqlRows rows,
-                   connection_->query(context, fmt::format("SELECT entry, position, detail FROM "
-                                                           "sluice_ledger WHERE job = {} ORDER BY entry",
-                                                           quoted(job_))));
+  return read_mysql_ledger(context, *connection_, job_);
+}
+
+Result<std::vector<LedgerEntry>> read_mysql_ledger(Context& context, MysqlConnection& connection,
+                                                   const std::string& job) {
   std::vector<LedgerEntry> entries;
+  ASSIGN_OR_RETURN(const auto found,
+                   connection.query(context,
+                                    "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND "
+                                    "TABLE_NAME = 'sluice_ledger'"));
+  if (found.empty()) return entries;
+  std::string sql = "SELECT entry, position, detail FROM sluice_ledger WHERE job = ";
+  connection.append_quoted(job, sql);
+  ASSIGN_OR_RETURN(MysqlRows rows, connection.query(context, sql + " ORDER BY entry"));
   for (auto& row : rows) entries.push_back({std::move(*row[0]), std::move(*row[1]), std::move(*row[2])});
   return entries;
 }

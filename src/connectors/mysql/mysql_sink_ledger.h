@@ -28,6 +28,9 @@ class MysqlLedger : public Ledger {
   uint64_t epoch_ = 0;
 };
 
+// The job's entries in the open transaction, if there is one; none if there is no ledger.
+Result<std::vector<LedgerEntry>> read_mysql_ledger(Context& context, MysqlConnection& connection,
+                                                   const std::string& job);
 // Moves an entry inside the open transaction; kFenced if it does not have the epoch. The connection counts matched
 // rows.
 Result<> write_mysql_ledger_entry(Context& context, MysqlConnection& connection, const std::string& job, uint64_t epoch,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "connector/relational_writing.h"
+#include "connectors/mysql/mysql_sink_ledger.h"
 #include "connectors/mysql/mysql_sink_schema.h"
 #include "connectors/mysql/mysql_sink_types.h"
 
@@ -13,6 +14,14 @@ namespace {
 constexpr size_t kBatchBytes = 256 << 10;
 
 }  // namespace
+
+Result<std::vector<LedgerEntry>> MysqlReader::begin_snapshot(Context& context, const std::string& job) {
+  rows_.reset();
+  RETURN_IF_ERROR(connection_->execute(context, "ROLLBACK"));
+  RETURN_IF_ERROR(connection_->execute(context, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+  RETURN_IF_ERROR(connection_->execute(context, "START TRANSACTION WITH CONSISTENT SNAPSHOT"));
+  return read_mysql_ledger(context, *connection_, job);
+}
 
 Result<> MysqlReader::begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) {
   schema_ = schema;

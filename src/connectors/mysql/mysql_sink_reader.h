@@ -14,6 +14,7 @@ namespace sluice {
 class MysqlReader : public TableReader {
  public:
   explicit MysqlReader(std::unique_ptr<MysqlConnection> connection) : connection_(std::move(connection)) {}
+  Result<std::vector<LedgerEntry>> begin_snapshot(Context& context, const std::string& job) override;
   Result<> begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) override;
   Result<bool> next(Context& context, ChangeBatch& batch) override;
 

@@ -68,6 +68,7 @@ class MysqlSource : public Source {
   Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) override {
     return open_mysql_log_reader(context, options_, captured_, std::move(start));
   }
+  bool log_can_be_read_again() const override { return true; }
 
   Result<Position> start_position(Context& context) override {
     Position prepared_from;

@@ -59,15 +59,20 @@ Result<uint64_t> PostgresLedger::take_over(Context& context) {
 }
 
 Result<std::vector<LedgerEntry>> PostgresLedger::load(Context& context) {
+  return read_postgres_ledger(context, *connection_, job_);
+}
+
+Result<std::vector<LedgerEntry>> read_postgres_ledger(Context& context, PostgresConnection& connection,
+                                                      const std::string& job) {
   std::vector<LedgerEntry> entries;
   ASSIGN_OR_RETURN(const PostgresResult found,
-                   connection_->query(context, "SELECT to_regclass('sluice_ledger') IS NOT NULL"));
+                   connection.query(context, "SELECT to_regclass('sluice_ledger') IS NOT NULL"));
   if (found.at(0, 0) != "t") return entries;
   ASSIGN_OR_RETURN(const PostgresResult rows,
-                   connection_->query(context,
+                   connection.query(context,
                                       "SELECT entry, position, detail FROM sluice_ledger WHERE job = $1 "
                                       "ORDER BY entry COLLATE \"C\"",
-                                      {job_}));
+                                      {job}));
   for (int row = 0; row < rows.rows(); ++row) {
     entries.push_back({std::string(rows.at(row, 0)), std::string(rows.at(row, 1)), std::string(rows.at(row, 2))});
   }

@@ -27,6 +27,10 @@ class PostgresLedger : public Ledger {
   uint64_t epoch_ = 0;
 };
 
+// The job's entries in the open transaction, if there is one; none if there is no ledger.
+Result<std::vector<LedgerEntry>> read_postgres_ledger(Context& context, PostgresConnection& connection,
+                                                      const std::string& job);
+
 // Parameters: position, detail, job, entry, epoch. Fails (see PostgresConnection::counted) unless the entry has the
 // epoch.
 std::string postgres_ledger_commit_sql();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "connector/relational_writing.h"
+#include "connectors/postgres/postgres_ledger.h"
 #include "connectors/postgres/postgres_schema.h"
 #include "connectors/postgres/postgres_types.h"
 
@@ -13,6 +14,13 @@ namespace {
 constexpr size_t kBatchBytes = 256 << 10;
 
 }  // namespace
+
+Result<std::vector<LedgerEntry>> PostgresReader::begin_snapshot(Context& context, const std::string& job) {
+  if (in_snapshot_) RETURN_IF_ERROR(connection_->execute(context, "ROLLBACK"));
+  RETURN_IF_ERROR(connection_->execute(context, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  in_snapshot_ = true;
+  return read_postgres_ledger(context, *connection_, job);
+}
 
 Result<> PostgresReader::begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) {
   schema_ = schema;

@@ -13,11 +13,13 @@ namespace sluice {
 class PostgresReader : public TableReader {
  public:
   explicit PostgresReader(std::unique_ptr<PostgresConnection> connection) : connection_(std::move(connection)) {}
+  Result<std::vector<LedgerEntry>> begin_snapshot(Context& context, const std::string& job) override;
   Result<> begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) override;
   Result<bool> next(Context& context, ChangeBatch& batch) override;
 
  private:
   std::unique_ptr<PostgresConnection> connection_;
+  bool in_snapshot_ = false;
   TableSchemaPtr schema_;
   std::string scratch_;
 };

@@ -5,6 +5,7 @@
 
 #include "connector/relational_writing.h"
 #include "connectors/sqlite/sqlite_types.h"
+#include "state/sqlite_ledger.h"
 
 namespace sluice {
 namespace {
@@ -23,6 +24,14 @@ std::string bound_sql(const TableSchema& schema, const char* comparison) {
 }
 
 }  // namespace
+
+Result<std::vector<LedgerEntry>> SqliteReader::begin_snapshot(Context& context, const std::string& job) {
+  database_->use(context);
+  rows_ = SqliteStatement();
+  if (database_->in_transaction()) RETURN_IF_ERROR(database_->execute("ROLLBACK"));
+  RETURN_IF_ERROR(database_->execute("BEGIN"));  // its first SELECT fixes what it sees
+  return read_sqlite_ledger(*database_, job);
+}
 
 Result<> SqliteReader::begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) {
   database_->use(context);
@@ -52,7 +61,7 @@ Result<bool> SqliteReader::next(Context& context, ChangeBatch& batch) {
   while (batch.byte_size() < kBatchBytes) {
     ASSIGN_OR_RETURN(const bool more, rows_.step());
     if (!more) {
-      rows_ = SqliteStatement();  // ends the read transaction
+      rows_ = SqliteStatement();  // ends the read transaction that began with it
       return false;
     }
     for (size_t i = 0; i < schema_->columns.size(); ++i) {

@@ -12,6 +12,7 @@ namespace sluice {
 class SqliteReader : public TableReader {
  public:
   explicit SqliteReader(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
+  Result<std::vector<LedgerEntry>> begin_snapshot(Context& context, const std::string& job) override;
   Result<> begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) override;
   Result<bool> next(Context& context, ChangeBatch& batch) override;
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is compared with what: ranges of target tables and the source chunks whose rows they hold, read through the
+// job's transform. Borrows everything it is given; one thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "connector/sink.h"
+#include "connector/source.h"
+#include "transform/job_transform.h"
+#include "verify/row_digest.h"
+
+namespace sluice {
+
+struct Range {
+  TableSchemaPtr target;
+  SnapshotChunk rows;  // of the target; without bounds: the whole table
+  std::vector<std::pair<TableSchemaPtr, SnapshotChunk>> sources;
+
+  // True if a row of the target table belongs here, by its key.
+  bool holds(const ChangeBatch& batch, size_t row) const;
+  // The source tables.
+  std::set<TableId> source_tables() const;
+};
+
+using EachBatch = std::function<Result<>(const ChangeBatch&)>;
+
+// The two sides of a job.
+struct Sides {
+  Context& context;
+  Source& source;
+  Sink& sink;
+  JobTransform& transform;
+
+  // Of a target table; cut like the source's chunks where both sides order keys alike (integers that pass through
+  // unchanged), else one.
+  Result<std::vector<Range>> ranges_of(const TableSchemaPtr& target, const std::vector<TableSchemaPtr>& sources);
+  // Sees the source's rows of now.
+  Result<std::unique_ptr<ChunkReader>> fresh_reader();
+  // `begun` is called after each chunk's begin, when the reader's position is that of the chunk.
+  Result<> read_source(ChunkReader& reader, const Range& range, const EachBatch& each,
+                       const std::function<void(const TableId&)>& begun = {});
+  Result<> read_target(TableReader& reader, const Range& range, const EachBatch& each);
+};
+
+}  // namespace sluice
