@@ -11,6 +11,7 @@
 
 #include "api/metrics_text.h"
 #include "base/log.h"
+#include "cli/background_verify.h"
 #include "cli/job_file.h"
 #include "cli/progress_display.h"
 #include "engine/job.h"
@@ -27,7 +28,8 @@ struct RunningJob {
   const std::string name;
   const JobOptions options;
   Job job;
-  std::optional<Error> failure;  // unset if it was stopped or reached its end
+  std::optional<LoadedJob> verification;  // the same job once more, for verifying it beside; unset: not asked for
+  std::optional<Error> failure;           // unset if it was stopped or reached its end
 };
 using RunningJobs = std::deque<RunningJob>;
 
@@ -47,10 +49,13 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, Runnin
     if (!problems.all().empty()) fmt::print(stderr, "{}", problems.text());
     good = good && loaded;
     if (!loaded) continue;
+    std::optional<LoadedJob> verification;
+    if (loaded->spec.pipeline.verify_interval.count() > 0) verification = load_job(file, registry, problems);
     jobs.emplace_back(std::move(*loaded), JobOptions{.state_dir = state_directory(command, file),
                                                      .until_caught_up = command.until_caught_up,
                                                      .reset = command.reset,
                                                      .accept_changes = command.accept_changes});
+    jobs.back().verification = std::move(verification);
   }
   return good;
 }
@@ -75,6 +80,8 @@ void run_all(RunningJobs& jobs, Context& context) {
   for (auto& running : jobs) {
     threads.emplace_back([&running, &context, alone = jobs.size() == 1] {
       const LogLabel label(alone ? "" : running.name);
+      std::optional<BackgroundVerify> verify;
+      if (running.verification) verify.emplace(std::move(*running.verification), running.job.progress(), context);
       auto result = running.job.run(context, running.options);
       if (result || result.error().code() == ErrorCode::kStopped || context.stop_requested()) return;
       running.failure = std::move(result).error();

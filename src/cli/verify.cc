@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/job_file.h"
+#include "cli/verify_report.h"
 #include "engine/job.h"
 #include "verify/verifier.h"
 
@@ -57,76 +57,11 @@ class Repairer : public Repair {
   uint64_t rows_ = 0;
 };
 
-std::string_view result_of(const TableVerdict& verdict) {
-  if (verdict.equal()) return "equal";
-  return verdict.differences() > 0 ? "different" : "unknown";
-}
-
-std::string_view kind_of(const Difference& difference) {
-  if (difference.target.count == 0) return "missing in target";
-  return difference.source.count == 0 ? "only in target" : "different";
-}
-
-void print_difference(const TableVerdict& verdict, const NamedDifference& named) {
-  std::string key;
-  for (const auto& [column, value] : named.key) {
-    key += fmt::format("{}{}={}", key.empty() ? "" : ", ", column, value.value_or("NULL"));
-  }
-  std::string how;
-  if (!named.columns.empty()) how = fmt::format(" in {}", fmt::join(named.columns, ", "));
-  const auto& [source, target] = named.difference;
-  if (source.count > 1 || target.count > 1) {
-    how += fmt::format(" ({} times in the source, {} in the target)", source.count, target.count);
-  }
-  fmt::print(stderr, "{}: {}: {}{}\n", verdict.target.text(), kind_of(named.difference), key, how);
-}
-
-void print_json(const TableVerdict& verdict) {
-  const auto line = [](const nlohmann::ordered_json& json) {
-    fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-  };
-  for (const auto& named : verdict.named) {
-    nlohmann::ordered_json key = nlohmann::ordered_json::object();
-    for (const auto& [column, value] : named.key) key[column] = value ? nlohmann::ordered_json(*value) : nullptr;
-    line({{"table", verdict.target.text()},
-          {"difference", kind_of(named.difference)},
-          {"key", std::move(key)},
-          {"columns", named.columns},
-          {"in_source", named.difference.source.count},
-          {"in_target", named.difference.target.count}});
-  }
-  line({{"table", verdict.target.text()},
-        {"result", result_of(verdict)},
-        {"rows", verdict.rows},
-        {"missing", verdict.missing},
-        {"only_in_target", verdict.surplus},
-        {"different", verdict.different},
-        {"unsettled", verdict.unsettled}});
-}
-
-void print_text(const TableVerdict& verdict) {
-  if (verdict.equal()) {
-    fmt::print("{}: equal, {} rows\n", verdict.target.text(), verdict.rows);
-    return;
-  }
-  fmt::print("{}: {}, {} rows at the source; {} missing, {} surplus, {} with other values, {} still changing{}\n",
-             verdict.target.text(), verdict.differences() > 0 ? "DIFFERENT" : "cannot tell yet", verdict.rows,
-             verdict.missing, verdict.surplus, verdict.different, verdict.unsettled,
-             verdict.copying ? " (its first copy has not ended)" : "");
-  std::fflush(stdout);
-}
-
 void print_verdicts(const std::vector<TableVerdict>& verdicts, bool json) {
   for (const auto& verdict : verdicts) {
-    if (json) {
-      print_json(verdict);
-    } else {
-      print_text(verdict);
-    }
-    for (const auto& named : verdict.named) print_difference(verdict, named);
-    if (!verdict.named.empty() && verdict.named.size() < verdict.differences()) {
-      fmt::print(stderr, "{}: and {} more\n", verdict.target.text(), verdict.differences() - verdict.named.size());
-    }
+    for (const auto& line : json ? json_lines(verdict) : std::vector{verdict_text(verdict)}) fmt::print("{}\n", line);
+    std::fflush(stdout);
+    for (const auto& line : difference_texts(verdict)) fmt::print(stderr, "{}\n", line);
   }
 }
 

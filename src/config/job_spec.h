@@ -54,6 +54,8 @@ struct PipelineSpec {
   std::chrono::milliseconds commit_interval{5};        // commit.interval: longest wait before a commit
   std::chrono::milliseconds restart_delay_max{30000};  // restart.delay-max: backoff doubles from 100 ms up to this
   int64_t restart_attempts = -1;                       // restart.attempts without progress in between; -1 = no limit
+  std::chrono::milliseconds verify_interval{0};        // verify.interval: pause between background checks, 0 = none
+  int64_t verify_rows_per_second = 20000;              // verify.rows-per-second: of such a check, 0 = no limit
 };
 
 struct JobSpec {

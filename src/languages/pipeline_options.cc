@@ -99,6 +99,17 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .default_value = "-1",
         .min = -1},
        &P::restart_attempts},
+      {{.name = "verify.interval",
+        .summary = "Pause between two verifications of the target beside the running job; 0 means none.",
+        .default_value = "0",
+        .min = 0,
+        .max = 31536000000},
+       &P::verify_interval},
+      {{.name = "verify.rows-per-second",
+        .summary = "Most rows that such a verification reads from the source per second; 0 means no limit.",
+        .default_value = "20000",
+        .min = 0},
+       &P::verify_rows_per_second},
       {{.name = "schema-operator.rpc-timeout",
         .summary = "Accepted for compatibility.",
         .ignored_because = "Schema changes are applied in the order of the log, without calls between processes."},
@@ -131,6 +142,8 @@ PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
   spec.commit_interval = options.commit_interval;
   spec.restart_delay_max = options.restart_delay_max;
   spec.restart_attempts = options.restart_attempts;
+  spec.verify_interval = options.verify_interval;
+  spec.verify_rows_per_second = options.verify_rows_per_second;
   return spec;
 }
 

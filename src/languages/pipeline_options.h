@@ -29,6 +29,8 @@ struct PipelineOptions {
   std::chrono::milliseconds commit_interval{0};
   std::chrono::milliseconds restart_delay_max{0};
   int64_t restart_attempts = -1;
+  std::chrono::milliseconds verify_interval{0};
+  int64_t verify_rows_per_second = 0;
 
   static std::span<const Option<PipelineOptions>> options();
 };

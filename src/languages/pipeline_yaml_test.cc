@@ -76,6 +76,7 @@ TEST(PipelineYamlTest, has_flink_cdcs_defaults_without_a_pipeline_block) {
   EXPECT_EQ(spec.pipeline.channel_bytes, 8 << 20);
   EXPECT_EQ(spec.pipeline.restart_delay_max.count(), 30000);
   EXPECT_EQ(spec.pipeline.restart_attempts, -1);
+  EXPECT_EQ(spec.pipeline.verify_interval.count(), 0);
 }
 
 TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
@@ -89,6 +90,9 @@ TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
   restart:
     delay-max: PT1M
     attempts: 3
+  verify:
+    interval: 6 h
+    rows-per-second: 500
 )"));
   EXPECT_TRUE(spec.pipeline.route_first_match);
   EXPECT_EQ(spec.pipeline.local_time_zone, "Asia/Tokyo");
@@ -99,6 +103,8 @@ TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
   EXPECT_EQ(spec.pipeline.commit_interval.count(), 1000);
   EXPECT_EQ(spec.pipeline.restart_delay_max.count(), 60000);
   EXPECT_EQ(spec.pipeline.restart_attempts, 3);
+  EXPECT_EQ(spec.pipeline.verify_interval, std::chrono::hours(6));
+  EXPECT_EQ(spec.pipeline.verify_rows_per_second, 500);
 }
 
 TEST(PipelineYamlTest, flattens_nested_connector_options_and_joins_lists) {

@@ -70,6 +70,9 @@ Result<> Sides::read_source(ChunkReader& reader, const Range& range, const EachB
     for (bool more = true; more;) {
       ChangeBatch batch(schema);
       ASSIGN_OR_RETURN(more, reader.next(context, batch));
+      if (limiter != nullptr && !limiter->acquire(context, batch.rows(), batch.byte_size())) {
+        return Error(ErrorCode::kStopped, "stopped while verifying");
+      }
       std::vector<ChangeBatch> out;
       RETURN_IF_ERROR(transform.apply(std::move(batch), out));
       for (const auto& rows : out) {

@@ -11,6 +11,7 @@
 
 #include "connector/sink.h"
 #include "connector/source.h"
+#include "engine/rate_limiter.h"
 #include "transform/job_transform.h"
 #include "verify/row_digest.h"
 
@@ -35,6 +36,7 @@ struct Sides {
   Source& source;
   Sink& sink;
   JobTransform& transform;
+  RateLimiter* limiter = nullptr;  // of what is read from the source; null: none
 
   // Of a target table; cut like the source's chunks where both sides order keys alike (integers that pass through
   // unchanged), else one.

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <thread>
 
+#include "base/clock.h"
 #include "verify/ranges.h"
 #include "verify/settler.h"
 #include "verify/suspect.h"
@@ -16,6 +18,9 @@ namespace {
 
 // Rows under suspicion are looked at once there are so many, because both sides' hashes of them are held in memory.
 constexpr uint64_t kSuspectRows = 500'000;
+
+// A snapshot holds up the server's clean-up and statements that alter its tables.
+constexpr std::chrono::seconds kLongestSnapshot{60};
 
 using BucketSums = std::vector<DigestSum>;
 
@@ -27,12 +32,14 @@ class Verifier {
   Result<std::vector<TableVerdict>> run();
 
  private:
+  Result<> open_source();
   Result<> verify_range(const Range& range);
   Result<> settle();
 
   Sides sides_;
   std::vector<SourceTable> tables_;
   std::unique_ptr<ChunkReader> source_;
+  MonotonicTime source_opened_;
   std::unique_ptr<TableReader> target_;
   std::deque<Range> ranges_;  // suspects point into it
   std::vector<Suspect> suspects_;
@@ -47,7 +54,7 @@ Result<std::vector<TableVerdict>> Verifier::run() {
     return Error(ErrorCode::kUnsupported, "this sink cannot be read back", "Verify needs a database as target.");
   }
   ASSIGN_OR_RETURN(tables_, sides_.source.discover(sides_.context));
-  ASSIGN_OR_RETURN(source_, sides_.fresh_reader());
+  RETURN_IF_ERROR(open_source());
   std::map<TableId, std::pair<TableSchemaPtr, std::vector<TableSchemaPtr>>> by_target;
   for (const auto& table : tables_) {
     ASSIGN_OR_RETURN(const auto targets, sides_.transform.targets(table.schema));
@@ -74,6 +81,13 @@ Result<std::vector<TableVerdict>> Verifier::run() {
   return std::move(verdicts_);
 }
 
+Result<> Verifier::open_source() {
+  source_.reset();
+  ASSIGN_OR_RETURN(source_, sides_.fresh_reader());
+  source_opened_ = monotonic_now();
+  return {};
+}
+
 Result<> Verifier::settle() {
   RETURN_IF_ERROR(settler_.settle(suspects_, verdicts_));
   suspects_.clear();
@@ -95,8 +109,15 @@ Result<> Verifier::verify_range(const Range& range) {
       return {};
     };
   };
-  RETURN_IF_ERROR(sides_.read_source(*source_, range, add_to(expected)));
-  RETURN_IF_ERROR(sides_.read_target(*target_, range, add_to(found)));
+  if (monotonic_now() - source_opened_ > kLongestSnapshot) RETURN_IF_ERROR(open_source());
+  Result<> target_read;
+  Result<> source_read;
+  {
+    const std::jthread other([&] { target_read = sides_.read_target(*target_, range, add_to(found)); });
+    source_read = sides_.read_source(*source_, range, add_to(expected));
+  }
+  RETURN_IF_ERROR(std::move(source_read));
+  RETURN_IF_ERROR(std::move(target_read));
   Suspect suspect{.range = &range, .table = verdicts_.size() - 1};
   for (size_t i = 0; i < expected.size(); ++i) {
     verdicts_.back().rows += expected[i].rows;
@@ -117,8 +138,9 @@ Result<> Verifier::verify_range(const Range& range) {
 
 Result<std::vector<TableVerdict>> verify_tables(Context& context, Source& source, Sink& sink, JobTransform& transform,
                                                 const std::string& job, const VerifyOptions& options, Repair* repair) {
-  return Verifier({.context = context, .source = source, .sink = sink, .transform = transform}, job, options, repair)
-      .run();
+  const Sides sides{
+      .context = context, .source = source, .sink = sink, .transform = transform, .limiter = options.limiter};
+  return Verifier(sides, job, options, repair).run();
 }
 
 }  // namespace sluice

@@ -12,6 +12,7 @@
 
 #include "connector/sink.h"
 #include "connector/source.h"
+#include "engine/rate_limiter.h"
 #include "transform/job_transform.h"
 #include "verify/row_names.h"
 
@@ -22,6 +23,7 @@ struct VerifyOptions {
   std::chrono::milliseconds pause{500};  // between them
   size_t named_differences = 10;         // of a table
   bool rows_may_be_ahead = false;        // of the ledger, because they were repaired
+  RateLimiter* limiter = nullptr;        // of what is read from the source; null: none
 };
 
 struct TableVerdict {

@@ -286,6 +286,24 @@ TEST_P(Verify, a_repair_takes_the_job_over_and_loses_nothing_that_happens_meanwh
   EXPECT_EQ(pipeline_->target_value("SELECT COUNT(*) FROM " + name("t")), "500");
 }
 
+TEST_P(Verify, goes_on_beside_a_running_job_and_logs_what_it_finds) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO t VALUES (1, 1), (2, 2)");
+  pipeline_->pipeline_options("verify.interval: 100ms\nverify.rows-per-second: 1000");
+  const auto job = start_following();
+  EXPECT_TRUE(wait_until([&] {
+    return file("stderr").find("verified 2 rows of 1 tables: equal") != std::string::npos;
+  })) << tail(job->err());
+  in_target("UPDATE " + name("t") + " SET v = 5 WHERE id = 2");
+  EXPECT_TRUE(wait_until([&] {
+    const std::string log = file("stderr");
+    return log.find(database_ + ".t: different: id=2 in v") != std::string::npos &&
+           log.find("verified 2 rows of 1 tables: 1 tables DIFFERENT") != std::string::npos;
+  })) << tail(job->err());
+  EXPECT_TRUE(job->running());
+  EXPECT_EQ(job->stop(), 0) << tail(job->err());
+}
+
 // A key that only the target has is inserted at the source, and brought by the job, after it was compared and before
 // the job is taken over.
 TEST(VerifyRepair, does_not_remove_a_row_that_came_between_the_comparison_and_the_take_over) {
