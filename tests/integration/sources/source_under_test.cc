@@ -5,15 +5,19 @@
 #include <map>
 
 #include "integration/sources/mysql_under_test.h"
+#include "integration/sources/postgres_under_test.h"
 
 namespace sluice::support {
 
-std::vector<std::string> sources_under_test() { return {"mariadb", "mysql"}; }
+std::vector<std::string> sources_under_test() { return {"mariadb", "mysql", "postgres"}; }
 
 SourceUnderTest& source_under_test(const std::string& name) {
   static std::map<std::string, std::unique_ptr<SourceUnderTest>> sources;
   auto& source = sources[name];
-  if (!source) source = name == "mariadb" ? mysql_source_on_mariadb() : mysql_source_on_mysql();
+  if (source) return *source;
+  source = name == "mariadb" ? mysql_source_on_mariadb()
+           : name == "mysql" ? mysql_source_on_mysql()
+                             : postgres_source();
   return *source;
 }
 

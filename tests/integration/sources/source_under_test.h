@@ -59,7 +59,7 @@ class SourceUnderTest {
   virtual std::string lock_table(const std::string& table) const = 0;
 };
 
-// "mariadb", "mysql".
+// "mariadb", "mysql", "postgres".
 std::vector<std::string> sources_under_test();
 SourceUnderTest& source_under_test(const std::string& name);
 
