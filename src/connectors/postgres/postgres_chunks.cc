@@ -73,6 +73,7 @@ WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') GROUP BY c.r
     from_ = (rows.at(0, 0) == "p" ? "" : "ONLY ") + table_;
     estimate_ = number(rows.at(0, 1));
     ASSIGN_OR_RETURN(const auto column, postgres_chunk_column(schema_, options_));
+    by_key_ = column && !schema_.key.empty() && schema_.key[0] == *column;
     if (column) {
       RETURN_IF_ERROR(cut_by_key(schema_.columns[*column]));
     } else {
@@ -132,6 +133,7 @@ WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') GROUP BY c.r
     std::vector<SnapshotChunk> chunks;
     for (size_t i = 0; i <= bounds_.size(); ++i) {
       SnapshotChunk chunk{.table = schema_.id, .index = static_cast<uint32_t>(i), .lower = {}, .upper = {}};
+      chunk.by_key = by_key_;
       if (i > 0) chunk.lower = bounds_[i - 1];
       if (i < bounds_.size()) chunk.upper = bounds_[i];
       chunks.push_back(std::move(chunk));
@@ -146,6 +148,7 @@ WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') GROUP BY c.r
   const std::string table_;
   std::string from_;
   int64_t estimate_ = 0;  // rows
+  bool by_key_ = false;
   std::vector<std::string> bounds_;
 };
 
