@@ -41,7 +41,7 @@ class ChunkReader {
   virtual ~ChunkReader() = default;
   virtual const Position& position() const = 0;
   // Begins a chunk of the table with exactly this schema. Fails with kSchemaChanged if the table has another one by
-  // now: the engine then forgets the table's chunks and plans it anew.
+  // now, unless the transaction still shows it as it was: the engine then forgets the table's chunks and plans it anew.
   virtual Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) = 0;
   // Appends up to about 64 KiB to 1 MiB of rows (kind kRead) to the empty batch; returns false when the chunk has ended
   // (the batch may hold its last rows).

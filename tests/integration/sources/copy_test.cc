@@ -118,7 +118,7 @@ TEST_P(SourceTest, chunks_hold_every_row_once_whatever_the_key) {
     expect_sound(plan[table], table);
   }
   EXPECT_GT(plan.at(id("key_1")).size(), 5u) << "150 rows, 10 a chunk";
-  EXPECT_GT(plan.at(id("key_5")).size(), 5u);
+  if (source_under_test(GetParam()).cuts_text_keys()) EXPECT_GT(plan.at(id("key_5")).size(), 5u);
   EXPECT_EQ(plan.at(id("empty")).size(), 1u);
   // Rows beyond the ends that the plan has seen belong to the chunks at its ends.
   for (size_t t = 0; t < types.size(); ++t) {
@@ -219,7 +219,7 @@ TEST_P(SourceTest, a_chunk_of_a_table_with_another_definition_is_refused) {
   EXPECT_EQ(begin(*readers[0], "dropped"), changed);
   // Altered while the reader's transaction is open already.
   execute(fmt::format("ALTER TABLE {} ADD COLUMN w INT", name("later")));
-  EXPECT_EQ(begin(*readers[0], "later"), changed);
+  EXPECT_EQ(begin(*readers[0], "later"), source_under_test(GetParam()).reads_past_added_columns() ? "begun" : changed);
   execute(fmt::format("ALTER TABLE {} RENAME COLUMN n TO w", name("renamed")));
   EXPECT_EQ(begin(*readers[0], "renamed"), changed);
   EXPECT_EQ(begin(*readers[0], "same"), "begun");
@@ -240,7 +240,7 @@ TEST_P(SourceTest, a_table_can_be_altered_once_a_reader_has_released_its_locks) 
   ASSERT_OK(readers[0]->release_locks(context_));
   std::atomic<bool> altered{false};
   std::jthread alter([&] {
-    EXPECT_OK(server().execute(fmt::format("ALTER TABLE {} ADD COLUMN w INT", name("a"))));
+    EXPECT_OK(server().execute(fmt::format("ALTER TABLE {} RENAME COLUMN n TO w", name("a"))));
     altered = true;
   });
   EXPECT_TRUE(wait_until([&] { return altered.load(); }));

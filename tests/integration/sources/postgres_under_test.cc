@@ -42,6 +42,9 @@ class PostgresUnderTest final : public SourceUnderTest {
     return source;
   }
 
+  bool cuts_text_keys() const override { return false; }
+  bool reads_past_added_columns() const override { return true; }
+
   std::vector<KeyType> key_types() const override {
     const auto letter = [](int i) { return "aBcDeFgHiJ"[i % 10]; };
     return {

@@ -55,6 +55,10 @@ class SourceUnderTest {
   // Statements after which an update of this table in this session logs the key and the columns it changes, and of the
   // others at least not `untouched`.
   virtual std::string log_partial_rows(const std::string& table, const std::string& untouched) const = 0;
+  // False if tables whose key begins with text are not cut by it.
+  virtual bool cuts_text_keys() const { return true; }
+  // True if a snapshot goes on to show a table without the columns that were added after it.
+  virtual bool reads_past_added_columns() const { return false; }
   // Makes other sessions that read or change the table wait until the session commits.
   virtual std::string lock_table(const std::string& table) const = 0;
 };
