@@ -195,10 +195,11 @@ TEST_P(TargetFaults, a_killed_end_of_a_copy_is_made_up_for_by_the_next_start) {
   }
   pipeline_->run_until_caught_up();
   if (postgres()) {
-    EXPECT_EQ(pipeline_->target_value(fmt::format(
-                  "SELECT string_agg(contype::text || conname, ',') FROM pg_constraint WHERE conrelid = '{}.t'::regclass",
-                  database_)),
-              "pt_pkey");
+    EXPECT_EQ(
+        pipeline_->target_value(fmt::format(
+            "SELECT string_agg(contype::text || conname, ',') FROM pg_constraint WHERE conrelid = '{}.t'::regclass",
+            database_)),
+        "pt_pkey");
   }
   expect_same_rows(*source_, *pipeline_, "id, v", "t", "id");
   EXPECT_EQ(pipeline_->verify(), 0);

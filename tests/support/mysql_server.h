@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MariaDB (Debian's) and MySQL 9 (in a chroot, see tools/server_chroot.sh), with a row-format binary log. Not crash-safe
-// against power loss (nothing is synced unless the arguments ask for it), but safe against kill -9.
+// MariaDB (Debian's) and MySQL 9 (in a chroot, see tools/server_chroot.sh), with a row-format binary log. Not
+// crash-safe against power loss (nothing is synced unless the arguments ask for it), but safe against kill -9.
 #pragma once
 
 #include "support/database_server.h"

@@ -70,9 +70,9 @@ Result<std::vector<LedgerEntry>> read_postgres_ledger(Context& context, Postgres
   if (found.at(0, 0) != "t") return entries;
   ASSIGN_OR_RETURN(const PostgresResult rows,
                    connection.query(context,
-                                      "SELECT entry, position, detail FROM sluice_ledger WHERE job = $1 "
-                                      "ORDER BY entry COLLATE \"C\"",
-                                      {job}));
+                                    "SELECT entry, position, detail FROM sluice_ledger WHERE job = $1 "
+                                    "ORDER BY entry COLLATE \"C\"",
+                                    {job}));
   for (int row = 0; row < rows.rows(); ++row) {
     entries.push_back({std::string(rows.at(row, 0)), std::string(rows.at(row, 1)), std::string(rows.at(row, 2))});
   }
