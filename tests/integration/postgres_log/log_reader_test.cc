@@ -10,6 +10,7 @@
 #include "connectors/postgres/postgres_log_reader.h"
 #include "connectors/postgres/postgres_lsn.h"
 #include "data/value_text.h"
+#include "support/ok.h"
 #include "support/postgres_server.h"
 #include "support/wait.h"
 
@@ -23,12 +24,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-#define ASSERT_OK(expression)                                                                             \
-  do {                                                                                                    \
-    auto&& assert_result_ = (expression);                                                                 \
-    ASSERT_TRUE(assert_result_.has_value()) << (assert_result_ ? "" : assert_result_.error().describe()); \
-  } while (false)
 
 // One value: "~" absent, "NULL".
 std::string text_of(const ChangeBatch& batch, size_t column, size_t row) {

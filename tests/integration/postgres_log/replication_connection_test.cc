@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "connectors/postgres/postgres_replication.h"
+#include "support/ok.h"
 #include "support/postgres_server.h"
 #include "support/wait.h"
 
@@ -13,12 +14,6 @@ namespace sluice {
 namespace {
 
 using std::chrono::milliseconds;
-
-#define ASSERT_OK(expression)                                                                             \
-  do {                                                                                                    \
-    auto&& assert_result_ = (expression);                                                                 \
-    ASSERT_TRUE(assert_result_.has_value()) << (assert_result_ ? "" : assert_result_.error().describe()); \
-  } while (false)
 
 class ReplicationConnectionTest : public testing::Test {
  protected:

@@ -15,6 +15,7 @@
 #include "data/value_text.h"
 #include "state/sqlite_database.h"
 #include "support/mysql_server.h"
+#include "support/ok.h"
 #include "support/postgres_server.h"
 #include "support/temp_folder.h"
 
@@ -26,17 +27,6 @@ using Row = std::vector<Cell>;
 using Rows = std::vector<Row>;
 const Cell kNull = std::nullopt;
 const Cell kGone = std::string("\x01gone");  // an absent value
-
-#define ASSERT_OK(expression)                                                                             \
-  do {                                                                                                    \
-    auto&& assert_result_ = (expression);                                                                 \
-    ASSERT_TRUE(assert_result_.has_value()) << (assert_result_ ? "" : assert_result_.error().describe()); \
-  } while (false)
-#define EXPECT_OK(expression)                                                                             \
-  do {                                                                                                    \
-    auto&& expect_result_ = (expression);                                                                 \
-    EXPECT_TRUE(expect_result_.has_value()) << (expect_result_ ? "" : expect_result_.error().describe()); \
-  } while (false)
 
 Column column(std::string name, DataType type) { return {.name = std::move(name), .type = std::move(type)}; }
 
