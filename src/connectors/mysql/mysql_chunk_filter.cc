@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "connector/known_changes.h"
 #include "connectors/mysql/mysql_chunks.h"
 #include "data/value_text.h"
 
@@ -124,28 +125,9 @@ Result<> ChunkFilter::drop_known_rows(Context& context, MysqlConnection& connect
     // A partial after image leaves out the key when it has not changed.
     if (batch.columns[column].presence(row) == Presence::kAbsent) chunks[row] = chunks[row - 1];
   }
-  const auto is_known = [&](size_t row) { return covered[chunks_[chunks[row]].position]; };
-  ChangeBatch rest(batch.schema);
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    if (batch.kinds[row] != RowKind::kUpdateBefore) {
-      if (!is_known(row)) rest.append_row_from(batch, row);
-      continue;
-    }
-    // An update may move a row from one chunk to another: each half is judged alone.
-    const bool before = !is_known(row);
-    const bool after = !is_known(row + 1);
-    if (before) {
-      rest.append_row_from(batch, row);
-      if (!after) rest.kinds.back() = RowKind::kDelete;
-    }
-    if (after) {
-      rest.append_row_from(batch, row + 1);
-      if (!before) rest.kinds.back() = RowKind::kInsert;
-    }
-    ++row;
-  }
-  batch = std::move(rest);
-  return {};
+  std::vector<bool> known;
+  for (const size_t chunk : chunks) known.push_back(covered[chunks_[chunk].position]);
+  return drop_known_changes(batch, known);
 }
 
 }  // namespace sluice::mysql

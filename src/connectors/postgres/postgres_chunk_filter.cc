@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "connector/known_changes.h"
 #include "connectors/postgres/postgres_types.h"
 
 namespace sluice {
@@ -56,7 +57,7 @@ Result<> PostgresChunkFilter::drop_known_rows(Lsn commit, uint32_t column, Chang
     }
     return commit < chunks_[low].position;
   };
-  ChangeBatch rest(batch.schema);
+  std::vector<bool> known;
   for (size_t row = 0; row < batch.rows(); ++row) {
     if (!keys.has_value(row)) {
       return Error(ErrorCode::kUnsupported,
@@ -65,24 +66,9 @@ Result<> PostgresChunkFilter::drop_known_rows(Lsn commit, uint32_t column, Chang
                                batch.schema->id.text(), batch.schema->columns[column].name),
                    "Cut it by its key (scan.incremental.snapshot.chunk.key-column) and start the job with --reset.");
     }
-    if (batch.kinds[row] != RowKind::kUpdateBefore) {
-      if (!is_known(row)) rest.append_row_from(batch, row);
-      continue;
-    }
-    const bool before = !is_known(row);
-    const bool after = !is_known(row + 1);
-    if (before) {
-      rest.append_row_from(batch, row);
-      if (!after) rest.kinds.back() = RowKind::kDelete;
-    }
-    if (after) {
-      rest.append_row_from(batch, row + 1);
-      if (!before) rest.kinds.back() = RowKind::kInsert;
-    }
-    ++row;
+    known.push_back(is_known(row));
   }
-  batch = std::move(rest);
-  return {};
+  return drop_known_changes(batch, known);
 }
 
 }  // namespace sluice
