@@ -71,7 +71,7 @@ uint64_t test_seed();
 bool long_run();
 
 // After the workload has stopped: lets the job catch up, then proves target == source by `sluice verify` and, apart
-// from it, by comparing the rows of journal, items, names and pairs as both servers print them.
+// from it, by comparing all rows of all tables as both servers print them.
 void expect_exact_copy(DatabaseServer& source, const Pipeline& pipeline);
 
 }  // namespace sluice::support
