@@ -7,12 +7,11 @@ in a transaction, on a table in the same state.
 """
 import subprocess
 
-import bench_table
+from bench_table import COLUMNS, MariadbSource, PostgresSource, update_ranges
 from measuring import Job, say, shell
 from private_servers import Mariadb, Postgres, temp_folder
 
 STATEMENT_ROWS = 10_000
-COLUMNS = ", ".join(bench_table.COLUMNS)
 
 
 class Backlog:
@@ -27,15 +26,13 @@ class Backlog:
         """Returns the number of changes and the new rows in the order of the changes, as tab-separated text."""
         self.version += 1_000
         added = self.rows // 2
-        ranges = bench_table.update_ranges(self.rows, 1_000)
-        self.source.sql(bench_table.update_sql(ranges, self.version), "bench")
-        self.source.sql(bench_table.insert_sql(self.rows + 1, self.rows + added, self.version, 1_000), "bench")
+        ranges = update_ranges(self.rows, 1_000)
+        self.source.update(ranges, self.version)
+        self.source.insert(self.rows + 1, self.rows + added, self.version, 1_000)
         changes = self.rows + added
         ranges += [(begin, min(begin + 999, changes)) for begin in range(self.rows + 1, changes + 1, 1_000)]
         place = {begin: i for i, (begin, _) in enumerate(ranges)}
-        lines = subprocess.run([*self.source.client, "--quick", "-NB", "-e",
-                                f"SET time_zone = '+00:00'; SELECT {COLUMNS} FROM bench.rows ORDER BY id"],
-                               capture_output=True, text=True, check=True).stdout.splitlines()
+        lines = self.source.lines()
         chunks = [lines[i:i + 1_000] for i in range(0, len(lines), 1_000)]
         ordered = sorted(chunks, key=lambda chunk: place[int(chunk[0].split("\t", 1)[0])])
         self.rows = changes
@@ -53,7 +50,7 @@ def _quoted(line):
 
 def _postgres_file(lines, path):
     """COPY into a staging table, then one upsert, per transaction."""
-    update = ", ".join(f"{name} = excluded.{name}" for name in bench_table.COLUMNS[1:])
+    update = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
     with open(path, "w", encoding="utf-8") as file:
         file.write("SET TIME ZONE 'UTC'; CREATE TEMP TABLE stage AS SELECT * FROM anchor.rows WITH NO DATA;\n")
         for batch in _batches(lines):
@@ -79,20 +76,20 @@ class PostgresTarget:
     def __init__(self):
         self.server = Postgres()
         self.server.fresh_database()
-        self.server.sql(bench_table.POSTGRES_DDL)
         self.sink = self.server.job_lines()
 
     def copy_to_anchor(self):
-        self.server.sql("TRUNCATE anchor.rows; INSERT INTO anchor.rows SELECT * FROM bench.rows ORDER BY id; "
-                        "VACUUM ANALYZE anchor.rows; VACUUM ANALYZE bench.rows;\nCHECKPOINT;")
+        self.server.sql("CREATE SCHEMA IF NOT EXISTS anchor;\n"
+                        "CREATE TABLE IF NOT EXISTS anchor.rows (LIKE bench.rows INCLUDING ALL);\n"
+                        "TRUNCATE anchor.rows; INSERT INTO anchor.rows SELECT * FROM bench.rows ORDER BY id;\n"
+                        "VACUUM ANALYZE anchor.rows;\nVACUUM ANALYZE bench.rows;\nCHECKPOINT;")
 
     def prepare(self, lines, path):
         _postgres_file(lines, path)
-        return " ".join(self.server.client) + f" -d target -f {path}"
+        return " ".join(self.server.client) + f" -f {path}"
 
     def equal(self):
-        sums = [self.server.sql(bench_table.POSTGRES_SUM.format(table=table)) for table in ("anchor.rows", "bench.rows")]
-        return sums[0] == sums[1]
+        return self.server.sum_of("anchor.rows") == self.server.sum_of("bench.rows")
 
     def cpu_seconds(self):
         return self.server.cpu_seconds()
@@ -107,20 +104,19 @@ class MariadbTarget:
     def __init__(self):
         self.server = Mariadb()
         self.server.sql("CREATE DATABASE target; CREATE DATABASE anchor")
-        self.server.sql(bench_table.DDL.replace("bench.rows", "anchor.rows"))
         self.sink = self.server.job_lines(database="target")
 
     def copy_to_anchor(self):
-        self.server.sql("TRUNCATE anchor.rows; INSERT INTO anchor.rows SELECT * FROM bench.rows;")
+        self.server.sql("CREATE TABLE IF NOT EXISTS anchor.rows LIKE bench.rows; TRUNCATE anchor.rows; "
+                        "INSERT INTO anchor.rows SELECT * FROM bench.rows;")
 
     def prepare(self, lines, path):
-        update = ", ".join(f"{name} = VALUES({name})" for name in bench_table.COLUMNS[1:])
+        update = ", ".join(f"{name} = VALUES({name})" for name in COLUMNS[1:])
         _values_file(lines, path, "anchor.rows", "SET time_zone = '+00:00';\n", f" ON DUPLICATE KEY UPDATE {update}")
         return " ".join(self.server.client) + f" <{path}"
 
     def equal(self):
-        total = "SELECT COUNT(*), SUM(CRC32(CONCAT_WS('|', id, kind, code, amount, at, note))) FROM {}.rows"
-        return self.server.sql(total.format("anchor")) == self.server.sql(total.format("bench"))
+        return self.server.sum_of("anchor.rows") == self.server.sum_of("bench.rows")
 
     def cpu_seconds(self):
         return self.server.cpu_seconds()
@@ -147,7 +143,7 @@ class SqliteTarget:
         subprocess.run(["sqlite3", self.anchor, f"PRAGMA journal_mode = {mode}"], capture_output=True, check=True)
 
     def prepare(self, lines, path):
-        update = ", ".join(f"{name} = excluded.{name}" for name in bench_table.COLUMNS[1:])
+        update = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
         sample = self._query("SELECT amount, at FROM rows LIMIT 1").split("|")
         text = [line.split("\t") for line in lines]
         # Values in the form that the job gave them.
@@ -168,15 +164,15 @@ class SqliteTarget:
 
 
 def p4(bench):
-    for target_type, full in ((PostgresTarget, 200_000), (MariadbTarget, 100_000), (SqliteTarget, 200_000)):
-        _apply(bench, target_type(), 4_000 if bench.small else full)
+    for source_type in (MariadbSource, PostgresSource):
+        for target_type, full in ((PostgresTarget, 200_000), (MariadbTarget, 100_000), (SqliteTarget, 200_000)):
+            _apply(bench, source_type(), target_type(), 4_000 if bench.small else full)
 
 
-def _apply(bench, target, rows):
-    say(f"P4: changes of {rows:,} rows and half as many new ones, applied to {target.name}")
-    source = Mariadb()
-    bench_table.fill(source, rows)
-    job = Job(bench.sluice, temp_folder(), source.job_lines(tables="bench.rows"), target.sink)
+def _apply(bench, source, target, rows):
+    say(f"P4: changes of {rows:,} rows and half as many new ones, from {source.name} to {target.name}")
+    source.fill(rows)
+    job = Job(bench.sluice, temp_folder(), source.job_lines(), target.sink)
     job.catch_up()
     backlog = Backlog(source, rows)
     rates, anchors, cpu, target_cpu, anchor_cpu = [], [], [], [], []
@@ -195,7 +191,7 @@ def _apply(bench, target, rows):
         rates.append(changes / program.wall)
         cpu.append(round(program.cpu, 2))
     job.verify()
-    bench.report.add(f"P4 apply updates and inserts to {target.name}", "rows/s", rates, anchor=anchors,
+    bench.report.add(f"P4 apply {source.name} -> {target.name}", "rows/s", rates, anchor=anchors,
                      anchor_name=target.anchor_name, ratio_bar=0.9, changes_last_round=changes, cpu_s=cpu,
                      target_cpu_s=target_cpu, anchor_target_cpu_s=anchor_cpu)
     source.stop()

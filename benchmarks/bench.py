@@ -12,14 +12,15 @@ import following
 from measuring import Report, say
 
 # P6 while streaming and P7 after a kill come with P5.
-FIGURES = {"P1": [copying.p1], "P3": [copying.p3], "P4": [applying.p4], "P5": [following.p5], "P6": [following.p6],
-           "P7": [following.p7], "P8": [following.p8]}
+FIGURES = {"P1": copying.p1, "P2": copying.p2, "P3": copying.p3, "P4": applying.p4, "P5": following.p5, "P6": following.p6,
+           "P7": following.p7, "P8": following.p8}
 
 
 class Bench:
     def __init__(self, arguments):
         self.sluice = os.path.abspath(arguments.sluice)
-        self.binlog_decode = os.path.abspath(arguments.binlog_decode)
+        self.binlog_decode = os.path.join(arguments.programs, "binlog_decode")
+        self.slot_decode = os.path.join(arguments.programs, "slot_decode")
         self.small = arguments.small
         self.rounds = 1 if arguments.small else arguments.rounds
         self.report = Report(arguments.small)
@@ -31,7 +32,7 @@ def main():
     parser.add_argument("--small", action="store_true", help="tiny: only that everything runs and the copies are equal")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sluice", required=True)
-    parser.add_argument("--binlog-decode", required=True)
+    parser.add_argument("--programs", required=True, help="folder of binlog_decode and slot_decode")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.figures if name not in FIGURES]
     if unknown:
@@ -41,14 +42,13 @@ def main():
     bench = Bench(arguments)
     failed = []
     for name in arguments.figures or FIGURES:
-        for figure in FIGURES[name]:
-            begin = time.monotonic()
-            try:
-                figure(bench)
-            except (RuntimeError, AssertionError, OSError) as error:
-                say(f"{name} failed: {error}")
-                failed.append(name)
-            say(f"{name} took {time.monotonic() - begin:.0f} s")
+        begin = time.monotonic()
+        try:
+            FIGURES[name](bench)
+        except (RuntimeError, AssertionError, OSError) as error:
+            say(f"{name} failed: {error}")
+            failed.append(name)
+        say(f"{name} took {time.monotonic() - begin:.0f} s")
     bench.report.print_table()
     if failed:
         say(f"failed: {', '.join(failed)}")

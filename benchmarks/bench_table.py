@@ -1,35 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table that all figures use: 112 bytes a row as COPY text. Rows are computed from their id and a version."""
+import itertools
+import subprocess
 
-DDL = """CREATE TABLE bench.rows (
+from private_servers import Mariadb, Postgres
+
+MARIADB_DDL = """CREATE TABLE {table} (
   id BIGINT PRIMARY KEY, kind INT NOT NULL, code VARCHAR(32) NOT NULL, amount DECIMAL(12,2) NOT NULL,
   at TIMESTAMP NOT NULL DEFAULT '2001-01-01', note VARCHAR(32) NOT NULL) CHARACTER SET utf8mb4;"""
-POSTGRES_DDL = """CREATE SCHEMA IF NOT EXISTS anchor; CREATE TABLE anchor.rows (
+POSTGRES_DDL = """CREATE TABLE {table} (
   id bigint PRIMARY KEY, kind integer NOT NULL, code varchar(32) NOT NULL, amount numeric(12,2) NOT NULL,
   at timestamptz NOT NULL, note varchar(32) NOT NULL);"""
 COLUMNS = ("id", "kind", "code", "amount", "at", "note")
+COLUMN_LIST = ", ".join(COLUMNS)
 TRANSACTION_ROWS = 10_000
-# An order-independent checksum of a table in PostgreSQL: count and sum of row hashes.
-POSTGRES_SUM = ("SELECT count(*), sum(hashtextextended(concat_ws('|', id, kind, code, amount, extract(epoch from at), note), "
-                "0)::numeric) FROM {table}")
-
-
-def values_sql(version=0):
-    return (f"seq, (seq + {version}) % 1000, MD5(seq + {version}), (seq + {version}) % 1000000 / 100, "
-            f"FROM_UNIXTIME(1700000000 + seq + {version}), MD5(seq + {version} + 1)")
-
-
-def insert_sql(first, last, version=0, rows=TRANSACTION_ROWS):
-    """Statements that insert ids first to last, one transaction each."""
-    statements = ["SET time_zone = '+00:00';"]
-    for begin in range(first, last + 1, rows):
-        end = min(last, begin + rows - 1)
-        statements.append(f"INSERT INTO bench.rows SELECT {values_sql(version)} FROM seq_{begin}_to_{end};")
-    return "\n".join(statements)
-
-
-def fill(server, rows):
-    server.sql("CREATE DATABASE bench;\n" + DDL + "\nUSE bench;\n" + insert_sql(1, rows))
 
 
 def update_ranges(rows, count):
@@ -42,11 +26,78 @@ def update_ranges(rows, count):
     return order if len(set(order)) == len(ranges) else ranges
 
 
-def update_sql(ranges, version):
-    statements = ["SET time_zone = '+00:00';"]
-    for begin, end in ranges:
-        v = f"id + {version}"
-        statements.append(
-            f"UPDATE bench.rows SET kind = ({v}) % 1000, code = MD5({v}), amount = ({v}) % 1000000 / 100, "
-            f"at = FROM_UNIXTIME(1700000000 + {v}), note = MD5({v} + 1) WHERE id BETWEEN {begin} AND {end};")
-    return "\n".join(statements)
+class TableSource:
+    """A server whose table bench.rows is read. The order of the values is that of COLUMNS."""
+    name = ""
+    before = "SET TIME ZONE 'UTC';"
+    insert_rows = ""
+    expressions = ()
+
+    def __init__(self, server):
+        self.server = server
+
+    def _values(self, number):
+        return [expression.format(n=number) for expression in self.expressions]
+
+    def insert(self, first, last, version=0, rows=TRANSACTION_ROWS):
+        """Inserts ids first to last, `rows` in a transaction."""
+        statements = [self.before]
+        for begin in range(first, last + 1, rows):
+            values = ", ".join(self._values(f"(seq + {version})"))
+            statements.append(self.insert_rows.format(values=values, begin=begin, end=min(last, begin + rows - 1)))
+        self.server.sql("\n".join(statements))
+
+    def update(self, ranges, version):
+        assignments = ", ".join(f"{column} = {value}" for column, value in
+                                zip(COLUMNS[1:], self._values(f"(id + {version})")))
+        self.server.sql("\n".join([self.before] + [
+            f"UPDATE bench.rows SET {assignments} WHERE id BETWEEN {begin} AND {end};" for begin, end in ranges]))
+
+    def fill(self, rows):
+        self.insert(1, rows)
+
+    def stop(self):
+        self.server.stop()
+
+
+class MariadbSource(TableSource):
+    name = "MariaDB"
+    before = "SET time_zone = '+00:00';"
+    insert_rows = "INSERT INTO bench.rows SELECT seq, {values} FROM bench.seq_{begin}_to_{end};"
+    expressions = ("{n} % 1000", "MD5{n}", "{n} % 1000000 / 100", "FROM_UNIXTIME(1700000000 + {n})", "MD5({n} + 1)")
+    copy_only = {"scan.startup.mode": "snapshot"}
+
+    def __init__(self):
+        super().__init__(Mariadb())
+        self.server.sql("CREATE DATABASE bench;\n" + MARIADB_DDL.format(table="bench.rows"))
+
+    def job_lines(self, table="rows", **options):
+        return self.server.job_lines(tables=f"bench.{table}", **options)
+
+    def lines(self):
+        """All rows by id, as tab-separated text."""
+        query = f"{self.before} SELECT {COLUMN_LIST} FROM bench.rows ORDER BY id"
+        return subprocess.run([*self.server.client, "--quick", "-NB", "-e", query], capture_output=True, text=True,
+                              check=True).stdout.splitlines()
+
+
+class PostgresSource(TableSource):
+    name = "PostgreSQL"
+    insert_rows = "INSERT INTO bench.rows SELECT seq, {values} FROM generate_series({begin}, {end}) seq;"
+    expressions = ("{n} % 1000", "md5({n}::text)", "{n} % 1000000 / 100.0", "to_timestamp(1700000000 + {n})",
+                   "md5(({n} + 1)::text)")
+    copy_only = {"scan.startup.mode": "snapshot"}
+    _slots = itertools.count(1)
+
+    def __init__(self):
+        super().__init__(Postgres("wal_level=logical", database="source"))
+        self.server.fresh_database()
+        self.server.sql("CREATE SCHEMA bench;\n" + POSTGRES_DDL.format(table="bench.rows"))
+
+    def job_lines(self, table="rows", **options):
+        return self.server.job_lines(tables=f"source.bench.{table}", **{"slot.name": f"bench_{next(self._slots)}"}, **options)
+
+    def lines(self):
+        columns = COLUMN_LIST.replace("at,", "at AT TIME ZONE 'UTC',")
+        return subprocess.run([*self.server.client, "-c", f"COPY (SELECT {columns} FROM bench.rows ORDER BY id) TO STDOUT"],
+                              capture_output=True, text=True, check=True).stdout.splitlines()

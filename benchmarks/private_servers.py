@@ -42,7 +42,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def _cpu_of(pid):
+def cpu_of(pid):
     """CPU seconds of a process and of its children that have ended."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
@@ -84,7 +84,7 @@ class Server:
 
     def cpu_seconds(self):
         pid = self.process.pid
-        return _cpu_of(pid) + sum(_cpu_of(child) for child in _children_of(pid))
+        return cpu_of(pid) + sum(cpu_of(child) for child in _children_of(pid))
 
     def stop(self, number=signal.SIGTERM):
         if self in _servers:
@@ -147,6 +147,11 @@ class Mariadb(Server):
             if name not in ("information_schema", "mysql", "performance_schema", "sys"):
                 self.sql(f"DROP DATABASE `{name}`")
 
+    def sum_of(self, table):
+        """An order-independent checksum of the benchmark's table."""
+        return self.sql("SET time_zone = '+00:00'; SELECT COUNT(*), SUM(CRC32(CONCAT_WS('|', id, kind, code, amount, "
+                        f"CAST(UNIX_TIMESTAMP(at) AS INT), note))) FROM {table}")
+
     def job_lines(self, **options):
         options = {"hostname": "127.0.0.1", "port": self.port, "username": "sluice", "password": PASSWORD, **options}
         return ["  type: mysql", *(f"  {name}: {value}" for name, value in options.items())]
@@ -162,8 +167,9 @@ def _postgres_programs():
 class Postgres(Server):
     _template = None
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, database="target"):
         super().__init__(list(arguments))
+        self.database = database
         programs = _postgres_programs()
         self.as_user = ["setpriv", "--pdeathsig=KILL"]
         if os.getuid() == 0:
@@ -183,25 +189,36 @@ class Postgres(Server):
         self.launch([*self.as_user, programs + "/postgres", "-D", self.folder + "/data", "-k", self.folder, "-h",
                      "127.0.0.1", "-p", str(self.port), *(word for line in settings for word in ("-c", line))])
 
+    def _client(self, database):
+        return ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", "sluice",
+                "-d", database]
+
     @property
     def client(self):
-        return ["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", "sluice"]
+        return self._client(self.database)
 
     def answers(self):
-        return subprocess.run([*self.client, "-d", "postgres", "-c", "SELECT 1"], capture_output=True,
-                              check=False).returncode == 0
+        return subprocess.run([*self._client("postgres"), "-c", "SELECT 1"], capture_output=True, check=False).returncode == 0
 
-    def sql(self, text, database="target"):
-        output = _checked(subprocess.run([*self.client, "-d", database], input=text, capture_output=True, text=True,
+    def sql(self, text, database=None):
+        output = _checked(subprocess.run(self._client(database or self.database), input=text, capture_output=True, text=True,
                                          check=False), "a statement on PostgreSQL")
         return [line.split("|") for line in output.splitlines()]
 
-    def value(self, text, database="target"):
+    def value(self, text, database=None):
         return self.sql(text, database)[0][0]
 
     def fresh_database(self):
-        self.sql("DROP DATABASE IF EXISTS target WITH (FORCE);\nCREATE DATABASE target;\nCHECKPOINT;", "postgres")
+        self.sql(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE);\nCREATE DATABASE {self.database};\nCHECKPOINT;",
+                 "postgres")
 
-    def job_lines(self):
-        options = {"hostname": self.folder, "port": self.port, "username": "sluice", "database": "target"}
+    def sum_of(self, table):
+        """An order-independent checksum of the benchmark's table."""
+        return self.sql("SELECT count(*), sum(hashtextextended(concat_ws('|', id, kind, code, amount, extract(epoch from at), "
+                        f"note), 0)::numeric) FROM {table}")
+
+    def job_lines(self, **options):
+        """Of the server as a target if no options are given, else as a source."""
+        options = options or {"database": self.database}
+        options = {"hostname": self.folder, "port": self.port, "username": "sluice", **options}
         return ["  type: postgres", *(f"  {name}: {value}" for name, value in options.items())]
