@@ -218,7 +218,8 @@ class Postgres(Server):
                         f"note), 0)::numeric) FROM {table}")
 
     def job_lines(self, **options):
-        """Of the server as a target if no options are given, else as a source."""
-        options = options or {"database": self.database}
-        options = {"hostname": self.folder, "port": self.port, "username": "sluice", **options}
+        """Of the server as a target if no options are given; else as a source, over TCP: for every change that the server
+        sends, a Unix socket costs more."""
+        options = {"hostname": "127.0.0.1", **options} if options else {"hostname": self.folder, "database": self.database}
+        options = {"port": self.port, "username": "sluice", **options}
         return ["  type: postgres", *(f"  {name}: {value}" for name, value in options.items())]
