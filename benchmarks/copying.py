@@ -61,7 +61,7 @@ def p2(bench):
     changes = rows + rows // 2
     shares, cpu, walsender_cpu, rates = [], [], [], []
     for _ in range(bench.rounds):
-        reader = subprocess.Popen([bench.slot_decode, f"hostname={source.server.folder}", f"port={source.server.port}",
+        reader = subprocess.Popen([bench.slot_decode, "hostname=127.0.0.1", f"port={source.server.port}",
                                    "username=sluice", "tables=source.bench.rows", "slot.name=bench", "publication.name=bench",
                                    "publication.autocreate.mode=disabled", "scan.startup.mode=committed-offset"],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
