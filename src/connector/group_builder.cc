@@ -38,6 +38,7 @@ void GroupBuilder::take(std::vector<StreamElement>& out) {
     if (batch.rows() == 0) continue;
     batch.transactions = transactions_;
     out.push_back(std::move(batch));
+    handed_on_ = true;
   }
   if (transaction_listed_) transaction_split_ = true;
   batches_.clear();

@@ -42,10 +42,14 @@ class GroupBuilder {
   size_t bytes() const { return bytes_; }
   // Hands the batches on; an open transaction goes on in the next batches of the same group.
   void take(std::vector<StreamElement>& out);
+  // Part of the group has been handed on: it should end where the open transaction does, or else a source that is never
+  // quiet would never see its changes committed.
+  bool handed_on() const { return handed_on_; }
   // Hands on what is left of the group; what follows is numbered anew.
   void end(std::vector<StreamElement>& out) {
     take(out);
     sequence_ = 0;
+    handed_on_ = false;
   }
 
  private:
@@ -53,6 +57,7 @@ class GroupBuilder {
   std::unordered_map<const TableSchema*, size_t> index_;  // into batches_
   std::shared_ptr<TransactionList> transactions_ = std::make_shared<TransactionList>();
   bool transaction_listed_ = false;
+  bool handed_on_ = false;
   bool transaction_split_ = false;  // rows of the open transaction have been handed on
   uint32_t event_ = 0;
   uint32_t sequence_ = 0;

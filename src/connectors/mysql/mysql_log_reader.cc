@@ -200,7 +200,7 @@ Result<> MysqlLogReader::poll(Context& context, std::vector<StreamElement>& out)
   std::chrono::milliseconds wait = kPollWait;
   while (group_.bytes() < kGroupBytes && out.size() == before) {
     ASSIGN_OR_RETURN(const bool more, step(context, wait, out));
-    if (!more) break;
+    if (!more || (!in_transaction_ && group_.handed_on())) break;
     wait = std::chrono::milliseconds(0);
   }
   if (!in_transaction_) {

@@ -186,6 +186,7 @@ Result<> PostgresLogReader::poll(Context& context, std::vector<StreamElement>& o
       if (!done) return at_position(std::move(done).error());
       continue;
     }
+    if (group_.handed_on()) break;
     ASSIGN_OR_RETURN(const bool more, receive(context, wait));
     if (!more) break;
     wait = milliseconds(0);

@@ -61,6 +61,33 @@ TEST_P(SourceTest, the_log_goes_on_behind_any_group_end_without_loss_or_repetiti
   }
 }
 
+// However much waits, and wherever its parts are cut.
+TEST_P(SourceTest, a_backlog_comes_in_groups_that_end) {
+  execute(fmt::format("CREATE TABLE {} (id INT PRIMARY KEY, v VARCHAR(1000) NOT NULL)", name("a")));
+  const auto source = open();
+  const LogStart start = log_start(*source);
+  constexpr int kTransactions = 100;
+  constexpr int kRows = 100;
+  for (int i = 0; i < kTransactions; ++i) {
+    std::string insert = fmt::format("INSERT INTO {} VALUES ", name("a"));
+    for (int row = 0; row < kRows; ++row) {
+      insert += fmt::format("{}({}, REPEAT('x', 900))", row == 0 ? "" : ",", i * kRows + row);
+    }
+    execute(insert);
+  }
+  LogFollower log(context_, *source, start);
+  ASSERT_TRUE(log.catch_up());
+  ASSERT_EQ(log.changes.size(), static_cast<size_t>(kTransactions * kRows));
+  size_t largest = 0;
+  size_t before = 0;
+  for (const auto& end : log.ends) {
+    largest = std::max(largest, end.changes - before);
+    before = end.changes;
+  }
+  // 9 MB are 100 transactions.
+  EXPECT_LE(largest, static_cast<size_t>(kTransactions * kRows / 4));
+}
+
 TEST_P(SourceTest, positions_and_transactions_are_ordered_along_the_log) {
   create_simple("a");
   const auto source = open();
