@@ -63,9 +63,10 @@ Result<bool> MysqlReader::next(Context& context, ChangeBatch& batch) {
         batch.columns[i].append_null();
         continue;
       }
-      RETURN_IF_ERROR(
-          append_mysql_text(batch.columns[i], schema_->columns[i].type, row[i], scratch_)
-              .context(fmt::format("reading column '{}' of {}", schema_->columns[i].name, schema_->id.text())));
+      auto appended = append_mysql_text(batch.columns[i], schema_->columns[i].type, row[i], scratch_);
+      if (appended) continue;
+      return std::move(appended).error().context(
+          fmt::format("reading column '{}' of {}", schema_->columns[i].name, schema_->id.text()));
     }
     batch.kinds.push_back(RowKind::kRead);
   }

@@ -46,7 +46,9 @@ Result<> PostgresReader::begin(Context& context, const SnapshotChunk& range, con
 
 Result<bool> PostgresReader::next(Context& context, ChangeBatch& batch) {
   while (batch.byte_size() < kBatchBytes) {
-    ASSIGN_OR_RETURN(const auto row, connection_->next_row(context).context("reading " + schema_->id.text()));
+    auto next = connection_->next_row(context);
+    if (!next) return std::move(next).error().context("reading " + schema_->id.text());
+    const auto& row = *next;
     if (!row) return false;
     for (size_t i = 0; i < schema_->columns.size(); ++i) {
       const int column = static_cast<int>(i);
@@ -54,9 +56,10 @@ Result<bool> PostgresReader::next(Context& context, ChangeBatch& batch) {
         batch.columns[i].append_null();
         continue;
       }
-      RETURN_IF_ERROR(
-          append_postgres_text(batch.columns[i], schema_->columns[i].type, row->at(0, column), scratch_)
-              .context(fmt::format("reading column '{}' of {}", schema_->columns[i].name, schema_->id.text())));
+      auto appended = append_postgres_text(batch.columns[i], schema_->columns[i].type, row->at(0, column), scratch_);
+      if (appended) continue;
+      return std::move(appended).error().context(
+          fmt::format("reading column '{}' of {}", schema_->columns[i].name, schema_->id.text()));
     }
     batch.kinds.push_back(RowKind::kRead);
   }

@@ -23,6 +23,11 @@ constexpr int64_t kPostgresEpochUs = 946'684'800'000'000;  // 2000-01-01, since 
 constexpr size_t kDataHeader = 25;
 constexpr size_t kKeepaliveSize = 18;
 constexpr std::chrono::milliseconds kWaitSlice{200};
+// The server sends each change on its own. When it has done so for this long without a rest, its changes are looked for
+// once in a while instead of waking up for each.
+constexpr std::chrono::milliseconds kBusy{10};
+constexpr std::chrono::milliseconds kRest{5};
+constexpr std::chrono::milliseconds kWhile{1};
 
 uint64_t number_at(const char* bytes) {
   uint64_t value = 0;
@@ -83,6 +88,7 @@ struct ReplicationConnection::State : PostgresClient {
   using PostgresClient::connection_;
   char* received = nullptr;  // what the last message lies in
   bool busy = false;         // a command is running at the server
+  MonotonicTime rested;      // when the server last sent something after a rest
 
   State() = default;
   ~State() {
@@ -137,7 +143,9 @@ struct ReplicationConnection::State : PostgresClient {
 
   // Waits until bytes come or the time is over; false if none came.
   Result<bool> wait_readable(Context& context, std::chrono::milliseconds timeout) {
-    const MonotonicTime end = monotonic_now() + timeout;
+    const MonotonicTime begun = monotonic_now();
+    const MonotonicTime end = begun + timeout;
+    if (timeout >= kWhile && begun - rested >= kBusy) (void)context.wait_for(kWhile);
     for (;;) {
       if (context.stop_requested()) return Error(ErrorCode::kStopped, "stopped while waiting for the server");
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - monotonic_now());
@@ -148,9 +156,13 @@ struct ReplicationConnection::State : PostgresClient {
       if (ready < 0 && errno != EINTR) return broken(context, "waiting for the server");
       if (ready > 0) {
         if (PQconsumeInput(connection_) == 0) return broken(context, "reading the stream");
+        if (const MonotonicTime now = monotonic_now(); now - begun >= kRest) rested = now;
         return true;
       }
-      if (left <= slice) return false;
+      if (left <= slice) {
+        if (timeout >= kRest) rested = monotonic_now();
+        return false;
+      }
     }
   }
 };

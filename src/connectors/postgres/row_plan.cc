@@ -112,11 +112,12 @@ Result<> PostgresRowPlan::append_field(const Source& source, const PgoutputField
       if (source.identity && schema_->is_key(static_cast<uint32_t>(column))) return no_old_key();
       values.append_absent();
       return {};
-    case PgoutputValue::kText:
-      return append_postgres_text(values, definition.type, field.text, scratch_)
-          .context(fmt::format("column '{}' of table {}", definition.name, schema_->id.text()));
+    case PgoutputValue::kText: break;
   }
-  return {};
+  auto appended = append_postgres_text(values, definition.type, field.text, scratch_);
+  if (appended) return {};
+  return std::move(appended).error().context(
+      fmt::format("column '{}' of table {}", definition.name, schema_->id.text()));
 }
 
 }  // namespace sluice

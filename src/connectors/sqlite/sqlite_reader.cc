@@ -66,8 +66,10 @@ Result<bool> SqliteReader::next(Context& context, ChangeBatch& batch) {
     }
     for (size_t i = 0; i < schema_->columns.size(); ++i) {
       const Column& column = schema_->columns[i];
-      RETURN_IF_ERROR(append_sqlite_value(rows_, static_cast<int>(i), column.type, batch.columns[i])
-                          .context(fmt::format("reading column '{}' of {}", column.name, schema_->id.text())));
+      auto appended = append_sqlite_value(rows_, static_cast<int>(i), column.type, batch.columns[i]);
+      if (appended) continue;
+      return std::move(appended).error().context(
+          fmt::format("reading column '{}' of {}", column.name, schema_->id.text()));
     }
     batch.kinds.push_back(RowKind::kRead);
   }
