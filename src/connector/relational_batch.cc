@@ -7,23 +7,32 @@
 #include <bit>
 
 namespace sluice {
+namespace {
 
-Result<size_t> NetChanges::reduce(const ChangeBatch& batch, size_t first) {
-  start(batch.rows() - first);
-  any_absent_ = false;
+// Rounds in order are many, and each begins with work for all rows that it may come to.
+constexpr size_t kRowsInOrder = 512;
+
+}  // namespace
+
+Result<size_t> NetChanges::reduce(const ChangeBatch& batch, size_t first, bool in_order) {
+  const size_t end = in_order ? std::min(batch.rows(), first + kRowsInOrder) : batch.rows();
+  start(end - first);
+  in_order_ = in_order;
+  any_absent_ = in_order;  // may be
   for (const ColumnVector& column : batch.columns) {
     for (size_t row = first; row < batch.rows() && !any_absent_; ++row) {
       any_absent_ = column.presence(row) == Presence::kAbsent;
     }
   }
   size_t row = first;
-  while (row < batch.rows()) {
+  while (row < end) {
     RETURN_IF_ERROR(check_key(batch, row));
     size_t next = row + 1;
     switch (batch.kinds[row]) {
       case RowKind::kDelete: {
         const Entry* entry = find(batch, row, key_hash(batch, row));
-        if (entry != nullptr && entry->state == State::kMoved) next = row;
+        const bool moved = entry != nullptr && entry->state == State::kMoved;
+        if (moved || !may_follow(batch, row, State::kDelete)) next = row;
         if (next != row) set(batch, row, State::kDelete);
         break;
       }
@@ -46,6 +55,16 @@ Result<size_t> NetChanges::reduce(const ChangeBatch& batch, size_t first) {
   return row;
 }
 
+// A change that must take effect behind all that are in the round.
+bool NetChanges::may_follow(const ChangeBatch& batch, size_t row, State state) {
+  if (!in_order_ || entries_.empty()) return true;
+  const Entry& last = entries_.back();
+  if (state < last.state || find(batch, row, key_hash(batch, row)) != nullptr) return false;
+  const bool partial = state == State::kPartialInsert || state == State::kPartialUpdate;
+  return !partial || state != last.state ||
+         (carries_all_of(batch, row, last.row) && carries_all_of(batch, last.row, row));
+}
+
 bool NetChanges::add_write(const ChangeBatch& batch, size_t row) {
   const bool is_update = batch.kinds[row] == RowKind::kUpdateAfter;
   const bool moves =
@@ -56,12 +75,15 @@ bool NetChanges::add_write(const ChangeBatch& batch, size_t row) {
   if (moves) {
     const Entry* old = find(batch, row - 1, key_hash(batch, row - 1));
     if (old != nullptr && old->state == State::kMoved) return false;
-    if (!whole && (old != nullptr || entry != nullptr)) return false;
-    set(batch, row - 1, whole ? State::kDelete : State::kMoved);
-    set(batch, row, whole ? State::kUpsert : State::kMoved);
-    if (!whole) moves_.push_back(static_cast<uint32_t>(row));
+    const bool as_move = !whole || in_order_;
+    if (as_move && (old != nullptr || entry != nullptr)) return false;
+    set(batch, row - 1, as_move ? State::kMoved : State::kDelete);
+    set(batch, row, as_move ? State::kMoved : State::kUpsert);
+    if (as_move) moves_.push_back(static_cast<uint32_t>(row));
     return true;
   }
+  const State partial = is_update ? State::kPartialUpdate : State::kPartialInsert;
+  if (!may_follow(batch, row, whole ? State::kUpsert : partial)) return false;
   if (whole) {
     set(batch, row, State::kUpsert);
     return true;
@@ -70,7 +92,7 @@ bool NetChanges::add_write(const ChangeBatch& batch, size_t row) {
     const bool replaces = is_update && entry->state == State::kPartialUpdate && carries_all_of(batch, row, entry->row);
     if (!replaces) return false;
   }
-  set(batch, row, is_update ? State::kPartialUpdate : State::kPartialInsert);
+  set(batch, row, partial);
   return true;
 }
 

@@ -34,15 +34,19 @@ class NetChanges {
  public:
   // Computes the round that begins at row `first`; returns the row at which the next round begins (batch.rows() at the
   // end). A key that is NULL or absent is kData.
-  Result<size_t> reduce(const ChangeBatch& batch, size_t first);
+  // `in_order`: what the lists come to is also what the changes would, one by one in their order, so that other unique
+  // keys and foreign keys of the target hold at every step; a key that changes is then a move. That takes more rounds.
+  Result<size_t> reduce(const ChangeBatch& batch, size_t first, bool in_order = false);
 
   std::span<const uint32_t> deletes() const { return deletes_; }  // rows whose key is to go, if it is there
   std::span<const uint32_t> upserts() const { return upserts_; }  // complete rows, each to replace its key's
   std::span<const PartialRows> partial() const { return {partial_.data(), partial_count_}; }
-  // After images with another key than their before image (the row in front) that do not carry all columns.
+  // After images with another key than their before image (the row in front) that do not carry all columns, or, in
+  // order, any.
   std::span<const uint32_t> moves() const { return moves_; }
 
  private:
+  // In the order in which the lists are executed.
   enum class State : uint8_t { kDelete, kUpsert, kPartialInsert, kPartialUpdate, kMoved };
   struct Entry {
     uint64_t hash;
@@ -58,12 +62,14 @@ class NetChanges {
   Entry* find(const ChangeBatch& batch, size_t row, uint64_t hash);
   void set(const ChangeBatch& batch, size_t row, State state);
   // False if the change must begin a new round.
+  bool may_follow(const ChangeBatch& batch, size_t row, State state);
   bool add_write(const ChangeBatch& batch, size_t row);
   void start(size_t rows);
   void finish(const ChangeBatch& batch);
   void add_partial(const ChangeBatch& batch, size_t row, bool insert);
 
   bool any_absent_ = false;
+  bool in_order_ = false;
   std::vector<Entry> entries_;   // in the order in which keys first appear
   std::vector<uint32_t> slots_;  // open addressing: index into entries_ plus 1; 0 = free
   std::vector<uint32_t> deletes_;

@@ -93,6 +93,32 @@ TEST(NetChangesTest, swapped_keys_keep_both_rows) {
   EXPECT_THAT(net.upserts(), ElementsAre(3, 5));
 }
 
+// 'a' wanders from row 1 to row 2 by way of 'c': no list may bring it to row 2 before row 1 has given it up.
+TEST(NetChangesTest, in_order_no_list_runs_ahead_of_the_changes) {
+  BatchBuilder b;
+  b.insert(1, "a").insert(2, "b").update(1, 1, "c").update(2, 2, "a").erase(1).update(2, 3, "a").insert(4);
+  NetChanges net;
+  EXPECT_EQ(*net.reduce(b.batch, 0, true), 2u);
+  EXPECT_THAT(net.upserts(), ElementsAre(0, 1));
+  EXPECT_EQ(*net.reduce(b.batch, 2, true), 6u);
+  EXPECT_THAT(net.upserts(), ElementsAre(3, 5));
+  EXPECT_EQ(*net.reduce(b.batch, 6, true), 9u);
+  EXPECT_THAT(net.deletes(), ElementsAre(6));
+  EXPECT_THAT(net.moves(), ElementsAre(8));
+  EXPECT_EQ(*net.reduce(b.batch, 9, true), 10u);
+  EXPECT_THAT(net.upserts(), ElementsAre(9));
+}
+
+TEST(NetChangesTest, in_order_partial_updates_of_other_columns_begin_a_new_round) {
+  BatchBuilder b;
+  b.update(1, 1, "?", 5).update(2, 2, "?", 6).update(3, 3, "z", kAbsentNumber);
+  NetChanges net;
+  EXPECT_EQ(*net.reduce(b.batch, 0, true), 4u);
+  ASSERT_EQ(net.partial().size(), 1u);
+  EXPECT_THAT(net.partial()[0].rows, ElementsAre(1, 3));
+  EXPECT_EQ(*net.reduce(b.batch, 4, true), 6u);
+}
+
 TEST(NetChangesTest, absent_columns_are_updates_of_the_others_grouped_by_columns) {
   BatchBuilder b;
   b.update(1, 1, "?", 5).update(2, 2, "z", kAbsentNumber).update(3, 3, "?", 6);

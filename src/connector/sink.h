@@ -61,6 +61,13 @@ class SinkWriter {
   // Commits the rows together with this ledger entry (which must exist: lane or planned chunk). On success both are
   // durable. If the outcome is unknown (connection lost), the error is retryable and the ledger tells afterwards.
   virtual Result<> commit(Context& context, const LedgerEntry& entry) = 0;
+  // True if changes of this table must take effect in the source's order among those of all other such tables: foreign
+  // keys of the target connect them. write() then gets batches cut so that they do.
+  virtual Result<bool> wants_source_order(Context&, const TableSchemaPtr&) { return false; }
+  // Removes all rows of the table as part of the open transaction.
+  virtual Result<> truncate(Context&, const TableSchemaPtr& table) {
+    return Error(ErrorCode::kUnsupported, "rows of " + table->id.text() + " cannot be removed in a transaction");
+  }
   // All rows of the copy into this table are committed: adds what Sink::create_for_copy() left out. Doing it again, or
   // finding nothing left out, is not an error. No transaction is open.
   virtual Result<> finish_copy(Context&, const TableId&) { return {}; }

@@ -144,6 +144,22 @@ Result<MysqlTargetTable> describe_mysql_table(Context& context, MysqlConnection&
   return result;
 }
 
+Result<std::map<std::string, bool>> mysql_tables_with_foreign_keys(Context& context, MysqlConnection& connection,
+                                                                   const std::string& database) {
+  const std::string schema = database.empty() ? "DATABASE()" : literal(database);
+  ASSIGN_OR_RETURN(const MysqlRows rows,
+                   connection.query(context,
+                                    "SELECT TABLE_NAME, REFERENCED_TABLE_NAME FROM "
+                                    "information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = " +
+                                        schema));
+  std::map<std::string, bool> tables;
+  for (const auto& row : rows) {
+    tables[row[0].value_or("")] |= row[0] == row[1];
+    tables.try_emplace(row[1].value_or(""), false);
+  }
+  return tables;
+}
+
 std::string_view bytewise_collation(bool mariadb) { return mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin"; }
 
 std::vector<std::string> mysql_ddl(const SchemaChange& change, std::string_view collation) {

@@ -3,6 +3,7 @@
 // each change first looks whether it is made already.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct MysqlTargetTable {
 };
 // No columns: the table does not exist.
 Result<MysqlTargetTable> describe_mysql_table(Context& context, MysqlConnection& connection, const TableId& table);
+
+// The tables of a database that have foreign keys, or that foreign keys refer to; true for those that refer to
+// themselves. Opens every one of them.
+Result<std::map<std::string, bool>> mysql_tables_with_foreign_keys(Context& context, MysqlConnection& connection,
+                                                                   const std::string& database);
 
 std::string qualified_mysql(const TableId& table);
 // A collation in which texts are equal only if they are the same bytes, trailing blanks included.

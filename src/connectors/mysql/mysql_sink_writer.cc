@@ -34,10 +34,7 @@ std::vector<uint32_t> without_key(const TableSchema& schema, const std::vector<u
 
 Result<> MysqlWriter::write(Context& context, const ChangeBatch& batch, bool into_empty_table) {
   ASSIGN_OR_RETURN(Plan* const plan, plan_for(context, batch.schema));
-  if (!open_) {
-    RETURN_IF_ERROR(connection_->execute(context, "START TRANSACTION"));
-    open_ = true;
-  }
+  RETURN_IF_ERROR(begin(context));
   const bool append_only =
       into_empty_table && std::ranges::all_of(batch.kinds, [](RowKind kind) { return kind == RowKind::kRead; });
   RETURN_IF_ERROR(write_rows(context, *plan, batch, append_only).context(plan->doing));
@@ -45,9 +42,14 @@ Result<> MysqlWriter::write(Context& context, const ChangeBatch& batch, bool int
   return {};
 }
 
-Result<> MysqlWriter::commit(Context& context, const LedgerEntry& entry) {
+Result<> MysqlWriter::begin(Context& context) {
   if (!open_) RETURN_IF_ERROR(connection_->execute(context, "START TRANSACTION"));
   open_ = true;
+  return {};
+}
+
+Result<> MysqlWriter::commit(Context& context, const LedgerEntry& entry) {
+  RETURN_IF_ERROR(begin(context));
   if (auto written = write_mysql_ledger_entry(context, *connection_, job_, epoch_, entry); !written) {
     (void)connection_->execute(context, "ROLLBACK");
     return written;
@@ -56,6 +58,29 @@ Result<> MysqlWriter::commit(Context& context, const LedgerEntry& entry) {
   RETURN_IF_ERROR(connection_->execute(context, "COMMIT"));
   open_ = false;
   reach_after_commit(entry.name);
+  return {};
+}
+
+Result<bool> MysqlWriter::wants_source_order(Context& context, const TableSchemaPtr& schema) {
+  const TableId& table = schema->id;
+  auto known = foreign_keys_.find(table.schema);
+  if (known == foreign_keys_.end()) {
+    ASSIGN_OR_RETURN(auto tables, mysql_tables_with_foreign_keys(context, *connection_, table.schema));
+    known = foreign_keys_.emplace(table.schema, std::move(tables)).first;
+  }
+  const auto found = known->second.find(table.table);
+  if (found == known->second.end()) return false;
+  ASSIGN_OR_RETURN(Plan* const plan, plan_for(context, schema));
+  plan->in_order = true;
+  plan->refers_to_itself = found->second;
+  return true;
+}
+
+// TRUNCATE would commit.
+Result<> MysqlWriter::truncate(Context& context, const TableSchemaPtr& table) {
+  RETURN_IF_ERROR(begin(context));
+  const auto removed = connection_->execute(context, "DELETE FROM " + qualified_mysql(table->id));
+  if (!removed) return Error(removed.error()).context("emptying " + table->id.text());
   return {};
 }
 
@@ -71,7 +96,7 @@ Result<> MysqlWriter::write_rows(Context& context, Plan& plan, const ChangeBatch
 
 Result<> MysqlWriter::write_keyed(Context& context, Plan& plan, const ChangeBatch& batch) {
   for (size_t first = 0; first < batch.rows();) {
-    ASSIGN_OR_RETURN(first, net_.reduce(batch, first));
+    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, plan.in_order));
     RETURN_IF_ERROR(remove(context, plan, batch, net_.deletes()));
     switch (plan.upsert) {
       case Upsert::kOnDuplicateKey:
@@ -217,6 +242,7 @@ Result<> MysqlWriter::remove(Context& context, Plan& plan, const ChangeBatch& ba
   const bool single = key.size() == 1;
   std::string head = fmt::format("DELETE FROM {} WHERE ", plan.table);
   if (single) head += plan.names[key[0]] + " IN (";
+  const size_t most = plan.refers_to_itself ? 1 : kStatementRows;
   size_t pending = 0;
   sql_ = head;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -227,7 +253,7 @@ Result<> MysqlWriter::remove(Context& context, Plan& plan, const ChangeBatch& ba
       RETURN_IF_ERROR(append_value(plan, batch, key[k], value_row(batch, key[k], rows[i])));
     }
     if (!single) sql_ += ')';
-    if (i + 1 < rows.size() && pending < kStatementRows && sql_.size() < limits_.statement_bytes) continue;
+    if (i + 1 < rows.size() && pending < most && sql_.size() < limits_.statement_bytes) continue;
     if (single) sql_ += ')';
     RETURN_IF_ERROR(connection_->execute(context, sql_));
     sql_ = head;
@@ -326,6 +352,7 @@ Result<MysqlWriter::Plan*> MysqlWriter::plan_for(Context& context, const TableSc
   if (target.other_unique) {
     const bool whole = target.schema.columns.size() == schema->columns.size() && !target.referenced;
     plan->upsert = whole ? Upsert::kDeleteInsert : Upsert::kRowByRow;
+    plan->in_order = !whole;
   }
   plan->load_sql = fmt::format(
       "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {} CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' "

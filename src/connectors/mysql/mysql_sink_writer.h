@@ -6,6 +6,7 @@
 // DELETE + INSERT instead or, where the target has columns or references of its own, UPDATE and else INSERT row by row.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -27,6 +28,8 @@ class MysqlWriter : public SinkWriter {
       : connection_(std::move(connection)), job_(std::move(job)), epoch_(epoch), limits_(limits) {}
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
+  Result<bool> wants_source_order(Context& context, const TableSchemaPtr& schema) override;
+  Result<> truncate(Context& context, const TableSchemaPtr& table) override;
 
  private:
   enum class Upsert : uint8_t { kOnDuplicateKey, kDeleteInsert, kRowByRow };
@@ -39,9 +42,12 @@ class MysqlWriter : public SinkWriter {
     std::vector<bool> is_json;       // MySQL's JSON, which does not equal its text
     std::vector<uint32_t> all_columns;
     Upsert upsert = Upsert::kOnDuplicateKey;
+    bool in_order = false;          // constraints hold at every step only if changes are made one after the other
+    bool refers_to_itself = false;  // a DELETE of several rows takes them in the order of an index
     std::string load_sql;
   };
 
+  Result<> begin(Context& context);
   Result<> write_rows(Context& context, Plan& plan, const ChangeBatch& batch, bool append_only);
   Result<> write_keyed(Context& context, Plan& plan, const ChangeBatch& batch);
   Result<> write_keyless(Context& context, Plan& plan, const ChangeBatch& batch);
@@ -64,6 +70,8 @@ class MysqlWriter : public SinkWriter {
   Limits limits_;
   bool open_ = false;
   std::unordered_map<const TableSchema*, std::unique_ptr<Plan>> plans_;
+  // Database to its tables with foreign keys, where they were asked for.
+  std::map<std::string, std::map<std::string, bool>> foreign_keys_;
   NetChanges net_;
   std::vector<uint32_t> rows_;
   std::string sql_;

@@ -22,7 +22,8 @@ SELECT a.attname, t.typname, format_type(a.atttypid, -1), a.atttypmod, a.attnotn
        EXISTS (SELECT FROM pg_index u WHERE u.indrelid = c.oid AND u.indisunique AND NOT u.indisprimary),
        c.relhastriggers AND EXISTS (SELECT FROM pg_constraint f WHERE f.confrelid = c.oid AND f.contype = 'f'),
        EXISTS (SELECT FROM pg_description d WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass
-               AND d.objsubid > 0 AND d.description LIKE 'sluice: column % of the primary key to come')
+               AND d.objsubid > 0 AND d.description LIKE 'sluice: column % of the primary key to come'),
+       c.relhastriggers AND EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -251,6 +252,7 @@ Result<PostgresTarget> describe_postgres_table(Context& context, PostgresConnect
     result.other_unique = rows.at(row, 7) == "t";
     result.referenced = rows.at(row, 8) == "t";
     result.lacks_key = rows.at(row, 9) == "t";
+    result.references = rows.at(row, 10) == "t";
   }
   return result;
 }

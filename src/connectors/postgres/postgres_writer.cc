@@ -87,6 +87,18 @@ Result<> PostgresWriter::commit(Context& context, const LedgerEntry& entry) {
   return {};
 }
 
+Result<bool> PostgresWriter::wants_source_order(Context& context, const TableSchemaPtr& schema) {
+  ASSIGN_OR_RETURN(const Plan* const plan, plan_for(context, schema));
+  return plan->foreign_keys;
+}
+
+Result<> PostgresWriter::truncate(Context& context, const TableSchemaPtr& table) {
+  RETURN_IF_ERROR(close_copy(context));
+  RETURN_IF_ERROR(begin());
+  return connection_->send("TRUNCATE TABLE " + qualified(table->id), {},
+                           {IfMissing::kImpossible, "emptying " + table->id.text()});
+}
+
 Result<> PostgresWriter::finish_copy(Context& context, const TableId& table) {
   SLUICE_CHECK(!open_);
   return add_postgres_key(context, *connection_, table, true).context("finishing the copy of " + table.text());
@@ -94,7 +106,7 @@ Result<> PostgresWriter::finish_copy(Context& context, const TableId& table) {
 
 Result<> PostgresWriter::write_keyed(Context& context, Plan& plan, const ChangeBatch& batch) {
   for (size_t first = 0; first < batch.rows();) {
-    ASSIGN_OR_RETURN(first, net_.reduce(batch, first).context(plan.doing));
+    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, plan.in_order).context(plan.doing));
     RETURN_IF_ERROR(send_rows(context, plan, plan.remove, batch, net_.deletes()));
     if (plan.replace_whole) RETURN_IF_ERROR(send_rows(context, plan, plan.remove, batch, net_.upserts()));
     if (net_.upserts().size() > kStageRows) {
@@ -337,6 +349,8 @@ Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context&
       plan->columns, [](const TargetColumn& column) { return column.binary == PostgresBinary::kNone; });
   plan->lacks_key = target.lacks_key;
   plan->replace_whole = target.other_unique && !target.referenced && target.columns.size() == schema->columns.size();
+  plan->foreign_keys = target.referenced || target.references;
+  plan->in_order = plan->foreign_keys || (target.other_unique && !plan->replace_whole);
   make_statements(*plan);
   return plan;
 }

@@ -26,6 +26,8 @@ class PostgresWriter : public SinkWriter {
       : connection_(std::move(connection)), job_(std::move(job)), epoch_(std::to_string(epoch)) {}
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
+  Result<bool> wants_source_order(Context& context, const TableSchemaPtr& schema) override;
+  Result<> truncate(Context& context, const TableSchemaPtr& table) override;
   Result<> finish_copy(Context& context, const TableId& table) override;
 
  private:
@@ -60,6 +62,8 @@ class PostgresWriter : public SinkWriter {
     std::string table;      // quoted
     std::string doing;      // "writing shop.orders"
     std::vector<TargetColumn> columns;
+    bool foreign_keys = false;   // from it or to it
+    bool in_order = false;       // constraints hold at every step only if changes are made one after the other
     bool lacks_key = false;      // see postgres_schema.h
     bool binary = false;         // rows are copied in COPY's binary format
     bool replace_whole = false;  // delete + insert, because another unique key could be in the way of an upsert

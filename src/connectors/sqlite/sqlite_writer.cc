@@ -81,6 +81,13 @@ Result<> SqliteWriter::commit(Context& context, const LedgerEntry& entry) {
   return {};
 }
 
+Result<> SqliteWriter::truncate(Context& context, const TableSchemaPtr& table) {
+  database_->use(context);
+  if (!database_->in_transaction()) RETURN_IF_ERROR(database_->begin());
+  return database_->execute("DELETE FROM " + quote_sqlite_identifier(table->id.table))
+      .context("emptying " + table->id.text());
+}
+
 Result<> SqliteWriter::write_rows(const ChangeBatch& batch, bool into_empty_table) {
   ASSIGN_OR_RETURN(Plan* const plan, plan_for(batch.schema));
   const bool append_only =
@@ -97,7 +104,7 @@ Result<> SqliteWriter::write_rows(const ChangeBatch& batch, bool into_empty_tabl
 Result<> SqliteWriter::write_keyed(Plan& plan, const ChangeBatch& batch) {
   const TableSchema& schema = *batch.schema;
   for (size_t first = 0; first < batch.rows();) {
-    ASSIGN_OR_RETURN(first, net_.reduce(batch, first));
+    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, plan.in_order));
     for (const uint32_t row : net_.deletes()) RETURN_IF_ERROR(run_one(plan.remove, batch, row, schema.key));
     if (plan.replace_whole) {
       for (const uint32_t row : net_.upserts()) RETURN_IF_ERROR(run_one(plan.remove, batch, row, schema.key));
@@ -228,6 +235,7 @@ Result<> SqliteWriter::check_target(const TableSchema& schema, Plan& plan) {
   }
   ASSIGN_OR_RETURN(const bool other_unique, has_other_unique_index(*database_, schema.id.table));
   plan.replace_whole = other_unique && existing.size() == schema.columns.size();
+  plan.in_order = other_unique && !plan.replace_whole;
   return {};
 }
 

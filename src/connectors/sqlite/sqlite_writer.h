@@ -23,6 +23,7 @@ class SqliteWriter : public SinkWriter {
   ~SqliteWriter() override;
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
+  Result<> truncate(Context& context, const TableSchemaPtr& table) override;
 
  private:
   struct PartialPlan {
@@ -33,6 +34,7 @@ class SqliteWriter : public SinkWriter {
   // The statements of one table in one shape.
   struct Plan {
     TableSchemaPtr schema;       // keeps the address that the plan is found by
+    bool in_order = false;       // other unique keys hold at every step only if changes are made one after the other
     bool replace_whole = false;  // delete + insert, because another unique key could be in the way of an upsert
     std::vector<uint32_t> all_columns;
     SqliteStatement insert;
