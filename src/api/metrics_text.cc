@@ -114,6 +114,12 @@ std::string metrics_text(const Jobs& jobs) {
                [](const ProgressReport& report) { return report.commits; });
   out.each_job("sluice_restarts_total", "counter", "Times the job began again after an error.",
                [](const ProgressReport& report) { return report.restarts; });
+  out.each_job(
+      "sluice_whole_transactions", "gauge",
+      "1 while apply: transactional holds: the target shows whole source transactions only.",
+      [](const ProgressReport& report) {
+        return uint64_t{report.phase == JobPhase::kStreaming && report.whole_transactions == Wholeness::kHolds};
+      });
   write_latency(out, jobs);
   return out.take();
 }

@@ -52,9 +52,16 @@ Result<> explain(Context& context, LoadedJob& job) {
              job.sink->guarantee() == Guarantee::kExactlyOnce
                  ? "exactly-once (rows and position are committed in one transaction of the target)"
                  : "at-least-once (the target has no transactions; the position is kept in the state directory)");
+  const bool whole = follows && job.spec.pipeline.apply == ApplyMode::kTransactional;
+  fmt::print(
+      "target shows: {}\n",
+      whole ? "while rows are copied, any mixture; then, from the place of the log where the copy ended (the job says "
+              "when), only whole source transactions in the order of their commits"
+            : "changes of one row in their order; of a source transaction sometimes a part (apply: transactional "
+              "shows it whole)");
   fmt::print("plan: {}{}{}\n", copies ? fmt::format("copy with {} readers", parallelism) : "",
              copies && follows ? ", then " : "",
-             follows ? fmt::format("log reader -> transform, route -> {} writer lanes", parallelism) : "");
+             follows ? fmt::format("log reader -> transform, route -> {} writer lanes", whole ? 1 : parallelism) : "");
   ASSIGN_OR_RETURN(const auto tables, job.source->discover(context));
   for (const auto& table : tables) RETURN_IF_ERROR(explain_table(context, job, table));
   return {};

@@ -69,6 +69,13 @@ std::optional<LoadedJob> load_job_text(const std::string& path, std::string_view
     if (const ConnectorInfo* info = find_connector(job.spec.sink, false, registry, found)) {
       job.sink = info->make_sink(job.spec.sink.settings, found);
     }
+    if (job.spec.pipeline.apply == ApplyMode::kTransactional && job.sink &&
+        job.sink->guarantee() != Guarantee::kExactlyOnce) {
+      found.error(
+          job.spec.sink.location, "",
+          fmt::format("apply: transactional needs a sink with transactions, which '{}' has not", job.spec.sink.type),
+          "Leave the key 'apply' out of the pipeline, or choose a database as the sink.");
+    }
     job.transform = JobTransform::create(job.spec, found);
   }
   const bool good = !found.has_errors();

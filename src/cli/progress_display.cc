@@ -42,8 +42,9 @@ std::string line_of(const ProgressReport& report, uint64_t rate) {
                        std::string(filled, '#'), std::string(20 - filled, '.'), share * 100,
                        grouped(report.rows_copied), grouped(report.rows_estimated), grouped(rate));
   }
-  return fmt::format("streaming {} changes, {} changes/s, lag {}", grouped(report.changes), grouped(rate),
-                     report.lag_ms < 0 ? "-" : fmt::format("{} ms", report.lag_ms));
+  return fmt::format("streaming {} changes, {} changes/s, lag {}{}", grouped(report.changes), grouped(rate),
+                     report.lag_ms < 0 ? "-" : fmt::format("{} ms", report.lag_ms),
+                     report.whole_transactions == Wholeness::kNotYet ? "; not yet whole transactions" : "");
 }
 
 }  // namespace

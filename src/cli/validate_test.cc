@@ -68,6 +68,15 @@ TEST_F(ValidateTest, shows_mistakes_of_the_file_and_of_every_connector_at_once) 
   EXPECT_EQ(report.exit_code, 3);
 }
 
+TEST_F(ValidateTest, whole_transactions_need_a_sink_with_transactions) {
+  const auto report = validate(
+      "source: {type: shop, hostname: a}\nsink: {type: printer, hostname: b}\npipeline: {apply: transactional}\n");
+  EXPECT_EQ(report.text,
+            "shop.yaml:2: apply: transactional needs a sink with transactions, which 'printer' has not\n"
+            "  hint: Leave the key 'apply' out of the pipeline, or choose a database as the sink.\n");
+  EXPECT_EQ(report.exit_code, 3);
+}
+
 TEST_F(ValidateTest, a_sink_cannot_stand_as_a_source) {
   const auto report = validate("source: {type: printer, hostname: a}\nsink: {type: printer, hostname: b}\n");
   EXPECT_EQ(report.text, "shop.yaml:1: type 'printer' cannot be a source\n  hint: Possible are shop.\n");

@@ -38,11 +38,16 @@ struct TransformSpec {
   Location location;
 };
 
+// What the target shows while changes flow: each row's changes in order, or whole source transactions in the order of
+// their commits.
+enum class ApplyMode : uint8_t { kParallel, kTransactional };
+
 enum class SchemaBehavior : uint8_t { kException, kEvolve, kTryEvolve, kLenient, kIgnore };
 
 struct PipelineSpec {
   std::string name;
   int64_t parallelism = 1;  // chunk readers during the copy, writer lanes afterwards
+  ApplyMode apply = ApplyMode::kParallel;
   SchemaBehavior schema_behavior = SchemaBehavior::kLenient;
   bool exclude_given = false;  // lenient without an exclude list excludes drop/truncate table
   bool route_first_match = false;

@@ -97,10 +97,12 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
                  .transform = *transform,
                  .progress = progress_,
                  .limiter = limiter_,
-                 .parallelism = parallelism()};
+                 .parallelism = parallelism(),
+                 .lanes = lanes()};
   const bool guarantee_exact = sink_->guarantee() == Guarantee::kExactlyOnce;
-  log_info("job '{}' (epoch {}): {} to {}, guarantee {}", job_name(spec_), ledger->epoch(), spec_.source.type,
-           spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once");
+  log_info("job '{}' (epoch {}): {} to {}, guarantee {}{}", job_name(spec_), ledger->epoch(), spec_.source.type,
+           spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once",
+           spec_.pipeline.apply == ApplyMode::kTransactional ? ", whole transactions after the copy" : "");
 
   RETURN_IF_ERROR(settle_rules(parts, state, tables, options.accept_changes));
   RETURN_IF_ERROR(forget_excluded_tables(parts, state));
@@ -123,6 +125,9 @@ size_t Job::parallelism() const {
   return most == 0 ? wanted : std::min(wanted, most);
 }
 
+// Two transactions of the target become visible one after the other, so whole transactions need one writer.
+size_t Job::lanes() const { return spec_.pipeline.apply == ApplyMode::kTransactional ? 1 : parallelism(); }
+
 // The first lanes: all where the earliest chunk was read, or where the startup options say.
 Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables) {
   Position start;
@@ -138,7 +143,7 @@ Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<S
     RETURN_IF_ERROR(parts.ledger.plan_tables(parts.context, known));
     state.tables = std::move(known);
   }
-  state.lanes.assign(parts.parallelism, start);
+  state.lanes.assign(parts.lanes, start);
   return parts.ledger.set_lanes(parts.context, state.lanes, 0);
 }
 
@@ -190,20 +195,27 @@ Result<> Job::forget_excluded_tables(JobParts& parts, JobState& state) {
 
 // The number of lanes may change only where all of them stand at the same place.
 Result<> Job::settle_lane_count(JobParts& parts, JobState& state) {
-  const size_t wanted = parts.parallelism;
-  if (state.lanes.size() == wanted) return {};
-  const bool together =
-      std::ranges::all_of(state.lanes, [&](const Position& lane) { return lane == state.lanes.front(); });
-  if (!together) {
-    log_warn(
-        "going on with {} writer lanes: they stand at different positions; parallelism {} takes effect after a clean "
-        "stop",
-        state.lanes.size(), wanted);
-    return {};
-  }
+  if (state.lanes.size() == parts.lanes) return {};
+  const auto together = [&state] {
+    return std::ranges::all_of(state.lanes, [&](const Position& lane) { return lane == state.lanes.front(); });
+  };
+  if (!together()) RETURN_IF_ERROR(bring_lanes_together(parts, state));
+  SLUICE_CHECK(together());
   const size_t old_lanes = state.lanes.size();
-  state.lanes.assign(wanted, Position(state.lanes.front()));
+  state.lanes.assign(parts.lanes, Position(state.lanes.front()));
   return parts.ledger.set_lanes(parts.context, state.lanes, old_lanes);
+}
+
+// A kill left the lanes at different places: they go on as they are until all have reached the one that is farthest.
+Result<> Job::bring_lanes_together(JobParts& parts, JobState& state) {
+  const auto behind = [this](const Position& lane, const Position& other) { return !source_->covers(lane, other); };
+  const std::optional<Position> farthest = *std::ranges::max_element(state.lanes, behind);
+  log_info("the {} writer lanes stand at different positions: they go on to {} before there are {}", state.lanes.size(),
+           farthest->text, parts.lanes);
+  ASSIGN_OR_RETURN(const bool ended, run_stream_phase(parts, state, farthest));
+  SLUICE_CHECK(ended);
+  ASSIGN_OR_RETURN(state, parts.ledger.load(parts.context));
+  return {};
 }
 
 Result<> Job::forget_passed_chunks(JobParts& parts, JobState& state) {

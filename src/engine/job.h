@@ -41,11 +41,13 @@ class Job {
   Result<> run_attempts(Context& context, JobOptions& options);
   Result<> run_attempt(Context& context, JobOptions& options);  // clears options.reset once it is done
   size_t parallelism() const;
+  size_t lanes() const;
   Result<bool> stream(JobParts& parts, JobState& state);
   Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
   Result<> forget_excluded_tables(JobParts& parts, JobState& state);
   Result<> settle_rules(JobParts& parts, const JobState& state, const std::vector<SourceTable>& tables, bool accept);
   Result<> settle_lane_count(JobParts& parts, JobState& state);
+  Result<> bring_lanes_together(JobParts& parts, JobState& state);
   Result<> forget_passed_chunks(JobParts& parts, JobState& state);
 
   const JobSpec spec_;

@@ -24,7 +24,8 @@ struct JobParts {
   JobTransform& transform;  // the coordinator's
   Progress& progress;
   RateLimiter& limiter;
-  size_t parallelism;  // readers of the copy and writer lanes: what is asked for, as far as the sink allows
+  size_t parallelism;  // readers and writers of the copy: what is asked for, as far as the sink allows
+  size_t lanes = 1;    // writers of the stream
 };
 
 // A transform that knows all source tables, so that tables which share a target have one shape everywhere. The

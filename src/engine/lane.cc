@@ -70,11 +70,34 @@ Result<> Lane::commit() {
   return {};
 }
 
+Result<> Lane::write(std::shared_ptr<const ChangeBatch> batch) {
+  if (parts_.spec.pipeline.apply == ApplyMode::kTransactional) {
+    if (!held_.empty() && !held_.belongs(*batch)) RETURN_IF_ERROR(write_held());
+    ASSIGN_OR_RETURN(const bool in_order, writer_->wants_source_order(context_, batch->schema));
+    if (in_order) {
+      held_.hold(std::move(batch));
+      return {};
+    }
+  }
+  return writer_->write(context_, *batch, false);
+}
+
+Result<> Lane::write_held() {
+  for (const auto& batch : held_.take()) RETURN_IF_ERROR(writer_->write(context_, *batch, false));
+  return {};
+}
+
 Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   if (auto* batch = std::get_if<std::shared_ptr<const ChangeBatch>>(&element)) {
     rows_open_ = true;
     at_group_end_ = false;
-    return writer_->write(context_, **batch, false);
+    return write(std::move(*batch));
+  }
+  RETURN_IF_ERROR(write_held());
+  if (auto* truncate = std::get_if<Truncate>(&element)) {
+    rows_open_ = true;
+    at_group_end_ = false;
+    return writer_->truncate(context_, truncate->table);
   }
   if (auto* end = std::get_if<GroupEnd>(&element)) {
     reached_ = std::move(*end);

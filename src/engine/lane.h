@@ -13,13 +13,18 @@
 
 #include "engine/byte_channel.h"
 #include "engine/job_parts.h"
+#include "engine/source_order.h"
 
 namespace sluice {
 
 // Coordinates the coordinator and all lanes at a schema change or at the end: every lane commits what it has and says
 // so.
 struct Flush {};
-using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush>;
+// Empties a table within the open transaction, because the source did so within one of its own.
+struct Truncate {
+  TableSchemaPtr table;
+};
+using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush, Truncate>;
 
 class Lane {
  public:
@@ -43,6 +48,8 @@ class Lane {
  private:
   void run();
   Result<> handle(LaneElement& element, bool more_waiting);
+  Result<> write(std::shared_ptr<const ChangeBatch> batch);
+  Result<> write_held();
   Result<> commit();
   Result<> check_ownership();
 
@@ -53,6 +60,7 @@ class Lane {
   ByteChannel<LaneElement> channel_;
 
   // Of the lane's thread.
+  SourceOrder held_;          // only where the lane is the only one
   bool rows_open_ = false;    // rows since the last commit
   bool at_group_end_ = true;  // nothing of an unfinished group is in the open transaction
   GroupEnd reached_;          // the last group end seen

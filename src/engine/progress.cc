@@ -74,6 +74,11 @@ void Progress::set_position(std::string position) {
   report_.position = std::move(position);
 }
 
+void Progress::set_whole_transactions(Wholeness wholeness) {
+  std::lock_guard lock(mutex_);
+  report_.whole_transactions = wholeness;
+}
+
 ProgressReport Progress::report() const {
   std::lock_guard lock(mutex_);
   return report_;

@@ -16,6 +16,9 @@ namespace sluice {
 enum class JobPhase : uint8_t { kStarting, kCopying, kStreaming, kRestarting, kFinished, kFailed };
 std::string_view job_phase_name(JobPhase phase);
 
+// Whether the target shows whole source transactions only (engine/whole_transactions.h).
+enum class Wholeness : uint8_t { kNotPromised, kNotYet, kHolds };
+
 struct TableProgress {
   uint64_t rows_estimated = 0;
   uint64_t rows_copied = 0;
@@ -40,7 +43,8 @@ struct ProgressReport {
   LatencyHistogram latency{};
   uint64_t latency_sum_ms = 0;
   bool exact_source_clock = false;  // the source's commit times have fractions; MariaDB's are whole seconds
-  std::string position;             // durable in all lanes
+  Wholeness whole_transactions = Wholeness::kNotPromised;
+  std::string position;  // durable in all lanes
   std::string last_error;
   std::map<TableId, TableProgress> tables;
 };
@@ -56,6 +60,7 @@ class Progress {
   void add_commit(int64_t source_time_ms);
   void add_restart(std::string error);
   void set_position(std::string position);
+  void set_whole_transactions(Wholeness wholeness);
   ProgressReport report() const;
 
  private:

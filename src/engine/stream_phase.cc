@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "engine/lane.h"
 #include "engine/partitioner.h"
+#include "engine/whole_transactions.h"
 
 namespace sluice {
 namespace {
@@ -60,6 +61,7 @@ class StreamPhase {
   Result<> dispatch_batch(ChangeBatch batch);
   Result<> dispatch_group_end(const GroupEnd& end);
   Result<> dispatch_schema_change(SchemaChangeEvent event);
+  Result<bool> truncate_within_transaction(const SchemaChangeEvent& event);
   Result<> drop_target(const TableId& source, const SchemaChange& target);
   ChangeBatch without_known_rows(const ChangeBatch& batch, size_t lane);
   Result<> flush_lanes();
@@ -75,6 +77,7 @@ class StreamPhase {
   Partitioner partitioner_;
   // While lanes begin at different positions: what each has already. Empty once all are past it.
   std::vector<Position> lane_starts_;
+  std::optional<WholeTransactions> whole_;  // if they were asked for, and one lane is there to keep them
   std::unique_ptr<LogReader> reader_;
   std::deque<Lane> lanes_;
   std::mutex mutex_;  // guards the two below
@@ -95,6 +98,9 @@ Result<> StreamPhase::open() {
   durable_ = start.position;
   parts_.progress.set_position(start.position.text);
   log_info("reading the log from {}", start.position.text);
+  if (parts_.spec.pipeline.apply == ApplyMode::kTransactional && state_.lanes.size() == 1) {
+    whole_.emplace(parts_.source, state_, parts_.progress);
+  }
   ASSIGN_OR_RETURN(reader_, parts_.source.open_log_reader(parts_.context, std::move(start)));
   const auto lane_bytes = static_cast<size_t>(parts_.spec.pipeline.channel_bytes) / state_.lanes.size();
   for (size_t i = 0; i < state_.lanes.size(); ++i) {
@@ -230,6 +236,25 @@ Result<> StreamPhase::dispatch_schema_change(SchemaChangeEvent event) {
                fmt::format("rows of table {} are not in the log and must be copied", event.needs_copy.front().text()));
 }
 
+// What PostgreSQL's transaction empties and fills again must not be seen empty: it is emptied by the lane, with the
+// rest of the transaction. False: the change is one to carry out alone.
+Result<bool> StreamPhase::truncate_within_transaction(const SchemaChangeEvent& event) {
+  const bool only_truncates = std::ranges::all_of(
+      event.changes, [](const SchemaChange& change) { return change.kind == SchemaChangeKind::kTruncateTable; });
+  const bool statement_of_its_own = !event.ddl.empty();
+  if (!whole_ || !only_truncates || event.changes.empty() || statement_of_its_own || !event.tracked.empty())
+    return false;
+  if (parts_.spec.pipeline.schema_behavior == SchemaBehavior::kException) return false;
+  for (const auto& change : event.changes) {
+    ASSIGN_OR_RETURN(const auto targets, parts_.transform.apply(change));
+    for (const auto& target : targets) {
+      if (parts_.policy.decide(target).empty()) continue;
+      if (!lanes_.front().send(Truncate{target.after}, kControlBytes)) return lane_failure().error();
+    }
+  }
+  return true;
+}
+
 // A table that must be copied again is created anew, in the shape that the copy will find.
 Result<> StreamPhase::drop_target(const TableId& source, const SchemaChange& target) {
   if (!parts_.spec.routes.empty()) {
@@ -251,6 +276,7 @@ void StreamPhase::publish_durable_position() {
   std::lock_guard lock(mutex_);
   if (least == durable_) return;
   durable_ = least;
+  if (whole_) whole_->reached(least);
   parts_.progress.set_position(least.text);
 }
 
@@ -261,6 +287,8 @@ Result<bool> StreamPhase::dispatch(StreamElement& element) {
     return false;
   }
   if (const auto* change = std::get_if<SchemaChangeEvent>(&element)) {
+    ASSIGN_OR_RETURN(const bool with_rows, truncate_within_transaction(*change));
+    if (with_rows) return false;
     RETURN_IF_ERROR(dispatch_schema_change(*change));
     return until_ && parts_.source.covers(change->position, *until_);
   }

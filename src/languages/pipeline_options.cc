@@ -31,6 +31,12 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .min = 1,
         .max = 256},
        &P::parallelism},
+      {{.name = "apply",
+        .summary = "parallel writes by several lanes, each row's changes in order; transactional lets the target show "
+                   "only whole source transactions, in the order of their commits, once the copy is done.",
+        .default_value = "parallel",
+        .allowed = {"parallel", "transactional"}},
+       &P::apply},
       {{.name = "execution.runtime-mode",
         .summary =
             "STREAMING goes on with the log; BATCH needs a source that only copies (scan.startup.mode: snapshot).",
@@ -133,6 +139,7 @@ PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
   for (const auto& [name, behavior] : kBehaviors) {
     if (name == options.schema_behavior) spec.schema_behavior = behavior;
   }
+  spec.apply = options.apply == "transactional" ? ApplyMode::kTransactional : ApplyMode::kParallel;
   spec.route_first_match = options.route_mode == "FIRST_MATCH";
   spec.local_time_zone = options.local_time_zone == "systemDefault" ? "" : options.local_time_zone;
   spec.flink_semantics = options.semantics == "flink";

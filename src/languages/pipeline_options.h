@@ -16,6 +16,7 @@ namespace sluice {
 struct PipelineOptions {
   std::string name;
   int64_t parallelism = 1;
+  std::string apply;
   std::string runtime_mode;
   std::string schema_behavior;
   std::string route_mode;

@@ -83,6 +83,7 @@ TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
   const JobSpec spec = parse(job(R"(pipeline:
   route-mode: first_match
   local-time-zone: Asia/Tokyo
+  apply: transactional
   transform.semantics: flink
   read-limit: {rows-per-second: 1000, bytes-per-second: 5000}
   channel.bytes: 65536
@@ -94,6 +95,7 @@ TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
     interval: 6 h
     rows-per-second: 500
 )"));
+  EXPECT_EQ(spec.pipeline.apply, ApplyMode::kTransactional);
   EXPECT_TRUE(spec.pipeline.route_first_match);
   EXPECT_EQ(spec.pipeline.local_time_zone, "Asia/Tokyo");
   EXPECT_TRUE(spec.pipeline.flink_semantics);
