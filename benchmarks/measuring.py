@@ -97,13 +97,13 @@ def shell(script, log=None):
 class Job:
     """A job file of sluice with a state folder of its own."""
 
-    def __init__(self, sluice, folder, source, sink, pipeline=()):
+    def __init__(self, sluice, folder, source, sink, pipeline=(), name="bench"):
         self.sluice, self.folder = sluice, folder
         os.makedirs(folder, exist_ok=True)
         self.file = folder + "/job.yaml"
         self.log = folder + "/log"
         with open(self.file, "w", encoding="utf-8") as file:
-            file.write("\n".join(["source:", *source, "sink:", *sink, "pipeline:", "  name: bench",
+            file.write("\n".join(["source:", *source, "sink:", *sink, "pipeline:", f"  name: {name}",
                                   *(f"  {line}" for line in pipeline), ""]))
 
     def start(self, *arguments, stdout=subprocess.DEVNULL):
