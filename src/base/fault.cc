@@ -39,7 +39,8 @@ ArmedFault& armed() {
 }  // namespace
 
 void fault_point(std::string_view name) {
-  SLUICE_CHECK(std::ranges::find(kFaultPoints, name) != kFaultPoints.end());
+  SLUICE_CHECK(std::ranges::find(kFaultPoints, name) != kFaultPoints.end() ||
+               std::ranges::find(kTenantFaultPoints, name) != kTenantFaultPoints.end());
   ArmedFault& fault = armed();
   if (fault.name == name && fault.remaining.fetch_sub(1) == 1) kill(getpid(), SIGKILL);
 }

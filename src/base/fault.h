@@ -25,6 +25,27 @@ inline constexpr std::array kFaultPoints = {
     std::string_view("after_schema_recorded"),  // both done
     std::string_view("before_source_ack"),      // durable in the target, source not told
 };
+// The same for tenants and their clones.
+inline constexpr std::array kTenantFaultPoints = {
+    std::string_view("clone_locked"),          // the job is stored and holds the source's lock
+    std::string_view("clone_pool"),            // before its pool and port are stored
+    std::string_view("clone_snapshot_named"),  // the snapshot's number is stored, there are no files
+    std::string_view("clone_captured"),        // its files are there, its position is not stored
+    std::string_view("clone_decided"),         // the position is stored
+    std::string_view("clone_snapshot_kept"),   // the files are durable
+    std::string_view("clone_tenant_named"),    // the clone's number is stored, there are no files
+    std::string_view("clone_built"),           // its files are there
+    std::string_view("clone_started"),         // its server answers
+    std::string_view("clone_opened"),          // it is what was asked for
+    std::string_view("clone_released"),        // the snapshot is gone
+    std::string_view("clone_kept"),            // just before it is said to be ready
+    std::string_view("clone_recycling"),       // a failed or canceled job begins to remove what it made
+    std::string_view("clone_recycled"),        // it has
+    std::string_view("snapshot_captured"),     // a user's snapshot: files are there, nothing is stored
+    std::string_view("tenant_named"),          // a new tenant's number is stored, there are no files
+    std::string_view("tenant_started"),        // its server answers, it has no user
+    std::string_view("tenant_dropping"),       // it is said to be dropped, everything is there
+};
 
 #ifdef SLUICE_FAULTS
 void fault_point(std::string_view name);

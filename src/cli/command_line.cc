@@ -25,7 +25,7 @@ Examples:
 
 Exit codes: 0 done; 2 wrong command line; 3 wrong configuration; 4 server unreachable or access denied; 5 the source's
 log is gone; 6 a value or event that cannot be copied; 7 the target refused; 8 taken over by another process; 9 state
-directory; 70 a bug. 'verify': 0 equal, 1 different, 2 could not tell.)";
+directory; 70 a bug. 'verify': 0 equal, 1 different, 2 could not tell. 'sql': 1 a statement was refused.)";
 
 void add_file(CLI::App* command, Command& parsed) {
   command->add_option("FILE", parsed.file, "Job file (pipeline YAML)")->required();
@@ -42,6 +42,20 @@ CLI::App* add_command(CLI::App& app, Command& parsed, CommandKind kind, const ch
   command->fallthrough();
   command->callback([&parsed, kind] { parsed.kind = kind; });
   return command;
+}
+
+void declare_tenants(CLI::App& app, Command& parsed) {
+  CLI::App* server = add_command(app, parsed, CommandKind::kServer, "server",
+                                 "Keep tenants: databases with limits that can be cloned in a moment");
+  CLI::App* sql = add_command(app, parsed, CommandKind::kSql, "sql", "Send statements to the server of tenants");
+  for (CLI::App* command : {server, sql}) {
+    command->add_option("--data", parsed.data_dir, "Where the tenants are (default: $SLUICE_DATA, else ./sluice-data)")
+        ->type_name("DIR")
+        ->envname("SLUICE_DATA");
+  }
+  server->footer("\nExample: sluice server --data /var/lib/sluice");
+  sql->add_option("STATEMENTS", parsed.statements, "Separated by ';' or '\\G'; without them: from standard input");
+  sql->footer("\nExit codes: 0 done, 1 a statement was refused, 4 no server.\nExample: sluice sql \"SHOW TENANTS\\G\"");
 }
 
 void declare(CLI::App& app, Command& parsed) {
@@ -94,6 +108,7 @@ void declare(CLI::App& app, Command& parsed) {
   connectors->add_flag("--markdown", parsed.markdown, "As a page of the documentation")->needs("NAME");
   connectors->footer("\nExample: sluice connectors mysql");
 
+  declare_tenants(app, parsed);
   add_command(app, parsed, CommandKind::kVersion, "version", "Print the version");
 }
 

@@ -10,6 +10,7 @@
 #include "cli/connectors.h"
 #include "cli/explain.h"
 #include "cli/run.h"
+#include "cli/tenants.h"
 #include "cli/validate.h"
 #include "cli/verify.h"
 #include "cli/version.h"
@@ -29,6 +30,8 @@ int dispatch(const Command& command) {
     case CommandKind::kExplain: return explain_command(command, registry, context);
     case CommandKind::kVerify: return verify_command(command, registry, context);
     case CommandKind::kConnectors: return connectors_command(command, registry);
+    case CommandKind::kServer: return server_command(command, context);
+    case CommandKind::kSql: return sql_command(command);
     case CommandKind::kVersion: fmt::print(stdout, "sluice {}\n", kVersion); return 0;
   }
   return 0;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A MariaDB binary log file, as far as a cut needs to know it: where its transactions end, and their GTIDs and XIDs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sluice {
+
+// The last transaction of each domain.
+struct GtidState {
+  std::map<uint32_t, std::pair<uint32_t, uint64_t>> domains;  // domain: server, number
+  std::string text() const;                                   // "0-1-5747,7-1-3"
+  static GtidState parse(std::string_view text);              // what cannot be read is left out
+  bool operator==(const GtidState&) const = default;
+};
+
+struct BinlogGroup {
+  uint32_t domain = 0, server = 0;
+  uint64_t number = 0;
+  bool plain = false;           // neither DDL nor XA nor outside of transactions
+  std::optional<uint64_t> xid;  // of its commit
+  uint64_t end = 0;             // offset behind it
+};
+
+struct BinlogFile {
+  GtidState before;        // all earlier files
+  std::string checkpoint;  // file from which recovery must read; empty if the file does not say
+  uint64_t head_end = 0;   // offset behind what is not yet a transaction
+  std::vector<BinlogGroup> groups;
+
+  // After the first `count` groups.
+  GtidState state(size_t count) const;
+  uint64_t end(size_t count) const { return count == 0 ? head_end : groups[count - 1].end; }
+};
+
+// Reads a log file's content up to `content.size()`, which is where the server said that it ends.
+Result<BinlogFile> read_binlog(std::string_view content);
+
+// The offset of the flag "was not closed" in a log file: recovery reads only a file that has it.
+constexpr size_t kBinlogInUseOffset = 21;
+
+// The XID of the last commit in a RocksDB write-ahead log; none if there is no commit in it. An unfinished end is where
+// the log ends; what it does not know is an error, since a commit could be behind it.
+Result<std::optional<uint64_t>> last_commit_in_wal(std::string_view content);
+
+}  // namespace sluice

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Clone jobs: each is a row of the catalog and a thread that takes it from state to state. A state may be done again
+// after a kill at any line: the ids of what it makes were stored before. A job that fails or is canceled removes all it
+// has made.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "tenants/catalog.h"
+#include "tenants/tenant_host.h"
+
+namespace sluice {
+
+class CloneRunner {
+ public:
+  // All must outlive it.
+  CloneRunner(Context& context, Catalog& catalog, TenantHost& host);
+  ~CloneRunner();
+  CloneRunner(const CloneRunner&) = delete;
+  CloneRunner& operator=(const CloneRunner&) = delete;
+
+  // Checks, stores the job and starts it; returns its id.
+  Result<int64_t> begin(const CloneTenant& clone);
+  // Waits until the job has ended, well or not.
+  Result<CloneJobRow> wait(int64_t job);
+  // Asks the job of this clone to end; `wait` says when it has.
+  Result<int64_t> cancel(const std::string& clone_name);
+  // Takes up the jobs that an earlier process left.
+  Result<> resume();
+  // Stops the threads; the jobs stay where they are.
+  void stop();
+
+  // A snapshot for users to clone from.
+  Result<SnapshotRow> create_snapshot(const TenantRow& source, const std::string& name);
+
+ private:
+  struct Running {
+    explicit Running(const Context* parent) : context(parent) {}
+    Context context;
+    std::atomic<bool> canceling{false};
+    std::thread thread;
+    bool ended = false;
+  };
+  class Job;
+  void launch(int64_t job);
+  Result<> take_lock(Context& context, int64_t source, int64_t owner);
+
+  Context& context_;
+  Catalog& catalog_;
+  TenantHost& host_;
+  std::mutex mutex_;
+  std::condition_variable changed_;                      // a job has ended, or a lock was given up
+  std::map<int64_t, std::unique_ptr<Running>> running_;  // guarded by mutex_
+};
+
+// Checks of a new clone, in the transaction that stores its job; returns the job's id.
+Result<int64_t> store_clone_job(CatalogTransaction& transaction, const CloneTenant& clone);
+// 4733 if there is no room for one more unit.
+Result<> admit_unit(CatalogTransaction& transaction, const UnitRow& unit);
+// 4770 if a clone of, or into, the tenant is under way.
+Result<> refuse_while_cloning(CatalogTransaction& transaction, int64_t tenant, std::string_view what);
+// Makes a standby writable: it follows nobody any more, and what was prepared by its source is rolled back.
+Result<> open_for_writing(Context& context, const Instance& instance);
+
+}  // namespace sluice

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The statements of the tenant language, as values, and their parser. Names are kept as written; they have been checked
+// to be fit for paths and SQL: letters, digits and underscores.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sluice {
+
+struct UnitOptions {
+  std::optional<double> max_cpu, min_cpu;
+  std::optional<int64_t> memory_size, log_disk_size, max_iops, min_iops, iops_weight;
+};
+struct CreateUnit {
+  std::string name;
+  bool if_not_exists = false;
+  UnitOptions options;
+};
+struct AlterUnit {
+  std::string name;
+  UnitOptions options;
+};
+struct DropUnit {
+  std::string name;
+  bool if_exists = false;
+};
+struct CreatePool {
+  std::string name;
+  bool if_not_exists = false;
+  std::string unit;
+};
+struct AlterPool {
+  std::string name;
+  std::string unit;
+};
+struct DropPool {
+  std::string name;
+  bool if_exists = false;
+};
+struct CreateTenant {
+  std::string name;
+  bool if_not_exists = false;
+  std::string pool;
+  std::string charset, collation, comment;
+};
+struct DropTenant {
+  std::string name;
+  bool if_exists = false;
+  bool force = false;
+};
+struct CloneTenant {
+  std::string name, source;
+  bool if_not_exists = false;
+  std::string snapshot;  // empty: the state of now
+  std::string pool, unit;
+  bool primary = false;
+  bool async = false;
+};
+struct CreateSnapshot {
+  std::string name;  // empty: one is made up
+  std::string tenant;
+};
+struct DropSnapshot {
+  std::string name, tenant;
+};
+struct CancelClone {
+  std::string name;
+};
+struct ActivateStandby {
+  std::string tenant;
+};
+struct SetLogMode {
+  bool archive = true;
+  std::vector<std::string> tenants;  // empty: all
+};
+// SELECT, WITH and VALUES over the views, and what SHOW stands for.
+struct ReadViews {
+  std::string sql;
+};
+
+struct Statement {
+  std::variant<CreateUnit, AlterUnit, DropUnit, CreatePool, AlterPool, DropPool, CreateTenant, DropTenant, CloneTenant,
+               CreateSnapshot, DropSnapshot, CancelClone, ActivateStandby, SetLogMode, ReadViews>
+      what;
+  bool vertical = false;  // ended by \G
+};
+
+// Statements separated by ';' or '\G'; mistakes with line and column.
+Result<std::vector<Statement>> parse_statements(std::string_view text);
+
+constexpr size_t kMaxNameBytes = 63;
+
+}  // namespace sluice

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tenants/statement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tenants/sql_error.h"
+
+namespace sluice {
+namespace {
+
+using testing::HasSubstr;
+
+template <typename T>
+T parse_one(std::string_view text) {
+  const auto statements = parse_statements(text);
+  EXPECT_TRUE(statements.has_value()) << text << ": " << (statements ? "" : statements.error().message());
+  if (!statements || statements->size() != 1 || !std::holds_alternative<T>((*statements)[0].what)) {
+    ADD_FAILURE() << text;
+    return T{};
+  }
+  return std::get<T>((*statements)[0].what);
+}
+
+std::string mistake(std::string_view text) {
+  const auto statements = parse_statements(text);
+  return statements ? "accepted" : statements.error().message();
+}
+
+TEST(StatementTest, units_take_their_options_in_any_order_with_sizes_in_words) {
+  const auto unit =
+      parse_one<CreateUnit>("create resource unit if not exists box2 memory_size = '512M', MAX_CPU 1.5, MAX_IOPS 1000");
+  EXPECT_EQ(unit.name, "box2");
+  EXPECT_TRUE(unit.if_not_exists);
+  EXPECT_EQ(unit.options.memory_size, int64_t{512} << 20);
+  EXPECT_EQ(unit.options.max_cpu, 1.5);
+  EXPECT_EQ(unit.options.max_iops, 1000);
+  EXPECT_FALSE(unit.options.min_cpu.has_value());
+  EXPECT_EQ(parse_one<AlterUnit>("ALTER RESOURCE UNIT u MEMORY_SIZE 2G").options.memory_size, int64_t{2} << 30);
+}
+
+TEST(StatementTest, a_clone_takes_names_bare_or_quoted_and_its_options_in_either_order) {
+  const auto clone = parse_one<CloneTenant>(
+      "CREATE TENANT IF NOT EXISTS `report` FROM shop USING SNAPSHOT snapshot$17 WITH UNIT='box2', RESOURCE_POOL = "
+      "report_pool, "
+      "ROLE = PRIMARY, ASYNC");
+  EXPECT_EQ(clone.name, "report");
+  EXPECT_EQ(clone.source, "shop");
+  EXPECT_EQ(clone.snapshot, "snapshot$17");
+  EXPECT_EQ(clone.pool, "report_pool");
+  EXPECT_EQ(clone.unit, "box2");
+  EXPECT_TRUE(clone.primary);
+  EXPECT_TRUE(clone.async);
+  EXPECT_TRUE(clone.if_not_exists);
+}
+
+TEST(StatementTest, several_statements_are_told_apart_and_G_makes_one_vertical) {
+  const auto statements = parse_statements(
+      "-- units\nDROP TENANT IF EXISTS t FORCE; /* views */ SELECT ';' AS x FROM oceanbase.DBA_OB_TENANTS\\G SHOW "
+      "TENANTS;");
+  ASSERT_TRUE(statements.has_value()) << statements.error().message();
+  ASSERT_EQ(statements->size(), 3U);
+  EXPECT_TRUE(std::get<DropTenant>((*statements)[0].what).force);
+  EXPECT_EQ(std::get<ReadViews>((*statements)[1].what).sql, "SELECT ';' AS x FROM oceanbase.DBA_OB_TENANTS");
+  EXPECT_TRUE((*statements)[1].vertical);
+  EXPECT_FALSE((*statements)[2].vertical);
+}
+
+TEST(StatementTest, log_mode_names_tenants_or_all) {
+  EXPECT_THAT(parse_one<SetLogMode>("ALTER SYSTEM ARCHIVELOG TENANT = a, b").tenants, testing::ElementsAre("a", "b"));
+  const auto off = parse_one<SetLogMode>("ALTER SYSTEM NOARCHIVELOG TENANT = ALL");
+  EXPECT_FALSE(off.archive);
+  EXPECT_TRUE(off.tenants.empty());
+}
+
+TEST(StatementTest, mistakes_are_named_with_line_and_column) {
+  EXPECT_EQ(mistake("CREATE TENANT t\n  RESOURCE_POOL_LIST ('p') x"),
+            "ERROR 1064 (42000): syntax: the end of the statement is expected at line 2, column 28, near 'x'");
+  EXPECT_THAT(mistake("CREATE TENANT a FROM b WITH UNIT = u"),
+              HasSubstr("ERROR 1064 (42000): syntax: RESOURCE_POOL is required"));
+  EXPECT_THAT(mistake("CREATE TENANT a FROM b WITH UNIT = u, UNIT = u"), HasSubstr("ERROR 4679"));
+  EXPECT_THAT(mistake("SELECT 'x"), HasSubstr("the string that begins at line 1, column 8 has no end"));
+  EXPECT_THAT(mistake("UPDATE t SET x = 1"), HasSubstr("ERROR 1064"));
+}
+
+TEST(StatementTest, names_that_are_not_fit_for_paths_are_refused) {
+  for (const char* name : {"'../x'", "`a/b`", "'a\\'b'", "1a", "`a b`", "'sys'", "''", "'a;b'", "\"a\\0\""}) {
+    const std::string text = mistake(std::string("CREATE TENANT ") + name + " RESOURCE_POOL_LIST=('p')");
+    EXPECT_THAT(text, testing::AnyOf(HasSubstr("ERROR 1210"), HasSubstr("ERROR 1064"))) << name;
+  }
+  EXPECT_THAT(mistake("DROP TENANT " + std::string(64, 'x')), HasSubstr("ERROR 4646"));
+  EXPECT_EQ(parse_one<DropTenant>("DROP TENANT " + std::string(63, 'x')).name.size(), 63U);
+}
+
+TEST(StatementTest, what_is_not_there_yet_is_refused_as_such) {
+  for (const char* text :
+       {"CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, TTL '8h'",
+        "CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, AS OF GTID '0-1-2'",
+        "ALTER SYSTEM SWITCHOVER TO PRIMARY TENANT = t", "ALTER TENANT t LOCK", "SHOW RECYCLEBIN",
+        "CREATE STANDBY TENANT s LOG_RESTORE_SOURCE='x'", "CREATE TENANT a RESOURCE_POOL_LIST=('p'), LOCALITY='x'"}) {
+    EXPECT_THAT(mistake(text), HasSubstr("ERROR 1235 (0A000)")) << text;
+  }
+}
+
+TEST(StatementTest, numbers_beyond_their_range_are_refused) {
+  EXPECT_THAT(mistake("CREATE RESOURCE UNIT u MAX_CPU 1, MEMORY_SIZE '99999999999G'"), HasSubstr("ERROR 1210"));
+  EXPECT_THAT(mistake("CREATE RESOURCE UNIT u MAX_CPU 1e9, MEMORY_SIZE '1G'"), HasSubstr("ERROR 1210"));
+  EXPECT_THAT(mistake("CREATE RESOURCE UNIT u MAX_CPU 1, MEMORY_SIZE '1Q'"), HasSubstr("ERROR 1064"));
+  EXPECT_THAT(mistake("CREATE RESOURCE UNIT u MAX_CPU 1"), HasSubstr("MEMORY_SIZE: it is required"));
+}
+
+}  // namespace
+}  // namespace sluice

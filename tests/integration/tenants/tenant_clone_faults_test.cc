@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server is killed in every state of a clone job, and jobs are canceled in every state: each time the next server
+// either finishes the clone, exactly, or leaves nothing of it.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "base/fault.h"
+#include "integration/tenants/tenants_fixture.h"
+#include "state/sqlite_database.h"
+#include "support/ok.h"
+#include "support/wait.h"
+
+namespace sluice::support {
+namespace {
+
+using testing::HasSubstr;
+
+const char* const kClone = "CREATE TENANT c FROM shop WITH RESOURCE_POOL = c_pool, UNIT = small";
+
+class CloneFaults : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(tenants_.start());
+    tenants_.create_tenant("shop");
+    application_ = std::make_unique<Application>(tenants_, "shop", 2);
+    ASSERT_TRUE(wait_until([&] { return application_->committed() >= 20; }));
+  }
+
+  // Clones and is killed at the place; the server is down afterwards.
+  void die_at(const std::string& point, const std::string& statement = kClone) {
+    tenants_.server().kill9();
+    ASSERT_TRUE(tenants_.start({{"SLUICE_FAULT", point + ":1"}}));
+    EXPECT_EQ(tenants_.sql(statement).code, 4) << point;
+    ASSERT_EQ(tenants_.server().wait(), 137) << point << " was not reached";
+  }
+  void wait_for_the_job() {
+    ASSERT_TRUE(wait_until([&] { return tenants_.value("SELECT COUNT(*) FROM DBA_OB_CLONE_PROGRESS") == "0"; },
+                           std::chrono::seconds(60)));
+  }
+  std::string last(const std::string& column) const {
+    return tenants_.value("SELECT " + column + " FROM DBA_OB_CLONE_HISTORY ORDER BY CLONE_JOB_ID DESC LIMIT 1");
+  }
+  // As a command would have, had there been time for one.
+  void cancel_while_the_server_is_down() {
+    Context context;
+    auto database = SqliteDatabase::open(context, tenants_.data() + "/catalog.db", ErrorCode::kState);
+    ASSERT_OK(database);
+    ASSERT_OK(
+        (*database)->execute("UPDATE clone_job SET canceling = 1 WHERE finished IS NULL AND status NOT IN "
+                             "('CLONE_SYS_RELEASE_RESOURCE', 'CLONE_SYS_SUCCESS')"));
+  }
+
+  Tenants tenants_;
+  std::unique_ptr<Application> application_;
+};
+
+std::vector<std::string> points_of_a_clone() {
+  std::vector<std::string> points;
+  for (const auto point : kTenantFaultPoints) {
+    if (point.starts_with("clone_") && !point.starts_with("clone_recycl")) points.emplace_back(point);
+  }
+  return points;
+}
+
+TEST_F(CloneFaults, a_kill_in_any_state_delays_the_clone_and_nothing_more) {
+  for (const std::string& point : points_of_a_clone()) {
+    SCOPED_TRACE(point);
+    die_at(point);
+    ASSERT_TRUE(tenants_.start());
+    wait_for_the_job();
+    EXPECT_EQ(last("STATUS"), "CLONE_SYS_SUCCESS");
+    tenants_.expect_nothing_left({"c", "shop"});
+    const std::string gtid = tenants_.value("SELECT BIRTH_GTID FROM DBA_OB_TENANTS WHERE TENANT_NAME = 'c'");
+    application_->expect_exactly(tenants_, "c", gtid);
+    tenants_.must("DROP TENANT c FORCE");
+    tenants_.expect_nothing_left({"shop"});
+  }
+}
+
+TEST_F(CloneFaults, a_job_that_is_canceled_in_any_state_leaves_nothing) {
+  for (const std::string& point : points_of_a_clone()) {
+    SCOPED_TRACE(point);
+    die_at(point);
+    cancel_while_the_server_is_down();
+    ASSERT_TRUE(tenants_.start());
+    wait_for_the_job();
+    if (point == "clone_opened" || point == "clone_released" || point == "clone_kept") {
+      EXPECT_EQ(last("STATUS"), "CLONE_SYS_SUCCESS");
+      tenants_.must("DROP TENANT c FORCE");
+    } else {
+      EXPECT_EQ(last("STATUS"), "CLONE_SYS_CANCELED");
+      EXPECT_EQ(last("RET_CODE"), "-4072");
+      EXPECT_THAT(last("ERROR_MESSAGE"), HasSubstr("clone job has been canceled in CLONE_SYS_"));
+    }
+    tenants_.expect_nothing_left({"shop"});
+  }
+}
+
+TEST_F(CloneFaults, a_kill_while_a_canceled_job_is_removed_changes_nothing) {
+  for (const std::string point : {"clone_recycling", "clone_recycled"}) {
+    SCOPED_TRACE(point);
+    die_at("clone_started");
+    cancel_while_the_server_is_down();
+    // The job is taken up at once, so that this server may never answer.
+    static_cast<void>(tenants_.start({{"SLUICE_FAULT", point + ":1"}}));
+    ASSERT_EQ(tenants_.server().wait(), 137);
+    ASSERT_TRUE(tenants_.start());
+    wait_for_the_job();
+    EXPECT_EQ(last("STATUS"), "CLONE_SYS_CANCELED");
+    tenants_.expect_nothing_left({"shop"});
+  }
+}
+
+TEST_F(CloneFaults, a_kill_while_a_snapshot_is_made_leaves_nothing_of_it) {
+  die_at("snapshot_captured", "CREATE SNAPSHOT s FOR TENANT shop");
+  ASSERT_TRUE(tenants_.start());
+  tenants_.expect_nothing_left({"shop"});
+  tenants_.must("CREATE SNAPSHOT s FOR TENANT shop");
+  // A job that uses it gives it back, however it ends.
+  const std::string clone = "CREATE TENANT c FROM shop USING SNAPSHOT s WITH RESOURCE_POOL = c_pool, UNIT = small";
+  for (const std::string point : {"clone_locked", "clone_pool", "clone_built"}) {
+    SCOPED_TRACE(point);
+    die_at(point, clone);
+    cancel_while_the_server_is_down();
+    ASSERT_TRUE(tenants_.start());
+    wait_for_the_job();
+    tenants_.expect_nothing_left({"shop"}, 1);
+  }
+}
+
+TEST_F(CloneFaults, a_command_cancels_and_a_forced_drop_ends_the_clones_of_its_tenant) {
+  tenants_.must(std::string(kClone) + ", ASYNC");
+  const SqlReply canceled = tenants_.sql("ALTER SYSTEM CANCEL CLONE c");
+  wait_for_the_job();
+  // It may have been too late.
+  EXPECT_EQ(last("STATUS"), canceled.code == 0 ? "CLONE_SYS_CANCELED" : "CLONE_SYS_SUCCESS");
+  tenants_.must("DROP TENANT IF EXISTS c FORCE");
+  tenants_.expect_nothing_left({"shop"});
+  application_->stop();
+  tenants_.must(std::string(kClone) +
+                ", ASYNC; DROP TENANT shop FORCE; DROP TENANT IF EXISTS c FORCE; "
+                "DROP RESOURCE POOL shop_pool");
+  tenants_.expect_nothing_left({});
+}
+
+}  // namespace
+}  // namespace sluice::support
