@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "faults/workload.h"
+#include "support/network_proxy.h"
 
 namespace sluice::support {
 namespace {
@@ -105,6 +106,33 @@ TEST_P(TargetFaults, rows_that_others_lock_are_waited_for) {
   ASSERT_TRUE((*locker)->execute("ROLLBACK").has_value());
   EXPECT_TRUE(wait_until([&] { return pipeline_->target_value("SELECT MAX(v) FROM " + name("t")) == "50"; }));
   job->stop();
+  expect_exact();
+}
+
+// The server does not answer, and neither does it hear what would cancel its work.
+TEST_P(TargetFaults, a_stop_takes_less_than_five_seconds_while_the_target_hangs) {
+  if (sqlite()) GTEST_SKIP() << "SQLite has no server";
+  auto proxy = NetworkProxy::start(pipeline_->target()->port());
+  ASSERT_TRUE(proxy.has_value());
+  pipeline_->target_port((*proxy)->port());
+  const auto job = start_following();
+  auto locker = pipeline_->target()->connect(postgres() ? "postgres" : "mysql");
+  ASSERT_TRUE(locker.has_value());
+  ASSERT_TRUE((*locker)->execute(fmt::format("BEGIN; UPDATE {} SET v = v WHERE id = 1", name("t"))).has_value());
+  sql("UPDATE t SET v = 1; INSERT INTO journal VALUES (1)");
+  // (InnoDB's table of transactions does not change for those who look all the time.)
+  const std::string waiting =
+      postgres()
+          ? "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'sluice' AND wait_event_type = 'Lock'"
+          : "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = "
+            "'INNODB_ROW_LOCK_CURRENT_WAITS'";
+  ASSERT_TRUE(wait_until([&] { return pipeline_->target_value(waiting) == "1"; })) << tail(job->err());
+  (*proxy)->set({.silent = true});
+  job->send_signal(SIGTERM);
+  EXPECT_EQ(job->wait(std::chrono::seconds(5)).value_or(-1), 0) << tail(job->err());
+  (*proxy)->cut();
+  (*proxy)->set({});
+  ASSERT_TRUE((*locker)->execute("ROLLBACK").has_value());
   expect_exact();
 }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <httplib.h>
 
+#include <filesystem>
+
 #include "integration/pipelines/pipeline_fixture.h"
 #include "support/network_proxy.h"
 
@@ -111,6 +113,42 @@ TEST_F(Jobs, two_of_one_name_are_refused) {
   const auto process = first_.start({"run", "JOB", file});
   EXPECT_EQ(process->wait().value_or(-1), 3);
   EXPECT_THAT(process->err(), HasSubstr("another of these jobs has the name"));
+}
+
+size_t threads(const Process& process) {
+  size_t count = 0;
+  std::error_code gone;
+  for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", process.pid()), gone)) {
+    count += task.is_directory() ? 1 : 0;
+  }
+  return count;
+}
+
+TEST_F(Jobs, a_thousand_quiet_tables_cost_no_thread) {
+  constexpr int kTables = 1000;
+  const std::string many = fresh_database(source_, "many");
+  std::string tables;
+  for (int i = 0; i < kTables; ++i) tables += fmt::format("CREATE TABLE t{} (id INT PRIMARY KEY, v INT);", i);
+  execute(source_, tables, many);
+  Pipeline pipeline(source_, "sqlite", many);
+  pipeline.source_options("scan.startup.mode: latest-offset").pipeline_options("parallelism: 4");
+  first_.pipeline_options("parallelism: 4");
+  std::map<std::string, size_t> count;
+  for (const Pipeline* const one : {&first_, &pipeline}) {
+    const auto process = one->start({"run", "JOB", "--state", one->folder().file("state")});
+    ASSERT_TRUE(wait_until([&] { return process->err().find("reading the log") != std::string::npos; },
+                           std::chrono::minutes(3)))
+        << process->err();
+    // A change that has arrived shows that every thread is there.
+    const std::string table = one == &first_ ? "t" : fmt::format("t{}", kTables - 1);
+    execute(source_, fmt::format("INSERT INTO {} VALUES (7, 7)", table), one->database());
+    ASSERT_TRUE(wait_until([&] { return one->target_value("SELECT MAX(id) FROM " + table) == "7"; })) << process->err();
+    count[one->database()] = threads(*process);
+    EXPECT_EQ(process->stop(), 0) << process->err();
+  }
+  EXPECT_EQ(count[many], count[first_database_]);
+  EXPECT_LE(count[many], 16U);
+  drop_database(source_, many);
 }
 
 }  // namespace
