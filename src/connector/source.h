@@ -95,13 +95,16 @@ class Source {
   virtual bool outlives_snapshot(const SnapshotChunk&) const { return true; }
   // Opens up to `count` readers whose positions are as close together as the server allows.
   virtual Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) = 0;
-  // A reader of the rows of now, for comparisons: its position may be unknown.
-  virtual Result<std::unique_ptr<ChunkReader>> open_comparing_reader(Context& context) {
+  // A reader of the rows of now, for comparisons. `placed` asks for one whose position is exact and behind which a
+  // second reader may read the log, while this one is there; otherwise, and if the source has none to give, it is
+  // empty.
+  virtual Result<std::unique_ptr<ChunkReader>> open_comparing_reader(Context& context, [[maybe_unused]] bool placed) {
     ASSIGN_OR_RETURN(auto readers, open_chunk_readers(context, 1));
     return std::move(readers[0]);
   }
   virtual Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) = 0;
-  // True if a second reader may read the log, beside the job's own, from any place that the server still holds.
+  // True if a second reader may read the log beside the job's own: from where a placed reader stands, and from where
+  // the job's targets stand if the server still holds that.
   virtual bool log_can_be_read_again() const { return false; }
   // Where a job without a copy begins, as the startup options say.
   virtual Result<Position> start_position(Context& context) = 0;

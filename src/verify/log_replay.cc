@@ -60,6 +60,7 @@ class LogReplay {
     KeyedRows rows;                                  // count 0: not there
     std::unordered_set<Digest, DigestHash> decided;  // keys whose first change behind the target was seen
     std::unordered_set<Digest, DigestHash> pending;
+    std::unordered_set<Digest, DigestHash> untold;
   };
 
   bool covers(const Position& reached, const Position& other) const { return sides_.source.covers(reached, other); }
@@ -88,6 +89,7 @@ class LogReplay {
 bool LogReplay::possible() const {
   if (!sides_.source.log_can_be_read_again() || target_.lanes.empty()) return false;
   return std::ranges::all_of(snapshot_, [&](const auto& entry) {
+    if (std::ranges::any_of(entry.second, &Position::empty)) return false;
     const auto known = target_.tables.find(entry.first);
     return known != target_.tables.end() && std::ranges::all_of(known->second.chunks, [&](const PlannedChunk& chunk) {
              return !chunk.position.empty() && std::ranges::all_of(target_.lanes, [&](const Position& lane) {
@@ -162,13 +164,20 @@ bool LogReplay::take_row(size_t suspect, const ChangeBatch& rows, size_t row, co
   }
   Overlay& overlay = overlays_[suspect];
   if (!in_target) {
+    // Behind both sides: says nothing about either.
+    if (!has(target_.lanes.size(), last_, rows, row)) return true;
     if (!overlay.decided.insert(key).second) return true;
-    if (has(target_.lanes.size(), last_, rows, row)) overlay.pending.insert(key);
+    overlay.pending.insert(key);
   }
   // The target has the image behind the change, or the one before it.
   const bool there = image == in_target;
+  if (there && !is_complete(rows, row)) {
+    overlay.untold.insert(key);
+    return true;
+  }
+  overlay.untold.erase(key);
   overlay.rows[key] = there ? KeyedRow{.row = row_digest(rows, row), .count = 1} : KeyedRow{};
-  return !there || is_complete(rows, row);
+  return true;
 }
 
 void LogReplay::apply() {
@@ -181,6 +190,7 @@ void LogReplay::apply() {
       }
     }
     suspects_[i].pending = std::move(overlays_[i].pending);
+    suspects_[i].untold = std::move(overlays_[i].untold);
   }
 }
 

@@ -60,7 +60,9 @@ Result<std::vector<Range>> Sides::ranges_of(const TableSchemaPtr& target, const 
   return ranges;
 }
 
-Result<std::unique_ptr<ChunkReader>> Sides::fresh_reader() { return source.open_comparing_reader(context); }
+Result<std::unique_ptr<ChunkReader>> Sides::fresh_reader(bool placed) {
+  return source.open_comparing_reader(context, placed);
+}
 
 Result<> Sides::read_source(ChunkReader& reader, const Range& range, const EachBatch& each,
                             const std::function<void(const TableId&)>& begun) {

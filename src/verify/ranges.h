@@ -41,8 +41,8 @@ struct Sides {
   // Of a target table; cut like the source's chunks where both sides order keys alike (integers that pass through
   // unchanged), else one.
   Result<std::vector<Range>> ranges_of(const TableSchemaPtr& target, const std::vector<TableSchemaPtr>& sources);
-  // Sees the source's rows of now.
-  Result<std::unique_ptr<ChunkReader>> fresh_reader();
+  // Sees the source's rows of now. A `placed` one knows where in the log that is, if the source can tell.
+  Result<std::unique_ptr<ChunkReader>> fresh_reader(bool placed = false);
   // `begun` is called after each chunk's begin, when the reader's position is that of the chunk.
   Result<> read_source(ChunkReader& reader, const Range& range, const EachBatch& each,
                        const std::function<void(const TableId&)>& begun = {});

@@ -56,7 +56,8 @@ uint64_t Settler::Comparison::waiting() const {
 
 Result<SnapshotPositions> Settler::read_source(std::vector<Suspect>& suspects) {
   SnapshotPositions positions;
-  ASSIGN_OR_RETURN(source_, sides_.fresh_reader());
+  source_.reset();
+  ASSIGN_OR_RETURN(source_, sides_.fresh_reader(place_known_));
   for (auto& suspect : suspects) {
     suspect.clear();
     RETURN_IF_ERROR(
@@ -65,20 +66,21 @@ Result<SnapshotPositions> Settler::read_source(std::vector<Suspect>& suspects) {
           if (std::ranges::find(known, source_->position()) == known.end()) known.push_back(source_->position());
         }));
   }
+  place_known_ = !source_->position().empty();
   return positions;
 }
 
 // Of a state that has everything the source's snapshot has, if the job gets there.
 Result<JobState> Settler::open_target_snapshot(const SnapshotPositions& source) {
   ASSIGN_OR_RETURN(target_, sides_.sink.open_table_reader(sides_.context));
+  const bool placed = sides_.source.log_can_be_read_again() && place_known_;
   std::vector<Position> lanes;
   const MonotonicTime began = monotonic_now();
   MonotonicTime moved = began;
   for (;;) {
     ASSIGN_OR_RETURN(const auto entries, target_->begin_snapshot(sides_.context, job_));
     ASSIGN_OR_RETURN(JobState state, parse_job_state(entries));
-    const bool wait = sides_.source.log_can_be_read_again() && !state.lanes.empty();
-    if (!wait || has_caught_up(sides_.source, source, state)) return state;
+    if (!placed || state.lanes.empty() || has_caught_up(sides_.source, source, state)) return state;
     const MonotonicTime now = monotonic_now();
     if (state.lanes != lanes) {
       if (!lanes.empty()) log_debug("waiting for the target, which stands at {}", state.lanes[0].text);
@@ -106,6 +108,10 @@ Result<Settler::Comparison> Settler::compare(std::vector<Suspect>& suspects) {
   for (auto& suspect : suspects) {
     Differences differences = differences_of(suspect);
     uint64_t unsettled = 0;
+    for (const Digest& key : suspect.untold) {
+      differences.erase(key);
+      suspect.pending.insert(key);
+    }
     for (const Digest& key : suspect.pending) {
       // Repaired rows are ahead of what the ledger says.
       if (options_.rows_may_be_ahead) differences.erase(key);
@@ -172,6 +178,7 @@ Result<> Settler::settle(std::vector<Suspect>& suspects, std::vector<TableVerdic
     }
     RETURN_IF_ERROR(name(suspects[i], result.differences[i], verdict));
   }
+  source_.reset();
   target_.reset();  // its transaction would hold locks while rows are written
   for (size_t i = 0; repair_ != nullptr && i < suspects.size(); ++i) {
     if (!result.differences[i].empty()) RETURN_IF_ERROR(correct(suspects[i], result.differences[i]));

@@ -50,6 +50,7 @@ class Settler {
   const std::vector<SourceTable>& tables_;
   const VerifyOptions& options_;
   Repair* repair_;
+  bool place_known_ = true;              // until a source could not tell where in the log its rows stand
   std::unique_ptr<ChunkReader> source_;  // of the last comparison
   std::unique_ptr<TableReader> target_;
 };

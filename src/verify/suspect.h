@@ -26,6 +26,7 @@ struct Suspect {
   KeyedRows source;  // as of the source's snapshot; later as of what the target holds
   KeyedRows target;
   std::unordered_set<Digest, DigestHash> pending;  // keys with changes that the target did not have yet
+  std::unordered_set<Digest, DigestHash> untold;   // keys of which the log does not tell what the target should have
 
   bool keyless() const { return range->target->key.empty(); }
   bool holds(const ChangeBatch& batch, size_t row, const Digest& key) const {
@@ -35,6 +36,7 @@ struct Suspect {
     source.clear();
     target.clear();
     pending.clear();
+    untold.clear();
   }
 };
 

@@ -65,7 +65,7 @@ class PostgresLogReader : public LogReader {
   PostgresLogReader(const PostgresSourceOptions& options, const PostgresCapturedTables& captured)
       : options_(options), tracker_(options, captured) {}
 
-  Result<> open(Context& context, const LogStart& start);
+  Result<> open(Context& context, const LogStart& start, std::unique_ptr<ReplicationConnection> stream);
   Result<> poll(Context& context, std::vector<StreamElement>& out) override;
   Result<> acknowledge(const Position& position) override;
 
@@ -134,12 +134,16 @@ class PostgresLogReader : public LogReader {
   bool over_limit_ = false;
 };
 
-Result<> PostgresLogReader::open(Context& context, const LogStart& start) {
+Result<> PostgresLogReader::open(Context& context, const LogStart& start,
+                                 std::unique_ptr<ReplicationConnection> stream) {
+  stream_ = std::move(stream);
   ASSIGN_OR_RETURN(reached_, Lsn::of(start.position));
   RETURN_IF_ERROR(tracker_.open(start));
   ASSIGN_OR_RETURN(PostgresConnection* const connection, catalog(context));
   RETURN_IF_ERROR(check_slot(context, *connection, options_.slot_name, start.position.empty() ? Lsn{} : reached_));
-  ASSIGN_OR_RETURN(stream_, ReplicationConnection::connect(context, options_.connection()));
+  if (!stream_) {
+    ASSIGN_OR_RETURN(stream_, ReplicationConnection::connect(context, options_.connection()));
+  }
   const bool streaming = connection->server_version() >= kFirstVersionWithStreaming;
   std::vector<std::pair<std::string, std::string>> options = {
       {"proto_version", streaming ? "2" : "1"},
@@ -523,9 +527,10 @@ Result<> PostgresLogReader::watch_retained(Context& context) {
 }  // namespace
 
 Result<std::unique_ptr<LogReader>> open_postgres_log_reader(Context& context, const PostgresSourceOptions& options,
-                                                            const PostgresCapturedTables& captured, LogStart start) {
+                                                            const PostgresCapturedTables& captured, LogStart start,
+                                                            std::unique_ptr<ReplicationConnection> connection) {
   auto reader = std::make_unique<PostgresLogReader>(options, captured);
-  RETURN_IF_ERROR(reader->open(context, start));
+  RETURN_IF_ERROR(reader->open(context, start, std::move(connection)));
   return std::unique_ptr<LogReader>(std::move(reader));
 }
 

@@ -16,6 +16,8 @@
 
 namespace sluice {
 
+constexpr size_t kLongestSlotName = 63;
+
 struct SlotState {
   bool active = false;
   Lsn confirmed;          // transactions that commit before it are not sent again

@@ -11,6 +11,7 @@
 #include "connectors/postgres/postgres_catalog.h"
 #include "connectors/postgres/postgres_chunk_reader.h"
 #include "connectors/postgres/postgres_chunks.h"
+#include "connectors/postgres/postgres_comparing.h"
 #include "connectors/postgres/postgres_log_reader.h"
 #include "connectors/postgres/postgres_slot.h"
 #include "connectors/postgres/postgres_source_options.h"
@@ -18,7 +19,6 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kLongestSlotName = 63;
 constexpr int kOldestVersion = 120000;
 constexpr int kFirstVersionWithFailover = 170000;
 constexpr const char* kNow =
@@ -103,12 +103,25 @@ class PostgresSource : public Source {
     return open_postgres_chunk_readers(context, options_, snapshot, count);
   }
 
-  Result<std::unique_ptr<ChunkReader>> open_comparing_reader(Context& context) override {
+  Result<std::unique_ptr<ChunkReader>> open_comparing_reader(Context& context, bool placed) override {
+    if (placed && wants_stream()) {
+      auto slot = make_comparing_slot(context, options_);
+      if (slot) {
+        ASSIGN_OR_RETURN(auto readers, open_postgres_chunk_readers(context, options_, (*slot)->snapshot, 1));
+        comparing_slot_ = *slot;
+        return make_comparing_reader(std::move(readers[0]), std::move(slot).value());
+      }
+      if (context.stop_requested()) return std::move(slot).error();
+      log_warn("rows that differ are compared by rounds, not at a position: {}", slot.error().describe());
+    }
     ASSIGN_OR_RETURN(auto readers, open_plain_readers(context, 1));
-    return std::move(readers[0]);
+    return make_comparing_reader(std::move(readers[0]), nullptr);
   }
 
+  bool log_can_be_read_again() const override { return wants_stream(); }
+
   Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) override {
+    if (start.second_reader) return open_second_log_reader(context, std::move(start));
     RETURN_IF_ERROR(publish(context));
     streamed_ = true;
     return open_postgres_log_reader(context, options_, captured_, std::move(start));
@@ -213,6 +226,20 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
     return open_postgres_chunk_readers(context, options_, snapshot, count);
   }
 
+  // Leaves the job's slot, the publication and the server's tables as they are.
+  Result<std::unique_ptr<LogReader>> open_second_log_reader(Context& context, LogStart start) {
+    ASSIGN_OR_RETURN(const Lsn from, Lsn::of(start.position));
+    auto slot = comparing_slot_.lock();
+    if (!slot || !slot->connection || from < slot->snapshot.position) {
+      ASSIGN_OR_RETURN(slot, copy_job_slot(context, options_));
+    }
+    PostgresSourceOptions options = options_;
+    options.slot_name = slot->name;
+    options.heartbeat_query.reset();
+    options.retained_log_warning = 0;
+    return open_postgres_log_reader(context, options, captured_, std::move(start), std::move(slot->connection));
+  }
+
   std::string helper_slot() const {
     const std::string tail = fmt::format("_copy_{}", getpid());
     return options_.slot_name.substr(0, kLongestSlotName - tail.size()) + tail;
@@ -235,6 +262,7 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
   std::vector<PostgresTable> tables_;  // of the last discover()
   bool published_ = false;             // all of them
   bool streamed_ = false;
+  std::weak_ptr<ComparingSlot> comparing_slot_;  // of the last placed reader
 };
 
 // The one database that all patterns begin with; empty after an error.

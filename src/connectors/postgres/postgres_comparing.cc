@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/postgres_comparing.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace sluice {
+namespace {
+
+// Longer than transactions are usually open; a comparison can do without.
+constexpr const char* kLongestWait = "SET lock_timeout = '10s'";
+
+// A slot of a connection that was just closed may be there for a moment yet.
+std::string fresh_slot_name(const PostgresSourceOptions& options) {
+  static std::atomic<int> number{0};
+  const std::string tail = fmt::format("_verify_{}_{}", getpid(), ++number);
+  return options.slot_name.substr(0, kLongestSlotName - tail.size()) + tail;
+}
+
+Result<std::shared_ptr<ComparingSlot>> connect(Context& context, const PostgresSourceOptions& options) {
+  auto slot = std::make_shared<ComparingSlot>();
+  slot->name = fresh_slot_name(options);
+  ASSIGN_OR_RETURN(slot->connection, ReplicationConnection::connect(context, options.connection()));
+  return slot;
+}
+
+class ComparingReader : public ChunkReader {
+ public:
+  ComparingReader(std::unique_ptr<ChunkReader> reader, std::shared_ptr<ComparingSlot> slot)
+      : slot_(std::move(slot)), reader_(std::move(reader)) {}
+
+  const Position& position() const override {
+    static const Position kUnknown;
+    return slot_ ? reader_->position() : kUnknown;
+  }
+  Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
+    return reader_->begin(context, chunk, schema);
+  }
+  Result<bool> next(Context& context, ChangeBatch& batch) override { return reader_->next(context, batch); }
+  Result<> release_locks(Context& context) override { return reader_->release_locks(context); }
+
+ private:
+  const std::shared_ptr<ComparingSlot> slot_;
+  const std::unique_ptr<ChunkReader> reader_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<ComparingSlot>> make_comparing_slot(Context& context, const PostgresSourceOptions& options) {
+  ASSIGN_OR_RETURN(auto slot, connect(context, options));
+  RETURN_IF_ERROR(slot->connection->command(context, kLongestWait));
+  ASSIGN_OR_RETURN(slot->snapshot, create_slot(context, *slot->connection, slot->name, SlotLife::kTemporary, false));
+  return slot;
+}
+
+Result<std::shared_ptr<ComparingSlot>> copy_job_slot(Context& context, const PostgresSourceOptions& options) {
+  ASSIGN_OR_RETURN(auto slot, connect(context, options));
+  RETURN_IF_ERROR(slot->connection
+                      ->command(context, fmt::format("SELECT pg_copy_logical_replication_slot({}, {}, true)",
+                                                     PostgresConnection::quote_literal(options.slot_name),
+                                                     PostgresConnection::quote_literal(slot->name)))
+                      .context(fmt::format("copying replication slot '{}' for a comparison", options.slot_name)));
+  return slot;
+}
+
+std::unique_ptr<ChunkReader> make_comparing_reader(std::unique_ptr<ChunkReader> reader,
+                                                   std::shared_ptr<ComparingSlot> slot) {
+  return std::make_unique<ComparingReader>(std::move(reader), std::move(slot));
+}
+
+}  // namespace sluice
