@@ -92,6 +92,37 @@ void write_latency(MetricsWriter& out, const Jobs& jobs) {
   }
 }
 
+// Only for jobs that are verified beside.
+void write_verification(MetricsWriter& out, const Jobs& jobs) {
+  out.header("sluice_verifications_total", "counter", "Times target and source have been compared beside the job.");
+  for (const auto& [job, report] : jobs) out.sample("sluice_verifications_total", job, "", report.verifications);
+  const auto last = [&](std::string_view name, std::string_view help,
+                        const std::function<void(const std::string&, const VerifyOutcome&)>& write) {
+    out.header(name, "gauge", help);
+    for (const auto& [job, report] : jobs) {
+      if (report.verifications > 0) write(job, report.verified);
+    }
+  };
+  last("sluice_verified_tables", "Tables of the last comparison by its result.",
+       [&](const std::string& job, const VerifyOutcome& outcome) {
+         out.sample("sluice_verified_tables", job, ",result=\"equal\"", outcome.equal_tables);
+         out.sample("sluice_verified_tables", job, ",result=\"different\"", outcome.different_tables);
+         out.sample("sluice_verified_tables", job, ",result=\"unsettled\"", outcome.unsettled_tables);
+       });
+  last("sluice_verified_rows", "Rows of the last comparison.",
+       [&](const std::string& job, const VerifyOutcome& outcome) {
+         out.sample("sluice_verified_rows", job, "", outcome.rows);
+       });
+  last("sluice_verified_differences", "Rows that differed in the last comparison.",
+       [&](const std::string& job, const VerifyOutcome& outcome) {
+         out.sample("sluice_verified_differences", job, "", outcome.differences);
+       });
+  last("sluice_verified_timestamp_seconds", "When the last comparison ended, since 1970.",
+       [&](const std::string& job, const VerifyOutcome& outcome) {
+         out.sample("sluice_verified_timestamp_seconds", job, "", outcome.ended_ms / 1000);
+       });
+}
+
 }  // namespace
 
 std::string metrics_text(const Jobs& jobs) {
@@ -121,6 +152,7 @@ std::string metrics_text(const Jobs& jobs) {
         return uint64_t{report.phase == JobPhase::kStreaming && report.whole_transactions == Wholeness::kHolds};
       });
   write_latency(out, jobs);
+  write_verification(out, jobs);
   return out.take();
 }
 

@@ -31,5 +31,26 @@ TEST(MetricsTextTest, shows_each_table_of_each_job) {
   EXPECT_THAT(text, Not(HasSubstr("sluice_lag_seconds{job=\"idle\"}")));
 }
 
+TEST(MetricsTextTest, shows_the_last_comparison_of_jobs_that_were_compared) {
+  Progress shop;
+  shop.add_verification({.rows = 5, .equal_tables = 1, .ended_ms = 1000});
+  shop.add_verification({.rows = 70,
+                         .equal_tables = 4,
+                         .different_tables = 2,
+                         .unsettled_tables = 1,
+                         .differences = 9,
+                         .ended_ms = 3000});
+  const std::string text = metrics_text({{"shop", shop.report()}, {"idle", Progress().report()}});
+  EXPECT_THAT(text, HasSubstr("sluice_verifications_total{job=\"shop\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_verifications_total{job=\"idle\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_verified_tables{job=\"shop\",result=\"equal\"} 4\n"
+                              "sluice_verified_tables{job=\"shop\",result=\"different\"} 2\n"
+                              "sluice_verified_tables{job=\"shop\",result=\"unsettled\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_verified_rows{job=\"shop\"} 70\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_verified_differences{job=\"shop\"} 9\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_verified_timestamp_seconds{job=\"shop\"} 3\n"));
+  EXPECT_THAT(text, Not(HasSubstr("sluice_verified_rows{job=\"idle\"}")));
+}
+
 }  // namespace
 }  // namespace sluice

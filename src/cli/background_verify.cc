@@ -3,13 +3,14 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/verify_report.h"
 #include "engine/job.h"
 
 namespace sluice {
 
-BackgroundVerify::BackgroundVerify(LoadedJob job, const Progress& progress, Context& context)
+BackgroundVerify::BackgroundVerify(LoadedJob job, Progress& progress, Context& context)
     : job_(std::move(job)),
       progress_(progress),
       context_(&context),
@@ -39,26 +40,27 @@ Result<> BackgroundVerify::verify_once() {
   RETURN_IF_ERROR(job_.sink->open(context_));
   ASSIGN_OR_RETURN(const auto verdicts, verify_tables(context_, *job_.source, *job_.sink, *job_.transform,
                                                       job_name(job_.spec), {.limiter = &limiter_}, nullptr));
-  uint64_t rows = 0;
-  size_t different = 0;
-  size_t unsettled = 0;
+  VerifyOutcome outcome;
   for (const auto& verdict : verdicts) {
-    rows += verdict.rows;
+    outcome.rows += verdict.rows;
+    outcome.differences += verdict.differences();
     if (verdict.differences() > 0) {
-      ++different;
+      ++outcome.different_tables;
       log_warn("{}", verdict_text(verdict));
-    } else if (!verdict.equal()) {
-      ++unsettled;
+    } else {
+      ++(verdict.equal() ? outcome.equal_tables : outcome.unsettled_tables);
     }
     for (const auto& line : difference_texts(verdict)) log_warn("{}", line);
   }
   std::string result = "equal";
-  if (different > 0) {
-    result = fmt::format("{} tables DIFFERENT", different);
-  } else if (unsettled > 0) {
-    result = fmt::format("cannot tell of {} tables yet", unsettled);
+  if (outcome.different_tables > 0) {
+    result = fmt::format("{} tables DIFFERENT", outcome.different_tables);
+  } else if (outcome.unsettled_tables > 0) {
+    result = fmt::format("cannot tell of {} tables yet", outcome.unsettled_tables);
   }
-  log_info("verified {} rows of {} tables: {}", rows, verdicts.size(), result);
+  log_info("verified {} rows of {} tables: {}", outcome.rows, verdicts.size(), result);
+  outcome.ended_ms = wall_clock_ms();
+  progress_.add_verification(outcome);
   return {};
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verifies the target of a running job again and again, beside it, with connections of its own, and logs the result.
+// Verifies the target of a running job again and again, beside it, with connections of its own; logs the
+// result and shows it in the job's progress.
 #pragma once
 
 #include <thread>
@@ -15,7 +16,7 @@ class BackgroundVerify {
  public:
   // `job` is its own, with connectors that nobody else uses; `progress` is the running job's. Begins a first time once
   // the job streams and the pause has passed.
-  BackgroundVerify(LoadedJob job, const Progress& progress, Context& context);
+  BackgroundVerify(LoadedJob job, Progress& progress, Context& context);
   ~BackgroundVerify();  // stops what is under way
   BackgroundVerify(const BackgroundVerify&) = delete;
   BackgroundVerify& operator=(const BackgroundVerify&) = delete;
@@ -25,7 +26,7 @@ class BackgroundVerify {
   Result<> verify_once();
 
   LoadedJob job_;
-  const Progress& progress_;
+  Progress& progress_;
   Context context_;
   RateLimiter limiter_;
   std::thread thread_;

@@ -69,6 +69,12 @@ void Progress::add_restart(std::string error) {
   report_.last_error = std::move(error);
 }
 
+void Progress::add_verification(const VerifyOutcome& outcome) {
+  std::lock_guard lock(mutex_);
+  ++report_.verifications;
+  report_.verified = outcome;
+}
+
 void Progress::set_position(std::string position) {
   std::lock_guard lock(mutex_);
   report_.position = std::move(position);

@@ -29,6 +29,16 @@ struct TableProgress {
 // ms.
 using LatencyHistogram = std::array<uint64_t, 24>;
 
+// What the last comparison of target and source beside the job said.
+struct VerifyOutcome {
+  uint64_t rows = 0;
+  uint64_t equal_tables = 0;
+  uint64_t different_tables = 0;
+  uint64_t unsettled_tables = 0;
+  uint64_t differences = 0;  // rows
+  int64_t ended_ms = 0;      // since 1970
+};
+
 struct ProgressReport {
   JobPhase phase = JobPhase::kStarting;
   uint64_t rows_estimated = 0;
@@ -46,6 +56,8 @@ struct ProgressReport {
   Wholeness whole_transactions = Wholeness::kNotPromised;
   std::string position;  // durable in all lanes
   std::string last_error;
+  uint64_t verifications = 0;
+  VerifyOutcome verified;  // of the last one
   std::map<TableId, TableProgress> tables;
 };
 
@@ -61,6 +73,7 @@ class Progress {
   void add_restart(std::string error);
   void set_position(std::string position);
   void set_whole_transactions(Wholeness wholeness);
+  void add_verification(const VerifyOutcome& outcome);
   ProgressReport report() const;
 
  private:

@@ -80,6 +80,7 @@ TEST_F(Jobs, one_that_restarts_leaves_the_other_alone) {
 }
 
 TEST_F(Jobs, one_that_fails_is_named_and_the_other_goes_on) {
+  first_.pipeline_options("verify.interval: 100ms");
   const auto process = run({"--metrics", "0"});
   ASSERT_TRUE(wait_until([&] {
     return process->err().find(second_database_ + "] reading the log") != std::string::npos;
@@ -104,6 +105,12 @@ TEST_F(Jobs, one_that_fails_is_named_and_the_other_goes_on) {
               HasSubstr(fmt::format("sluice_job_phase{{job=\"{}\",phase=\"failed\"}} 1", second_database_)));
   EXPECT_THAT(metrics->body,
               HasSubstr(fmt::format("sluice_rows_copied_total{{job=\"{0}\",table=\"{0}.t\"}} 1", first_database_)));
+  const std::string verified =
+      fmt::format("sluice_verified_tables{{job=\"{}\",result=\"equal\"}} 1\n", first_database_);
+  EXPECT_TRUE(wait_until([&] {
+    const auto now = client.Get("/metrics");
+    return now && now->body.find(verified) != std::string::npos;
+  })) << process->err();
   // The first failure decides the exit code.
   EXPECT_EQ(process->stop(), 7) << process->err();
 }
