@@ -83,10 +83,11 @@ Result<> read_metadata(ByteReader& reader, TableMap& map, const Event& event) {
   return {};
 }
 
+// Those whose signedness the log tells: YEAR, too.
 bool is_numeric(BinlogType type) {
   return type == BinlogType::kTiny || type == BinlogType::kShort || type == BinlogType::kInt24 ||
          type == BinlogType::kLong || type == BinlogType::kLongLong || type == BinlogType::kNewDecimal ||
-         type == BinlogType::kFloat || type == BinlogType::kDouble;
+         type == BinlogType::kFloat || type == BinlogType::kDouble || type == BinlogType::kYear;
 }
 
 bool is_character(BinlogType type) {

@@ -124,6 +124,21 @@ TEST_P(Types, come_out_of_the_copy_and_of_the_log_as_the_same_value) {
   EXPECT_EQ(pipeline.verify(), 0);
 }
 
+// Debezium DBZ-6413: the log tells of each number whether it is signed, and counts YEAR among them.
+TEST(TypesRegressions, integers_behind_a_year_keep_their_sign) {
+  for (const char* kind : {"mariadb", "mysql"}) {
+    DatabaseServer* const source = Servers::shared().get(kind);
+    if (source == nullptr) continue;  // Types says why
+    const std::string database = fresh_database(*source, "years");
+    execute(*source, "CREATE TABLE t (y YEAR, id INT PRIMARY KEY, n INT UNSIGNED, z YEAR, m BIGINT)", database);
+    const Pipeline pipeline(*source, "sqlite", database);
+    pipeline.run_until_caught_up();
+    execute(*source, "INSERT INTO t VALUES (2024, -1, 4294967295, 1999, -5)", database);
+    pipeline.run_until_caught_up();
+    EXPECT_THAT(pipeline.target_rows("y, id, n, z, m", "t", "id"), testing::ElementsAre("2024|-1|4294967295|1999|-5"));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Matrix, Types,
                          testing::Values(std::pair("mariadb", "sqlite"), std::pair("mariadb", "postgres"),
                                          std::pair("mariadb", "mariadb"), std::pair("mariadb", "mysql"),
