@@ -5,11 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <map>
 #include <vector>
-
-#include "base/clock.h"
 
 namespace sluice::support {
 namespace {
@@ -202,23 +199,6 @@ void Workload::execute(const std::string& sql) {
     if (executed || executed.error().code() != ErrorCode::kConnect) return;
     session_.reset();
   }
-}
-
-uint64_t test_seed() {
-  static const uint64_t seed = [] {
-    const char* given = std::getenv("SLUICE_SEED");
-    const auto now = static_cast<uint64_t>(wall_clock_ms());
-    const uint64_t value = given != nullptr ? std::strtoull(given, nullptr, 10) : now % 1'000'000;
-    fmt::print("SLUICE_SEED={}\n", value);
-    std::fflush(stdout);
-    return value;
-  }();
-  return seed;
-}
-
-bool long_run() {
-  const char* given = std::getenv("SLUICE_LONG");
-  return given != nullptr && *given != '\0' && *given != '0';
 }
 
 void expect_exact_copy(DatabaseServer& source, const Pipeline& pipeline) {

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "integration/pipelines/pipeline_fixture.h"
+#include "support/seed.h"
 
 namespace sluice::support {
 
@@ -65,10 +66,6 @@ class Workload {
   bool stopping_ = false;
   std::thread thread_;
 };
-
-// SLUICE_SEED, or the moment's; printed, so that a failure can be repeated.
-uint64_t test_seed();
-bool long_run();
 
 // After the workload has stopped: lets the job catch up, then proves target == source by `sluice verify` and, apart
 // from it, by comparing all rows of all tables as both servers print them.

@@ -445,6 +445,50 @@ TEST(PostgresRegressions, many_rows_with_one_lsn_survive_a_kill) {
   EXPECT_EQ(pipeline->target_value("SELECT COUNT(*) FROM t"), "12000");
 }
 
+// Debezium #2058: rows behind a logical message of the same transaction were lost over a restart.
+TEST(PostgresRegressions, rows_behind_a_logical_message_survive_a_kill) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY)");
+  const auto pipeline = test.to("sqlite");
+  catch_up_and_verify(*pipeline);
+  for (int round = 0; round < 2; ++round) {
+    test.sql(
+        fmt::format("BEGIN; INSERT INTO t VALUES ({0}1); SELECT pg_logical_emit_message(true, 'p', 'text');"
+                    "SELECT pg_logical_emit_message(false, 'p', 'text'); INSERT INTO t VALUES ({0}2); COMMIT",
+                    round + 1));
+    const auto killed = pipeline->start({"run", "JOB", "--until-caught-up"},
+                                        {{"SLUICE_FAULT", round == 0 ? "after_write:1" : "after_commit:1"}});
+    EXPECT_EQ(killed->wait().value_or(-1), 137) << killed->err();
+  }
+  catch_up_and_verify(*pipeline);
+  EXPECT_THAT(pipeline->target_rows("id", "t", "id"), ElementsAre("11", "12", "21", "22"));
+}
+
+// Debezium #295: ranges of times shifted with the zone of the process, and so differed between copy and log.
+TEST(PostgresRegressions, times_do_not_shift_with_the_zone_of_the_process) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY, at timestamptz, span tstzrange, list timestamptz[], local timestamp)");
+  const auto insert = [&](int id) {
+    test.sql(
+        fmt::format("INSERT INTO t VALUES ({}, '2024-07-01 00:30:00+00', '[2024-07-01 00:30:00+00,infinity)', "
+                    "'{{2024-01-01 23:30:00+00}}', '2024-07-01 00:30:00')",
+                    id));
+  };
+  const auto pipeline = test.to("sqlite");
+  const auto run_in = [&](const std::string& zone) {
+    const auto job = pipeline->start({"run", "JOB", "--until-caught-up"}, {{"TZ", zone}, {"PGTZ", zone}});
+    EXPECT_EQ(job->wait().value_or(-1), 0) << job->err();
+  };
+  insert(1);
+  run_in("America/New_York");
+  insert(2);
+  run_in("Asia/Kolkata");
+  const auto rows = pipeline->target_rows("at, span, list, local", "t", "id");
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0], rows[1]);
+  EXPECT_EQ(pipeline->verify(), 0);
+}
+
 TEST(PostgresRegressions, a_changed_key_may_be_the_last_thing_that_happened) {
   PostgresTest test;
   test.sql("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)");
