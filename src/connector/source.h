@@ -74,6 +74,23 @@ struct LogStart {
   bool second_reader = false;                           // another one follows the log for the job: leave it alone
 };
 
+// What a server keeps of its log for one job.
+struct KeptLog {
+  Position acknowledged;        // changes up to here are not sent again; empty: not known
+  uint64_t unacknowledged = 0;  // bytes of log behind it
+  uint64_t retained = 0;        // bytes of log that the server keeps for the job: also what open transactions need
+};
+
+// A log that the server keeps for the job, however long that takes, until the job has acknowledged it. Has connections
+// of its own; used by one thread, which need not be the one that uses the source.
+class HeldLog {
+ public:
+  virtual ~HeldLog() = default;
+  virtual Result<KeptLog> look(Context& context) = 0;
+  // As Source::open_log_reader; for a job that has streamed before.
+  virtual Result<std::unique_ptr<LogReader>> open_reader(Context& context, LogStart start) = 0;
+};
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -103,6 +120,8 @@ class Source {
     return std::move(readers[0]);
   }
   virtual Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) = 0;
+  // Null if the server drops its log after a time, whoever reads it. Pure.
+  virtual std::unique_ptr<HeldLog> held_log() const { return nullptr; }
   // True if a second reader may read the log beside the job's own: from where a placed reader stands, and from where
   // the job's targets stand if the server still holds that.
   virtual bool log_can_be_read_again() const { return false; }

@@ -94,7 +94,6 @@ class PostgresLogReader : public LogReader {
   Result<> keep_up(Context& context);
   Result<> send_status(Context& context, bool ask);
   void run_heartbeat(Context& context);
-  Result<> watch_retained(Context& context);
 
   const PostgresSourceOptions options_;
   RelationTracker tracker_;
@@ -130,8 +129,6 @@ class PostgresLogReader : public LogReader {
   MonotonicTime last_ask_;
   std::optional<MonotonicTime> silent_since_;
   MonotonicTime last_heartbeat_;
-  MonotonicTime last_watch_;
-  bool over_limit_ = false;
 };
 
 Result<> PostgresLogReader::open(Context& context, const LogStart& start,
@@ -152,7 +149,7 @@ Result<> PostgresLogReader::open(Context& context, const LogStart& start,
   if (streaming) options.emplace_back("streaming", "on");
   durable_ = Lsn{reached_.value / kAlignment * kAlignment};
   received_ = durable_;
-  last_status_ = last_heartbeat_ = last_watch_ = monotonic_now();
+  last_status_ = last_heartbeat_ = monotonic_now();
   return stream_->start(context, options_.slot_name, durable_, options);
 }
 
@@ -493,9 +490,7 @@ Result<> PostgresLogReader::keep_up(Context& context) {
     last_heartbeat_ = now;
     run_heartbeat(context);
   }
-  if (now - last_watch_ < interval) return {};
-  last_watch_ = now;
-  return watch_retained(context);
+  return {};
 }
 
 void PostgresLogReader::run_heartbeat(Context& context) {
@@ -508,20 +503,6 @@ void PostgresLogReader::run_heartbeat(Context& context) {
     return;
   }
   log_warn("heartbeat.action.query: {}", connection.error().message());
-}
-
-Result<> PostgresLogReader::watch_retained(Context& context) {
-  if (options_.retained_log_warning <= 0) return {};
-  ASSIGN_OR_RETURN(PostgresConnection* const connection, catalog(context));
-  ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection, options_.slot_name));
-  if (!slot) return {};
-  const bool over = slot->retained > static_cast<uint64_t>(options_.retained_log_warning);
-  if (over && !over_limit_) {
-    log_warn("the source server keeps {} MB of log for slot '{}' (slot.retained.warning: {} MB)", slot->retained >> 20,
-             options_.slot_name, options_.retained_log_warning >> 20);
-  }
-  over_limit_ = over;
-  return {};
 }
 
 }  // namespace

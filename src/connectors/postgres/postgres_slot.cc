@@ -18,10 +18,17 @@ constexpr size_t kMostNamesShown = 20;
 
 constexpr std::string_view kSlot = R"(
 SELECT slot_type, coalesce(plugin, ''), coalesce(database, ''), active, confirmed_flush_lsn, coalesce({}, ''),
-       coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-                                     ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint,
-       current_database()
-FROM pg_replication_slots WHERE slot_name = $1)";
+       coalesce(pg_wal_lsn_diff(now, restart_lsn), 0)::bigint, current_database(),
+       coalesce(greatest(pg_wal_lsn_diff(now, confirmed_flush_lsn), 0), 0)::bigint
+FROM pg_replication_slots, (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                                        ELSE pg_current_wal_lsn() END AS now) AS log
+WHERE slot_name = $1)";
+
+uint64_t number(std::string_view text) {
+  uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
 
 std::string quote(std::string_view name) { return PostgresConnection::quote_identifier(name); }
 
@@ -246,8 +253,8 @@ Result<std::optional<SlotState>> read_slot(Context& context, PostgresConnection&
   SlotState state;
   state.active = rows.at(0, 3) == "t";
   ASSIGN_OR_RETURN(state.confirmed, Lsn::parse(rows.at(0, 4)));
-  const std::string_view retained = rows.at(0, 6);
-  std::from_chars(retained.data(), retained.data() + retained.size(), state.retained);
+  state.retained = number(rows.at(0, 6));
+  state.behind = number(rows.at(0, 8));
   return std::optional(state);
 }
 
@@ -260,11 +267,13 @@ Result<> check_slot(Context& context, PostgresConnection& connection, const std:
         "Start the job with --reset: it makes a new slot and copies again.");
   }
   if (slot->confirmed <= position) return {};
-  return Error(ErrorCode::kPositionLost,
-               fmt::format("replication slot '{}' stands at {}, behind which the job is still at {}: it was made again "
-                           "or used by somebody else, and the changes between are lost",
-                           name, slot->confirmed.text(), position.text()),
-               "Start the job with --reset: it copies again. No two jobs may share a slot.");
+  return Error(
+      ErrorCode::kPositionLost,
+      fmt::format("replication slot '{}' stands at {}, behind which the job is still at {}: it was made again "
+                  "or used by somebody else, or the job's change log is gone, and the changes between are lost",
+                  name, slot->confirmed.text(), position.text()),
+      "If the job ran with another --state, start it with that: its change log may hold the changes. Else start "
+      "it with --reset: it copies again. No two jobs may share a slot.");
 }
 
 Result<ExportedSnapshot> create_slot(Context& context, ReplicationConnection& connection, const std::string& name,

@@ -22,6 +22,7 @@ struct SlotState {
   bool active = false;
   Lsn confirmed;          // transactions that commit before it are not sent again
   uint64_t retained = 0;  // bytes of log the server keeps for the slot
+  uint64_t behind = 0;    // bytes of log from `confirmed` to the end
 };
 // Nothing if there is none of this name. An error if it is another kind of slot, of another database, or lost
 // (wal_status 'lost', invalidated): names the remedy.

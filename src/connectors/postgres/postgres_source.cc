@@ -12,6 +12,7 @@
 #include "connectors/postgres/postgres_chunk_reader.h"
 #include "connectors/postgres/postgres_chunks.h"
 #include "connectors/postgres/postgres_comparing.h"
+#include "connectors/postgres/postgres_held_log.h"
 #include "connectors/postgres/postgres_log_reader.h"
 #include "connectors/postgres/postgres_slot.h"
 #include "connectors/postgres/postgres_source_options.h"
@@ -125,6 +126,10 @@ class PostgresSource : public Source {
     RETURN_IF_ERROR(publish(context));
     streamed_ = true;
     return open_postgres_log_reader(context, options_, captured_, std::move(start));
+  }
+
+  std::unique_ptr<HeldLog> held_log() const override {
+    return wants_stream() ? make_postgres_held_log(options_, captured_) : nullptr;
   }
 
   Result<Position> start_position(Context& context) override {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "connectors/postgres/postgres_catalog.h"
+#include "connectors/postgres/postgres_held_log.h"
 #include "connectors/postgres/postgres_log_reader.h"
 #include "connectors/postgres/postgres_lsn.h"
 #include "data/value_text.h"
@@ -474,25 +475,39 @@ TEST_F(LogReaderTest, a_slot_that_was_made_anew_is_a_lost_position) {
   EXPECT_EQ(opened.error().code(), ErrorCode::kPositionLost) << opened.error().describe();
 }
 
-TEST_F(LogReaderTest, heartbeats_run_and_too_much_retained_log_is_told_once) {
-  sql("CREATE TABLE beat (id int PRIMARY KEY, n int); INSERT INTO beat VALUES (1, 0);"
-      "CREATE SCHEMA other; CREATE TABLE other.u (v text)");
+TEST_F(LogReaderTest, heartbeats_run) {
+  sql("CREATE TABLE beat (id int PRIMARY KEY, n int); INSERT INTO beat VALUES (1, 0)");
   options_.heartbeat_interval = std::chrono::milliseconds(20);
   options_.heartbeat_query = "UPDATE beat SET n = n + 1";
   options_.status_interval = std::chrono::milliseconds(20);
-  options_.retained_log_warning = 1 << 20;
   begin();
   ASSERT_OK(open());
-  testing::internal::CaptureStderr();
-  sql("INSERT INTO other.u SELECT repeat(md5(n::text), 40) FROM generate_series(1, 3000) n");
   EXPECT_TRUE(support::wait_until([&] {
     EXPECT_TRUE(catch_up().has_value());
     return seen_.size() >= 5;
   }));
+  EXPECT_THAT(seen(), Contains("U beat 1|~ > 1|1"));
+}
+
+TEST_F(LogReaderTest, too_much_log_kept_for_the_slot_is_told_once) {
+  sql("CREATE SCHEMA other; CREATE TABLE other.u (v text)");
+  options_.retained_log_warning = 1 << 20;
+  begin();
+  ASSERT_OK(open());
+  const auto held = make_postgres_held_log(options_, *captured_);
+  auto before = held->look(context_);
+  ASSERT_OK(before);
+  testing::internal::CaptureStderr();
+  sql("INSERT INTO other.u SELECT repeat(md5(n::text), 40) FROM generate_series(1, 3000) n");
+  auto after = held->look(context_);
+  ASSERT_OK(after);
+  ASSERT_OK(held->look(context_));
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_EQ(log.find("of log for slot"), log.rfind("of log for slot"));
   EXPECT_THAT(log, HasSubstr("MB of log for slot"));
-  EXPECT_THAT(seen(), Contains("U beat 1|~ > 1|1"));
+  EXPECT_GT(after->retained, before->retained + (1 << 20));
+  EXPECT_GT(after->unacknowledged, before->unacknowledged + (1 << 20));
+  EXPECT_EQ(after->acknowledged, before->acknowledged);
 }
 
 }  // namespace
