@@ -123,6 +123,23 @@ void write_verification(MetricsWriter& out, const Jobs& jobs) {
        });
 }
 
+// Only for jobs whose source keeps its log for them.
+void write_kept_log(MetricsWriter& out, const Jobs& jobs) {
+  const auto each = [&](std::string_view name, std::string_view help,
+                        const std::function<uint64_t(const ProgressReport&)>& value) {
+    out.header(name, "gauge", help);
+    for (const auto& [job, report] : jobs) {
+      if (report.kept_log >= 0) out.sample(name, job, "", value(report));
+    }
+  };
+  each("sluice_source_log_retained_bytes", "Log that the source keeps for the job.",
+       [](const ProgressReport& report) { return static_cast<uint64_t>(report.kept_log); });
+  each("sluice_source_log_unacknowledged_bytes", "Log behind what the job has acknowledged to the source.",
+       [](const ProgressReport& report) { return static_cast<uint64_t>(report.unacknowledged_log); });
+  each("sluice_change_log_bytes", "Changes in the change log, which the target lacks.",
+       [](const ProgressReport& report) { return report.change_log; });
+}
+
 }  // namespace
 
 std::string metrics_text(const Jobs& jobs) {
@@ -153,6 +170,7 @@ std::string metrics_text(const Jobs& jobs) {
       });
   write_latency(out, jobs);
   write_verification(out, jobs);
+  write_kept_log(out, jobs);
   return out.take();
 }
 

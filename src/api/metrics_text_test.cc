@@ -18,6 +18,8 @@ TEST(MetricsTextTest, shows_each_table_of_each_job) {
   shop.add_copied({"shop", "orders"}, 40, 1000);
   shop.add_changes({"shop", "odd \"name\"\n"}, 3, 24);
   shop.add_commit(wall_clock_ms());
+  shop.set_kept_log(5000, 300);
+  shop.set_change_log_bytes(70);
   const std::string text = metrics_text({{"shop", shop.report()}, {"idle", Progress().report()}});
   EXPECT_THAT(text, HasSubstr("# TYPE sluice_rows_copied_total counter\n"
                               "sluice_rows_copied_total{job=\"shop\",table=\"shop.odd \\\"name\\\"\\n\"} 0\n"
@@ -27,6 +29,11 @@ TEST(MetricsTextTest, shows_each_table_of_each_job) {
   EXPECT_THAT(text, HasSubstr("sluice_commits_total{job=\"shop\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("sluice_commit_latency_seconds_bucket{job=\"shop\",le=\"+Inf\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("sluice_commit_latency_seconds_count{job=\"shop\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_source_log_retained_bytes{job=\"shop\"} 5000\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_source_log_unacknowledged_bytes{job=\"shop\"} 300\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_change_log_bytes{job=\"shop\"} 70\n"));
+  // Nor does one whose source drops its log by itself say how much it keeps.
+  EXPECT_THAT(text, Not(HasSubstr("sluice_source_log_retained_bytes{job=\"idle\"}")));
   // A job that has no latency yet does not claim one of zero.
   EXPECT_THAT(text, Not(HasSubstr("sluice_lag_seconds{job=\"idle\"}")));
 }

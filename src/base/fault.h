@@ -47,6 +47,19 @@ inline constexpr std::array kTenantFaultPoints = {
     std::string_view("tenant_dropping"),       // it is said to be dropped, everything is there
 };
 
+// Those of a job whose changes go through the change log.
+inline constexpr std::array kChangeLogFaultPoints = {
+    std::string_view("before_segment_rename"),      // a segment is written, it has no name yet
+    std::string_view("after_change_log_begin"),     // a new log is there, the old one too
+    std::string_view("before_change_log_sync"),     // changes are in the file, perhaps not on disk
+    std::string_view("after_change_log_sync"),      // they are on disk, the source is not told
+    std::string_view("after_change_log_rotation"),  // a new segment is there, it is empty
+    std::string_view("after_change_log_trim"),      // an old segment is gone, perhaps more could go
+    std::string_view("before_spool_ack"),           // the change log has it, the source is not told
+    std::string_view("after_spool_ack"),            // the source is told, the target has nothing
+    std::string_view("before_hand_over"),           // the target has caught up, the reader goes back to memory
+};
+
 #ifdef SLUICE_FAULTS
 void fault_point(std::string_view name);
 #else

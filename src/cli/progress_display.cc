@@ -32,6 +32,14 @@ std::string latency_text(const LatencyHistogram& latency, double share) {
   return "-";
 }
 
+// ", the source keeps 12 MB of log, the change log has 3 MB".
+std::string kept_text(const ProgressReport& report) {
+  std::string text;
+  if (report.kept_log >= 0) text += fmt::format(", the source keeps {} MB of log", report.kept_log >> 20);
+  if (report.change_log > 0) text += fmt::format(", the change log has {} MB", report.change_log >> 20);
+  return text;
+}
+
 std::string line_of(const ProgressReport& report, uint64_t rate) {
   if (report.phase != JobPhase::kStreaming) {
     const double share = report.chunks_total == 0
@@ -40,11 +48,13 @@ std::string line_of(const ProgressReport& report, uint64_t rate) {
     const auto filled = static_cast<size_t>(share * 20);
     return fmt::format("{} [{}{}] {:3.0f}% {} of about {} rows, {} rows/s", job_phase_name(report.phase),
                        std::string(filled, '#'), std::string(20 - filled, '.'), share * 100,
-                       grouped(report.rows_copied), grouped(report.rows_estimated), grouped(rate));
+                       grouped(report.rows_copied), grouped(report.rows_estimated), grouped(rate)) +
+           kept_text(report);
   }
   return fmt::format("streaming {} changes, {} changes/s, lag {}{}", grouped(report.changes), grouped(rate),
                      report.lag_ms < 0 ? "-" : fmt::format("{} ms", report.lag_ms),
-                     report.whole_transactions == Wholeness::kNotYet ? "; not yet whole transactions" : "");
+                     report.whole_transactions == Wholeness::kNotYet ? "; not yet whole transactions" : "") +
+         kept_text(report);
 }
 
 }  // namespace

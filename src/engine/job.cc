@@ -27,6 +27,19 @@ void warn_of_unused_rules(const JobTransform& transform, const std::vector<Sourc
   }
 }
 
+// Any name is a folder's name; names that differ do so here, too.
+std::string change_log_folder(const std::string& state_dir, const std::string& job) {
+  std::string name;
+  for (const char c : job) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_') {
+      name.push_back(c);
+    } else {
+      name += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return fmt::format("{}/change-log/{}", state_dir, name);
+}
+
 }  // namespace
 
 Job::Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink)
@@ -41,7 +54,13 @@ std::string job_name(const JobSpec& spec) {
 }
 
 Result<> Job::run(Context& context, JobOptions options) {
+  if (auto held = source_->held_log()) {
+    spool_ = std::make_unique<LogSpool>(*source_, std::move(held), spec_.pipeline,
+                                        change_log_folder(options.state_dir, job_name(spec_)), progress_);
+    spool_->start(options.reset);
+  }
   auto result = run_attempts(context, options);
+  spool_.reset();
   progress_.set_phase(result || context.stop_requested() ? JobPhase::kFinished : JobPhase::kFailed);
   return result;
 }
@@ -77,6 +96,8 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
   RETURN_IF_ERROR(source_->open(attempt).context("opening the source"));
   RETURN_IF_ERROR(sink_->open(attempt).context("opening the target"));
   ASSIGN_OR_RETURN(auto ledger, JobLedger::open(attempt, *sink_, job_name(spec_), options.state_dir));
+  // In this order: a change log without a ledger would be another job's.
+  if (options.reset && spool_) RETURN_IF_ERROR(spool_->forget());
   if (options.reset) RETURN_IF_ERROR(ledger->forget_all(attempt));
   options.reset = false;
   ASSIGN_OR_RETURN(JobState state, ledger->load(attempt));
@@ -97,6 +118,7 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
                  .transform = *transform,
                  .progress = progress_,
                  .limiter = limiter_,
+                 .spool = spool_.get(),
                  .parallelism = parallelism(),
                  .lanes = lanes()};
   const bool guarantee_exact = sink_->guarantee() == Guarantee::kExactlyOnce;
@@ -232,9 +254,13 @@ Result<> Job::forget_passed_chunks(JobParts& parts, JobState& state) {
 }
 
 Result<bool> Job::stream(JobParts& parts, JobState& state) {
-  RETURN_IF_ERROR(settle_lane_count(parts, state));
-  RETURN_IF_ERROR(forget_passed_chunks(parts, state));
-  return run_stream_phase(parts, state, until_);
+  for (;;) {
+    RETURN_IF_ERROR(settle_lane_count(parts, state));
+    RETURN_IF_ERROR(forget_passed_chunks(parts, state));
+    ASSIGN_OR_RETURN(const bool ended, run_stream_phase(parts, state, until_));
+    if (ended) return true;
+    ASSIGN_OR_RETURN(state, parts.ledger.load(parts.context));
+  }
 }
 
 }  // namespace sluice

@@ -16,7 +16,7 @@
 namespace sluice {
 
 struct JobOptions {
-  std::string state_dir;         // for sinks that cannot keep the ledger
+  std::string state_dir;         // for the change log, and for sinks that cannot keep the ledger
   bool until_caught_up = false;  // end once the target has what the source had when the job began
   bool reset = false;            // forget the ledger and copy again
   bool accept_changes = false;   // go on although rows would be made otherwise than those that are there
@@ -55,7 +55,8 @@ class Job {
   std::unique_ptr<Sink> sink_;
   Progress progress_;
   RateLimiter limiter_;
-  std::optional<Position> until_;  // for until_caught_up: where the source stood when the job began
+  std::unique_ptr<LogSpool> spool_;  // while the job runs; null if the source drops its log by itself
+  std::optional<Position> until_;    // for until_caught_up: where the source stood when the job began
 };
 
 }  // namespace sluice

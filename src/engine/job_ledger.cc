@@ -46,6 +46,8 @@ std::optional<std::string> optional_text(const json& in, const char* key) {
 void read_entry(const LedgerEntry& entry, std::map<size_t, Position>& lanes, JobState& state) {
   if (entry.name == "job") {
     state.rules = entry.detail;
+  } else if (entry.name == "life") {
+    state.life = entry.detail;
   } else if (entry.name.starts_with("lane/")) {
     lanes[std::stoul(entry.name.substr(5))] = Position{entry.position};
   } else if (entry.name.starts_with("schema/")) {
@@ -122,6 +124,11 @@ Result<> JobLedger::plan_tables(Context& context, const std::map<TableId, TableS
     for (const auto& chunk : state.chunks) entries.push_back(chunk_entry(chunk));
   }
   return ledger_->update(context, entries, {});
+}
+
+Result<> JobLedger::record_life(Context& context, const std::string& life) {
+  const LedgerEntry entry{.name = "life", .position = "", .detail = life};
+  return ledger_->update(context, {&entry, 1}, {});
 }
 
 Result<> JobLedger::record_rules(Context& context, const std::string& rules) {

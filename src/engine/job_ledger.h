@@ -31,6 +31,7 @@ struct TableState {
 struct JobState {
   std::vector<Position> lanes;  // empty: streaming has not begun
   std::map<TableId, TableState> tables;
+  std::string life;   // of the job, from its beginning or --reset; empty: it has none yet
   std::string rules;  // of transform and route, as they were (transform/rule_changes.h); empty: not known
 };
 
@@ -49,6 +50,7 @@ class JobLedger {
 
   Result<JobState> load(Context& context);
   Result<> plan_tables(Context& context, const std::map<TableId, TableState>& tables);
+  Result<> record_life(Context& context, const std::string& life);
   Result<> record_rules(Context& context, const std::string& rules);
   // Streaming begins, or the number of lanes changes: all lanes at their positions, replacing `old_lanes` entries.
   Result<> set_lanes(Context& context, const std::vector<Position>& lanes, size_t old_lanes);

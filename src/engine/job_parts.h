@@ -7,6 +7,7 @@
 #include "connector/sink.h"
 #include "connector/source.h"
 #include "engine/job_ledger.h"
+#include "engine/log_spool.h"
 #include "engine/progress.h"
 #include "engine/rate_limiter.h"
 #include "engine/schema_policy.h"
@@ -24,6 +25,7 @@ struct JobParts {
   JobTransform& transform;  // the coordinator's
   Progress& progress;
   RateLimiter& limiter;
+  LogSpool* spool;     // null if the source drops its log by itself
   size_t parallelism;  // readers and writers of the copy: what is asked for, as far as the sink allows
   size_t lanes = 1;    // writers of the stream
 };

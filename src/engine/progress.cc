@@ -85,6 +85,17 @@ void Progress::set_whole_transactions(Wholeness wholeness) {
   report_.whole_transactions = wholeness;
 }
 
+void Progress::set_kept_log(uint64_t retained, uint64_t unacknowledged) {
+  std::lock_guard lock(mutex_);
+  report_.kept_log = static_cast<int64_t>(retained);
+  report_.unacknowledged_log = static_cast<int64_t>(unacknowledged);
+}
+
+void Progress::set_change_log_bytes(uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  report_.change_log = bytes;
+}
+
 ProgressReport Progress::report() const {
   std::lock_guard lock(mutex_);
   return report_;

@@ -52,6 +52,9 @@ struct ProgressReport {
   int64_t lag_ms = -1;  // age of the last applied transaction when it became visible; -1 unknown
   LatencyHistogram latency{};
   uint64_t latency_sum_ms = 0;
+  int64_t kept_log = -1;            // bytes of log that the source keeps for the job; -1 unknown, or it does not
+  int64_t unacknowledged_log = 0;   // of these, what the job has not acknowledged
+  uint64_t change_log = 0;          // bytes in the change log
   bool exact_source_clock = false;  // the source's commit times have fractions; MariaDB's are whole seconds
   Wholeness whole_transactions = Wholeness::kNotPromised;
   std::string position;  // durable in all lanes
@@ -74,6 +77,8 @@ class Progress {
   void set_position(std::string position);
   void set_whole_transactions(Wholeness wholeness);
   void add_verification(const VerifyOutcome& outcome);
+  void set_kept_log(uint64_t retained, uint64_t unacknowledged);
+  void set_change_log_bytes(uint64_t bytes);
   ProgressReport report() const;
 
  private:

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <random>
 #include <thread>
 
 #include "base/fault.h"
@@ -17,6 +18,7 @@ namespace sluice {
 namespace {
 
 constexpr std::chrono::milliseconds kPopTimeout{50};
+constexpr std::chrono::milliseconds kNoWait{0};
 // Elements other than batches weigh nearly nothing; this keeps their number bounded too.
 constexpr size_t kControlBytes = 64;
 
@@ -55,6 +57,8 @@ class StreamPhase {
   Result<bool> run();
 
  private:
+  Result<> open_reader(LogStart start);
+  Result<bool> follow();
   Result<> open();
   void read_log();
   Result<bool> dispatch(StreamElement& element);
@@ -101,12 +105,26 @@ Result<> StreamPhase::open() {
   if (parts_.spec.pipeline.apply == ApplyMode::kTransactional && state_.lanes.size() == 1) {
     whole_.emplace(parts_.source, state_, parts_.progress);
   }
-  ASSIGN_OR_RETURN(reader_, parts_.source.open_log_reader(parts_.context, std::move(start)));
+  RETURN_IF_ERROR(open_reader(std::move(start)));
   const auto lane_bytes = static_cast<size_t>(parts_.spec.pipeline.channel_bytes) / state_.lanes.size();
   for (size_t i = 0; i < state_.lanes.size(); ++i) {
     ASSIGN_OR_RETURN(auto writer, parts_.sink.open_writer(parts_.context, parts_.ledger.job(), parts_.ledger.epoch()));
     lanes_.emplace_back(parts_, context_, i, std::move(writer), state_.lanes[i], lane_bytes);
   }
+  return {};
+}
+
+Result<> StreamPhase::open_reader(LogStart start) {
+  if (parts_.spool == nullptr) {
+    ASSIGN_OR_RETURN(reader_, parts_.source.open_log_reader(parts_.context, std::move(start)));
+    return {};
+  }
+  if (state_.life.empty()) {
+    std::random_device random;
+    state_.life = fmt::format("{:08x}{:08x}", random(), random());
+    RETURN_IF_ERROR(parts_.ledger.record_life(parts_.context, state_.life));
+  }
+  ASSIGN_OR_RETURN(reader_, parts_.spool->attach(context_, start, state_.life));
   return {};
 }
 
@@ -127,6 +145,7 @@ void StreamPhase::read_log() {
     if (!elements.empty()) {
       fault_point("after_log_read");
       const size_t bytes = byte_size(elements);
+      if (parts_.spool != nullptr) parts_.spool->set_blocked(!incoming_.wait_for_room(bytes, kNoWait));
       if (!incoming_.push(std::move(elements), bytes)) break;
     }
     if (durable != acknowledged) {
@@ -230,6 +249,7 @@ Result<> StreamPhase::dispatch_schema_change(SchemaChangeEvent event) {
   fault_point("after_schema_change");
   RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, lanes_.size()));
   fault_point("after_schema_recorded");
+  if (parts_.spool != nullptr) parts_.spool->schema_changed(event);
   for (auto& lane : lanes_) lane.set_position(event.position);
   if (event.needs_copy.empty()) return {};
   return Error(ErrorCode::kSchemaChanged,
@@ -300,6 +320,13 @@ Result<bool> StreamPhase::dispatch(StreamElement& element) {
 }
 
 Result<bool> StreamPhase::run() {
+  auto ended = follow();
+  const bool yielded = parts_.spool != nullptr && parts_.spool->wants_log() && !parts_.context.stop_requested();
+  if (!ended && yielded) return false;
+  return ended;
+}
+
+Result<bool> StreamPhase::follow() {
   fault_point("before_stream_start");
   RETURN_IF_ERROR(open());
   parts_.progress.set_phase(JobPhase::kStreaming);
@@ -314,7 +341,7 @@ Result<bool> StreamPhase::run() {
     lanes_.clear();
     return result;
   };
-  while (!parts_.context.stop_requested()) {
+  while (!context_.stop_requested()) {
     auto elements = incoming_.pop(kPopTimeout);
     if (!elements) {
       if (incoming_.drained()) {

@@ -9,7 +9,8 @@
 
 namespace sluice {
 
-// True: `until` is reached and durable. kSchemaChanged: a table must be copied (again); `state` and ledger say which.
+// True: `until` is reached and durable. False: the source's log must be spooled; the phase is to begin again, from what
+// the ledger says then. kSchemaChanged: a table must be copied (again); `state` and ledger say which.
 Result<bool> run_stream_phase(JobParts& parts, JobState& state, const std::optional<Position>& until);
 
 }  // namespace sluice

@@ -105,6 +105,17 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .default_value = "-1",
         .min = -1},
        &P::restart_attempts},
+      {{.name = "change-log.retained-limit",
+        .summary = "When the source keeps more bytes of log than this for a target that does not take them, changes go "
+                   "to a change log in the state directory, so that the source can drop them (PostgreSQL); 0: never.",
+        .default_value = "1073741824",
+        .min = 0},
+       &P::change_log_retained_limit},
+      {{.name = "change-log.max-bytes",
+        .summary = "Most bytes in the change log; when it is full, the source keeps its log again.",
+        .default_value = "10737418240",
+        .min = 1 << 20},
+       &P::change_log_max_bytes},
       {{.name = "verify.interval",
         .summary = "Pause between two verifications of the target beside the running job; 0 means none.",
         .default_value = "0",
@@ -149,6 +160,8 @@ PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
   spec.commit_interval = options.commit_interval;
   spec.restart_delay_max = options.restart_delay_max;
   spec.restart_attempts = options.restart_attempts;
+  spec.change_log_retained_limit = options.change_log_retained_limit;
+  spec.change_log_max_bytes = options.change_log_max_bytes;
   spec.verify_interval = options.verify_interval;
   spec.verify_rows_per_second = options.verify_rows_per_second;
   return spec;

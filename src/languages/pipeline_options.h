@@ -30,6 +30,8 @@ struct PipelineOptions {
   std::chrono::milliseconds commit_interval{0};
   std::chrono::milliseconds restart_delay_max{0};
   int64_t restart_attempts = -1;
+  int64_t change_log_retained_limit = 0;
+  int64_t change_log_max_bytes = 0;
   std::chrono::milliseconds verify_interval{0};
   int64_t verify_rows_per_second = 0;
 

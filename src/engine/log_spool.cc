@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/log_spool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/fault.h"
+#include "base/log.h"
+
+namespace sluice {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLookInterval{1000};
+// A job that restarts is given this time to take the log up again.
+constexpr milliseconds kGrace{2000};
+constexpr milliseconds kSyncInterval{20};
+constexpr milliseconds kFirstDelay{100};
+constexpr milliseconds kPollWait{50};
+constexpr milliseconds kFullWait{200};
+constexpr uint64_t kMostSegmentBytes = 64 << 20;
+constexpr uint64_t kLeastSegments = 4;  // in a full log
+
+LogState state_of(const LogStart& start, const std::string& life) {
+  LogState state;
+  state.job = life;
+  state.position = start.position;
+  state.tables.insert(start.tables.begin(), start.tables.end());
+  state.chunks = start.chunks;
+  return state;
+}
+
+}  // namespace
+
+// Reads the change log, then the source.
+class LogSpool::Reader : public LogReader {
+ public:
+  Reader(LogSpool& spool, Position start, std::unique_ptr<ChangeLogReader> log, std::unique_ptr<LogReader> inner)
+      : spool_(spool), start_(std::move(start)), log_(std::move(log)), inner_(std::move(inner)) {}
+  ~Reader() override {
+    inner_.reset();
+    log_.reset();
+    spool_.detach();
+  }
+
+  Result<> poll(Context& context, std::vector<StreamElement>& out) override {
+    if (inner_) return inner_->poll(context, out);
+    std::vector<StreamElement> read;
+    spool_.set_at_end(true);
+    ASSIGN_OR_RETURN(const bool more, log_->next(read));
+    if (!more) return spool_.wait_for_more(inner_);
+    spool_.set_at_end(false);
+    for (auto& element : read) {
+      if (!passed_) drop_known(element);
+      const auto* batch = std::get_if<ChangeBatch>(&element);
+      if (passed_ || (batch != nullptr && batch->rows() > 0)) out.push_back(std::move(element));
+    }
+    return {};
+  }
+
+  Result<> acknowledge(const Position& position) override {
+    RETURN_IF_ERROR(spool_.acknowledge(position, inner_ != nullptr));
+    return inner_ ? inner_->acknowledge(position) : Result<>();
+  }
+
+ private:
+  bool covered(const Position& position) const { return spool_.covers(start_, position); }
+
+  // The change log begins at or before what the target has: rows that it has are taken out, whole groups and schema
+  // changes left out.
+  void drop_known(StreamElement& element) {
+    if (const auto* end = std::get_if<GroupEnd>(&element)) {
+      passed_ = !covered(end->position);
+    } else if (const auto* event = std::get_if<SchemaChangeEvent>(&element)) {
+      passed_ = !covered(event->position);
+    } else if (auto& batch = std::get<ChangeBatch>(element); batch.transactions) {
+      std::vector<bool> known;
+      for (const auto& transaction : *batch.transactions) {
+        known.push_back(spool_.source_.covers(start_, transaction));
+      }
+      if (std::ranges::find(known, true) == known.end()) return;
+      ChangeBatch rest(batch.schema);
+      rest.transactions = batch.transactions;
+      for (size_t row = 0; row < batch.rows(); ++row) {
+        if (!known[batch.origins[row].transaction]) rest.append_row_from(batch, row);
+      }
+      batch = std::move(rest);
+    }
+  }
+
+  LogSpool& spool_;
+  const Position start_;
+  std::unique_ptr<ChangeLogReader> log_;
+  std::unique_ptr<LogReader> inner_;
+  bool passed_ = false;
+};
+
+LogSpool::LogSpool(Source& source, std::unique_ptr<HeldLog> held, const PipelineSpec& options, std::string folder,
+                   Progress& progress)
+    : source_(source),
+      held_(std::move(held)),
+      limit_(static_cast<uint64_t>(options.change_log_retained_limit)),
+      max_bytes_(static_cast<uint64_t>(options.change_log_max_bytes)),
+      longest_delay_(options.restart_delay_max),
+      folder_(std::move(folder)),
+      progress_(progress),
+      last_look_(monotonic_now() - kLookInterval),
+      detached_since_(monotonic_now()) {}
+
+LogSpool::~LogSpool() {
+  context_.request_stop();
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void LogSpool::start(bool fresh) {
+  may_open_ = !fresh;
+  thread_ = std::thread([this, label = LogLabel::current()] { run(label); });
+}
+
+uint64_t LogSpool::segment_bytes() const { return std::min(kMostSegmentBytes, max_bytes_ / kLeastSegments); }
+
+// --- the thread
+
+void LogSpool::run(std::string label) {
+  const LogLabel scope(std::move(label));
+  while (!context_.stop_requested()) {
+    look_if_due(context_);
+    open_log_early();
+    std::unique_lock lock(mutex_);
+    if (!should_read(lock)) {
+      changed_.wait_for(lock, kLookInterval, [this] { return active_ || context_.stop_requested(); });
+      continue;
+    }
+    busy_ = true;
+    reading_ = std::make_unique<Context>(&context_);
+    lock.unlock();
+    read_until_told();
+    lock.lock();
+    reading_.reset();
+    busy_ = false;
+    changed_.notify_all();
+  }
+}
+
+void LogSpool::look_if_due(Context& context) {
+  const MonotonicTime now = monotonic_now();
+  if (now - last_look_ < kLookInterval) return;
+  auto kept = held_->look(context);
+  last_look_ = monotonic_now();
+  if (!kept) {
+    // Whoever needs the source will say so.
+    log_debug("looking how much log the source keeps: {}", kept.error().message());
+    return;
+  }
+  kept_ = std::move(kept).value();
+  progress_.set_kept_log(kept_.retained, kept_.unacknowledged);
+}
+
+// A job that starts while its target is away has nothing but the change log.
+void LogSpool::open_log_early() {
+  std::error_code missing;
+  if (!may_open_ || !std::filesystem::exists(folder_, missing)) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (attached_ || log_) return;
+    busy_ = true;
+  }
+  auto opened = ChangeLog::open(folder_, segment_bytes());
+  std::lock_guard lock(mutex_);
+  if (opened) {
+    log_ = std::move(opened).value();
+  } else {
+    // Whoever attaches hears of it.
+    log_debug("{}", opened.error().message());
+    may_open_ = opened.error().retryable();
+  }
+  busy_ = false;
+  changed_.notify_all();
+}
+
+bool LogSpool::should_read(std::unique_lock<std::mutex>&) {
+  if (active_) return true;
+  const bool over = limit_ > 0 && kept_.unacknowledged > limit_;
+  if (!over || stopped_ || !log_ || !(have_base_ || log_->begun())) return false;
+  if (attached_) {
+    if (blocked_ && !yield_) {
+      log_warn("the target does not keep up, and the source keeps {} MB of log for it", kept_.unacknowledged >> 20);
+      yield_ = true;
+      phase_->request_stop();
+    }
+    return false;
+  }
+  active_ = yield_ || monotonic_now() - detached_since_ >= kGrace;
+  return active_;
+}
+
+void LogSpool::read_until_told() {
+  milliseconds delay = kFirstDelay;
+  for (;;) {
+    auto read = read_source(*reading_);
+    reader_.reset();
+    std::unique_lock lock(mutex_);
+    if (read || !active_ || reading_->stop_requested()) return;
+    const Error& error = read.error();
+    // What needs a copy, or a person, comes up when the target has everything before it.
+    if (!error.retryable() || error.code() == ErrorCode::kSchemaChanged) {
+      log_warn("the change log ends here for now: {}", error.message());
+      stopped_ = error;
+      active_ = false;
+      changed_.notify_all();
+      return;
+    }
+    log_warn("{}: {}; trying again in {} ms", error_code_info(error.code()).name, error.message(), delay.count());
+    changed_.wait_for(lock, delay, [this] { return !active_ || reading_->stop_requested(); });
+    delay = std::min(delay * 2, std::max(longest_delay_, kFirstDelay));
+  }
+}
+
+// Finds where to go on: behind what the change log has, if the target lacks any of that.
+Result<> LogSpool::begin_reading(Context& context) {
+  LogState base;
+  bool of_ledger = false;
+  bool attached = false;
+  {
+    std::lock_guard lock(mutex_);
+    base = base_;
+    of_ledger = have_base_;
+    attached = attached_;
+  }
+  if (log_->begun()) RETURN_IF_ERROR(log_->settle());
+  if (!of_ledger) {
+    base = log_->end();
+    // Without changes it stands where the job began to stream; what was acknowledged since is in the target.
+    if (!kept_.acknowledged.empty() && covers(kept_.acknowledged, base.position)) base.position = kept_.acknowledged;
+  }
+  const bool useful =
+      log_->begun() && !log_->empty() && (attached || !of_ledger || !covers(base.position, log_->end().position));
+  // While somebody reads it, it is as attach() left it.
+  if (!useful && !attached) RETURN_IF_ERROR(log_->begin_at(std::move(base)));
+  log_info("spooling the source's log from {} to {}", log_->end().position.text, folder_);
+  near_end_ = false;
+  ASSIGN_OR_RETURN(reader_, held_->open_reader(context, log_->end().start()));
+  last_sync_ = monotonic_now();
+  return {};
+}
+
+Result<> LogSpool::read_source(Context& context) {
+  RETURN_IF_ERROR(begin_reading(context));
+  std::vector<StreamElement> elements;
+  while (!context.stop_requested()) {
+    look_if_due(context);
+    if (hand_over()) return {};
+    if (!has_room()) continue;
+    elements.clear();
+    RETURN_IF_ERROR(reader_->poll(context, elements));
+    near_end_ = elements.empty() || kept_.unacknowledged <= limit_ / 2;
+    const SchemaChangeEvent* copies = nullptr;
+    for (const auto& element : elements) {
+      RETURN_IF_ERROR(log_->append(element));
+      copies = std::get_if<SchemaChangeEvent>(&element);
+      if (copies != nullptr && !copies->needs_copy.empty()) break;
+      copies = nullptr;
+    }
+    const bool due = elements.empty() || copies != nullptr || monotonic_now() - last_sync_ >= kSyncInterval;
+    if (due) RETURN_IF_ERROR(publish());
+    if (copies == nullptr) continue;
+    return Error(ErrorCode::kSchemaChanged,
+                 fmt::format("table {} must be copied before the log goes on", copies->needs_copy.front().text()));
+  }
+  return Error(ErrorCode::kStopped, "stopped while spooling");
+}
+
+Result<> LogSpool::publish() {
+  last_sync_ = monotonic_now();
+  if (log_->settled()) return {};
+  RETURN_IF_ERROR(log_->sync());
+  fault_point("before_spool_ack");
+  RETURN_IF_ERROR(reader_->acknowledge(log_->end().position));
+  fault_point("after_spool_ack");
+  progress_.set_change_log_bytes(log_->bytes());
+  std::lock_guard lock(mutex_);
+  at_end_ = false;
+  changed_.notify_all();
+  return {};
+}
+
+// A single transaction larger than the whole log must pass.
+bool LogSpool::has_room() {
+  if (log_->bytes() < max_bytes_) {
+    told_full_ = false;
+    return true;
+  }
+  std::unique_lock lock(mutex_);
+  if (have_base_ && covers(base_.position, log_->end().position)) return true;
+  if (!told_full_) {
+    log_warn(
+        "the change log is full (change-log.max-bytes: {} MB): the source keeps its log until the target has "
+        "taken some",
+        max_bytes_ >> 20);
+  }
+  told_full_ = true;
+  changed_.wait_for(lock, kFullWait);
+  return false;
+}
+
+// The target has everything that is in the change log: the phase reads from the source itself.
+bool LogSpool::hand_over() {
+  std::lock_guard lock(mutex_);
+  if (!attached_ || !at_end_ || !near_end_ || !log_->settled()) return false;
+  fault_point("before_hand_over");
+  log_info("the target has caught up with the change log at {}", log_->end().position.text);
+  handed_over_ = std::move(reader_);
+  active_ = false;
+  changed_.notify_all();
+  return true;
+}
+
+// --- the coordinator
+
+void LogSpool::pause() {
+  std::unique_lock lock(mutex_);
+  attached_ = true;
+  active_ = false;
+  if (reading_) reading_->request_stop();
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return !busy_; });
+}
+
+Result<> LogSpool::forget() {
+  pause();
+  log_.reset();
+  auto removed = ChangeLog::remove(folder_);
+  detach();
+  return removed;
+}
+
+Result<std::unique_ptr<LogReader>> LogSpool::attach(Context& phase, const LogStart& start, const std::string& life) {
+  pause();
+  bool wanted = false;
+  {
+    std::lock_guard lock(mutex_);
+    wanted = yield_;
+    base_ = state_of(start, life);
+    have_base_ = true;
+    base_stale_ = yield_ = blocked_ = at_end_ = false;
+    stopped_.reset();
+    handed_over_.reset();
+    phase_ = &phase;
+  }
+  auto spooled = prepare(start, life);
+  if (!spooled && spooled.error().code() == ErrorCode::kState) {
+    log_warn("the change log cannot be used, so the source keeps its log while the target does not take it: {}",
+             spooled.error().message());
+    log_.reset();
+    spooled = false;
+  }
+  if (!spooled) {
+    detach();
+    return std::move(spooled).error();
+  }
+  if (!*spooled && !(wanted && log_)) {
+    auto inner = source_.open_log_reader(phase, start);
+    if (!inner) {
+      detach();
+      return std::move(inner).error();
+    }
+    return std::unique_ptr<LogReader>(new Reader(*this, start.position, nullptr, std::move(inner).value()));
+  }
+  log_info("what the target lacks comes from the change log {}, up to {}", folder_, log_->end().position.text);
+  auto log = log_->read([&](const Position& position) { return covers(start.position, position); });
+  std::lock_guard lock(mutex_);
+  active_ = true;
+  changed_.notify_all();
+  return std::unique_ptr<LogReader>(new Reader(*this, start.position, std::move(log), nullptr));
+}
+
+// True if the change log has something that the target lacks.
+Result<bool> LogSpool::prepare(const LogStart& start, const std::string& life) {
+  std::error_code missing;
+  if (!log_ && limit_ == 0 && !std::filesystem::exists(folder_, missing)) return false;
+  if (!log_) {
+    ASSIGN_OR_RETURN(log_, ChangeLog::open(folder_, segment_bytes()));
+  } else if (log_->begun()) {
+    RETURN_IF_ERROR(log_->settle());
+  }
+  if (log_->begun() && !log_->empty() && !covers(start.position, log_->end().position)) {
+    if (log_->end().job != life) {
+      return Error(ErrorCode::kConfig,
+                   fmt::format("the change log {} holds changes of another target of this job", folder_),
+                   "Start the job with the target that it had, until it has caught up; or with --reset, which removes "
+                   "the change log and copies again.");
+    }
+    if (!covers(start.position, log_->begin())) {
+      return Error(ErrorCode::kPositionLost,
+                   fmt::format("the target stands at {}, and the change log {} begins at {}: the changes between are "
+                               "gone",
+                               start.position.text, folder_, log_->begin().text),
+                   "The target was set back to an older state: start the job with --reset to copy again.");
+    }
+    RETURN_IF_ERROR(merge_tables(start));
+    return true;
+  }
+  std::unique_lock lock(mutex_);
+  LogState base = base_;
+  lock.unlock();
+  RETURN_IF_ERROR(log_->begin_at(std::move(base)));
+  progress_.set_change_log_bytes(0);
+  return false;
+}
+
+// Tables that were copied after the end of the change log was written.
+Result<> LogSpool::merge_tables(const LogStart& start) {
+  LogState more;
+  for (const auto& [table, detail] : start.tables) {
+    if (log_->end().tables.contains(table)) continue;
+    more.tables.emplace(table, detail);
+    for (const auto& chunk : start.chunks) {
+      if (chunk.chunk.table == table) more.chunks.push_back(chunk);
+    }
+  }
+  if (more.tables.empty()) return {};
+  RETURN_IF_ERROR(log_->add_tables(more));
+  return log_->sync();
+}
+
+void LogSpool::schema_changed(const SchemaChangeEvent& event) {
+  std::lock_guard lock(mutex_);
+  base_.follow(event);
+  base_stale_ = true;
+}
+
+void LogSpool::set_blocked(bool blocked) {
+  std::lock_guard lock(mutex_);
+  blocked_ = blocked;
+}
+
+bool LogSpool::wants_log() const {
+  std::lock_guard lock(mutex_);
+  return yield_;
+}
+
+// --- the Reader
+
+Result<> LogSpool::acknowledge(const Position& position, bool in_memory) {
+  std::unique_lock lock(mutex_);
+  base_.position = position;
+  LogState base;
+  // What is on disk must know as much as the source will be told. Nobody else uses it while changes pass by memory.
+  const bool rewrite = in_memory && log_ && (log_->empty() ? base_stale_ : covers(position, log_->end().position));
+  if (rewrite) base = base_;
+  changed_.notify_all();
+  lock.unlock();
+  if (!log_) return {};
+  if (!rewrite) {
+    if (in_memory && log_->empty()) return {};
+    RETURN_IF_ERROR(log_->trim([&](const Position& begin) { return covers(position, begin); }));
+    progress_.set_change_log_bytes(log_->bytes());
+    return {};
+  }
+  RETURN_IF_ERROR(log_->begin_at(std::move(base)));
+  progress_.set_change_log_bytes(0);
+  lock.lock();
+  base_stale_ = false;
+  return {};
+}
+
+Result<> LogSpool::wait_for_more(std::unique_ptr<LogReader>& inner) {
+  std::unique_lock lock(mutex_);
+  if (!handed_over_ && !stopped_) changed_.wait_for(lock, kPollWait);
+  if (handed_over_) {
+    inner = std::move(handed_over_);
+    return {};
+  }
+  if (stopped_) return *stopped_;
+  return {};
+}
+
+void LogSpool::set_at_end(bool at_end) {
+  std::lock_guard lock(mutex_);
+  at_end_ = at_end;
+}
+
+void LogSpool::detach() {
+  std::lock_guard lock(mutex_);
+  attached_ = at_end_ = blocked_ = false;
+  phase_ = nullptr;
+  handed_over_.reset();
+  detached_since_ = monotonic_now();
+  changed_.notify_all();
+}
+
+}  // namespace sluice

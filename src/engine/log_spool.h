@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps a source from keeping its log. A server that holds its log until the job has acknowledged it fills its disk
+// when the target is away, hangs or is slow. Past a limit (change-log.retained-limit) the log is read into a change log
+// in the state directory, and acknowledged from there; what the target lacks comes from the change log, in order, and
+// once it has caught up the job reads from the source into memory again.
+//
+// The change log is never empty-handed: while the job reads into memory it holds no changes but what the source needs
+// to go on (tables, position), so that a job that starts while its target is away can spool, too.
+//
+// A thread of its own looks how much the server keeps, and reads while the log is spooled: whether an attempt to run
+// the job is under way or not. The stream phase reads through what attach() gives. start(), forget(), attach() and
+// schema_changed() are the coordinator's; set_blocked() and wants_log() may be called from any thread.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "changelog/change_log.h"
+#include "config/job_spec.h"
+#include "connector/source.h"
+#include "engine/progress.h"
+
+namespace sluice {
+
+class LogSpool {
+ public:
+  // Everything given by reference outlives it.
+  LogSpool(Source& source, std::unique_ptr<HeldLog> held, const PipelineSpec& options, std::string folder,
+           Progress& progress);
+  ~LogSpool();
+
+  // `fresh`: the change log on disk is about to be forgotten.
+  void start(bool fresh);
+  // Removes the change log: the job begins anew.
+  Result<> forget();
+
+  // A reader of all changes behind start.position, from the change log and then from the source. `life` names the life
+  // of the job that the ledger belongs to. `phase` is asked to stop when the log must be spooled. One at a time.
+  Result<std::unique_ptr<LogReader>> attach(Context& phase, const LogStart& start, const std::string& life);
+  // The ledger has recorded it; everything before it is durable.
+  void schema_changed(const SchemaChangeEvent& event);
+  // Whether the target keeps the stream phase from reading on.
+  void set_blocked(bool blocked);
+  // The stream phase should end, and begin again.
+  bool wants_log() const;
+
+ private:
+  class Reader;
+
+  // Of the thread.
+  void run(std::string label);
+  void look_if_due(Context& context);
+  void open_log_early();
+  bool should_read(std::unique_lock<std::mutex>& lock);
+  void read_until_told();
+  Result<> read_source(Context& context);
+  Result<> begin_reading(Context& context);
+  Result<> publish();
+  bool has_room();
+  bool hand_over();
+
+  // While the thread is idle.
+  void pause();
+  Result<bool> prepare(const LogStart& start, const std::string& life);
+  Result<> merge_tables(const LogStart& start);
+
+  // Of the Reader.
+  Result<> acknowledge(const Position& position, bool in_memory);
+  Result<> wait_for_more(std::unique_ptr<LogReader>& inner);
+  void set_at_end(bool at_end);
+  void detach();
+
+  uint64_t segment_bytes() const;
+  bool covers(const Position& reached, const Position& other) const { return source_.covers(reached, other); }
+
+  Source& source_;
+  const std::unique_ptr<HeldLog> held_;
+  const uint64_t limit_;
+  const uint64_t max_bytes_;
+  const std::chrono::milliseconds longest_delay_;
+  const std::string folder_;
+  Progress& progress_;
+  Context context_;  // of the thread
+
+  // Used by the thread while busy_, else by the coordinator when it has paused it, and by the Reader.
+  std::unique_ptr<ChangeLog> log_;
+  // Of the thread alone.
+  std::unique_ptr<LogReader> reader_;
+  KeptLog kept_;
+  MonotonicTime last_look_;
+  MonotonicTime last_sync_;
+  bool near_end_ = false;  // of the source's log
+  bool told_full_ = false;
+  bool may_open_ = false;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  LogState base_;            // what the ledger says; its position is durable in the target
+  bool have_base_ = false;   // the ledger has been read
+  bool base_stale_ = false;  // the change log on disk, empty of changes, knows less
+  bool attached_ = false;
+  Context* phase_ = nullptr;  // while attached
+  bool blocked_ = false;
+  bool yield_ = false;   // the phase should end, so that the log can be spooled
+  bool active_ = false;  // the thread is to read the source
+  bool busy_ = false;    // it does, or uses the change log
+  bool at_end_ = false;  // the Reader has read all there is
+  std::unique_ptr<LogReader> handed_over_;
+  std::optional<Error> stopped_;  // the log cannot be spooled beyond its end
+  MonotonicTime detached_since_;
+  std::unique_ptr<Context> reading_;  // while busy_
+
+  std::thread thread_;
+};
+
+}  // namespace sluice

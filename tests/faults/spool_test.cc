@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// A PostgreSQL source whose target is away, hangs or comes back: its log must not pile up, and nothing may be lost or
+// doubled, whenever the program is killed.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <random>
+
+#include "base/fault.h"
+#include "faults/workload.h"
+
+namespace sluice::support {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int kPositionLost = 5;
+constexpr int kKilled = 128 + 9;
+constexpr std::string_view kStreaming = "reading the log from";
+constexpr std::string_view kSpooling = "spooling the source's log";
+constexpr std::string_view kCaughtUp = "the target has caught up with the change log";
+
+class Spool : public testing::Test {
+ protected:
+  void SetUp() override {
+    source_ = Servers::shared().get("postgres_source");
+    ASSERT_NE(source_, nullptr);
+    database_ = fresh_database(*source_, "spool");
+    pipeline_ = std::make_unique<Pipeline>(*source_, "postgres", database_);
+    pipeline_->source_options("status.update.interval: 100ms");
+    options("change-log.retained-limit: 100000");
+  }
+  void TearDown() override {
+    if (pipeline_ && !pipeline_->target()->running()) {
+      EXPECT_TRUE(pipeline_->target()->restart().has_value());
+    }
+    if (source_ != nullptr) drop_database(*source_, database_);
+  }
+
+  void options(const std::string& more) {
+    pipeline_->pipeline_options("parallelism: 2\nrestart.delay-max: 1s\nchannel.bytes: 65536\n" + more);
+  }
+  void sql(std::string_view statement) const { execute(*source_, statement, database_); }
+  std::string state() const { return pipeline_->folder().file("state"); }
+  std::unique_ptr<Process> start(std::map<std::string, std::string> env = {}) const {
+    return pipeline_->start({"run", "JOB", "--state", state()}, std::move(env));
+  }
+  std::string said() const { return read_file(pipeline_->folder().file("stderr")); }
+  // How often; all programs of a test write to one file.
+  size_t times(std::string_view words) const {
+    const std::string text = said();
+    size_t count = 0;
+    for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++count;
+    return count;
+  }
+  bool says(std::string_view words, size_t before = 0) const {
+    return wait_until([&] { return times(words) > before; }, std::chrono::minutes(1));
+  }
+  std::string place() const { return value("SELECT pg_current_wal_lsn()"); }
+  bool slot_reaches(const std::string& lsn) const {
+    return wait_until(
+        [&] {
+          return value(fmt::format("SELECT confirmed_flush_lsn >= '{}' FROM pg_replication_slots WHERE slot_name = "
+                                   "'{}'",
+                                   lsn, database_)) == "t";
+        },
+        std::chrono::minutes(1));
+  }
+  std::string value(const std::string& query) const {
+    const auto got = source_->value(query, database_);
+    return got ? *got : got.error().message();
+  }
+  // About 300 bytes each, ids from `first` on.
+  void insert(int first, int count) const {
+    sql(fmt::format("INSERT INTO t SELECT n, repeat(md5(n::text), 8) FROM generate_series({}, {}) n", first,
+                    first + count - 1));
+  }
+  void copy_and_follow() {
+    sql("CREATE TABLE t (id INT PRIMARY KEY, v TEXT); CREATE TABLE journal (n INT)");
+    insert(1, 10);
+    pipeline_->run_until_caught_up();
+  }
+  std::unique_ptr<Process> start_following() {
+    const size_t before = times(kStreaming);
+    auto job = start();
+    EXPECT_TRUE(says(kStreaming, before)) << tail(said());
+    return job;
+  }
+  void expect_exact() {
+    pipeline_->run_until_caught_up();
+    EXPECT_EQ(pipeline_->verify(), 0);
+    expect_same_rows(*source_, *pipeline_, "id, v", "t", "id");
+    expect_same_rows(*source_, *pipeline_, "n", "journal", "n");
+  }
+
+  DatabaseServer* source_ = nullptr;
+  std::string database_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_F(Spool, the_slot_moves_while_the_target_is_down_and_everything_arrives_after_it_returns) {
+  copy_and_follow();
+  auto job = start_following();
+  pipeline_->target()->kill9();
+  insert(1000, 2000);
+  sql("INSERT INTO journal SELECT generate_series(1, 100)");
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  // Schema changes go through it, too.
+  sql("ALTER TABLE t ADD COLUMN more INT DEFAULT 3; UPDATE t SET more = id WHERE id < 1500; DELETE FROM t WHERE id > "
+      "2500");
+  insert(5000, 0);
+  sql("INSERT INTO journal SELECT generate_series(101, 200)");
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  // A program that starts while the target is away has only the change log to go on from.
+  job->kill9();
+  const size_t before = times(kSpooling);
+  job = start();
+  sql("INSERT INTO journal SELECT generate_series(201, 3000)");
+  EXPECT_TRUE(says(kSpooling, before)) << tail(said());
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  EXPECT_TRUE(says(kCaughtUp)) << tail(said());
+  sql("INSERT INTO journal SELECT generate_series(3001, 3100)");
+  EXPECT_TRUE(wait_until([&] {
+    return pipeline_->target_value(fmt::format("SELECT COUNT(*) FROM {}.journal", database_)) == "3100";
+  })) << tail(said());
+  EXPECT_TRUE(job->running());
+  job->stop();
+  expect_exact();
+  expect_same_rows(*source_, *pipeline_, "id, more", "t", "id");
+}
+
+TEST_F(Spool, a_job_that_starts_while_its_target_is_away_lets_the_slot_move) {
+  copy_and_follow();
+  // Leaves a change log without changes.
+  start_following()->stop();
+  pipeline_->target()->kill9();
+  const auto job = start();
+  insert(1000, 2000);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  EXPECT_TRUE(says(kCaughtUp)) << tail(said());
+  job->stop();
+  expect_exact();
+}
+
+TEST_F(Spool, a_target_that_hangs_does_not_hold_the_slot_back) {
+  copy_and_follow();
+  const auto job = start_following();
+  insert(100, 10);
+  ASSERT_TRUE(
+      wait_until([&] { return pipeline_->target_value(fmt::format("SELECT COUNT(*) FROM {}.t", database_)) == "20"; }));
+  pipeline_->target()->pause();
+  insert(1000, 3000);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  pipeline_->target()->resume();
+  EXPECT_TRUE(says(kCaughtUp)) << tail(said());
+  job->stop();
+  expect_exact();
+}
+
+TEST_F(Spool, a_state_directory_that_is_not_the_jobs_stops_it_before_anything_is_lost) {
+  copy_and_follow();
+  auto job = start_following();
+  pipeline_->target()->kill9();
+  insert(1000, 2000);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  job->kill9();
+  std::filesystem::rename(state(), state() + ".lost");
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  job = start();
+  EXPECT_EQ(job->wait().value_or(-1), kPositionLost) << tail(said());
+  EXPECT_THAT(said(), HasSubstr("start it with that: its change log may hold the changes"));
+  std::filesystem::remove_all(state());
+  std::filesystem::rename(state() + ".lost", state());
+  expect_exact();
+}
+
+TEST_F(Spool, a_full_change_log_waits_and_loses_nothing) {
+  options("change-log.retained-limit: 100000\nchange-log.max-bytes: 1048576");
+  copy_and_follow();
+  const auto job = start_following();
+  pipeline_->target()->kill9();
+  for (int i = 1; i <= 10; ++i) insert(i * 1000, 1000);
+  EXPECT_TRUE(says("the change log is full")) << tail(said());
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  EXPECT_TRUE(says(kCaughtUp)) << tail(said());
+  job->stop();
+  expect_exact();
+}
+
+TEST_F(Spool, one_transaction_larger_than_the_change_log_passes) {
+  options("change-log.retained-limit: 100000\nchange-log.max-bytes: 1048576");
+  copy_and_follow();
+  const auto job = start_following();
+  pipeline_->target()->kill9();
+  insert(1000, 10000);
+  EXPECT_TRUE(says(kSpooling)) << tail(said());
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  EXPECT_TRUE(says(kCaughtUp)) << tail(said());
+  job->stop();
+  expect_exact();
+}
+
+// A table that is made while the target is away must be copied: the log waits in front of its rows.
+TEST_F(Spool, a_new_table_is_copied_when_the_target_is_back) {
+  copy_and_follow();
+  const auto job = start_following();
+  pipeline_->target()->kill9();
+  insert(1000, 1000);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  sql("CREATE TABLE made_later (id INT PRIMARY KEY, v INT); INSERT INTO made_later SELECT n, n FROM "
+      "generate_series(1, 100) n");
+  EXPECT_TRUE(says("the change log ends here for now")) << tail(said());
+  insert(3000, 1000);
+  sql("UPDATE made_later SET v = v + 1");
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  EXPECT_TRUE(wait_until([&] {
+    return pipeline_->target_value(fmt::format("SELECT COUNT(*) FROM {}.t", database_)) == "2010";
+  })) << tail(said());
+  job->stop();
+  expect_exact();
+  expect_same_rows(*source_, *pipeline_, "id, v", "made_later", "id");
+}
+
+TEST_F(Spool, reset_forgets_the_change_log) {
+  copy_and_follow();
+  const auto job = start_following();
+  pipeline_->target()->kill9();
+  insert(1000, 2000);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  job->kill9();
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  sql("DELETE FROM t WHERE id > 1500");
+  pipeline_->target_execute(fmt::format("DROP TABLE {0}.t, {0}.journal", database_));
+  const auto again = pipeline_->start({"run", "JOB", "--state", state(), "--reset", "--until-caught-up"});
+  EXPECT_EQ(again->wait().value_or(-1), 0) << tail(said());
+  expect_exact();
+}
+
+// Kills the program at every named point of the change log, and at random moments, with the target away and coming
+// back, while the source never rests.
+TEST_F(Spool, loses_and_doubles_nothing_when_killed) {
+  const int rounds = long_run() ? 20 : 1;
+  std::map<std::string, int> hits;
+  std::mt19937_64 random(test_seed());
+  const auto up_to = [&](int greatest) { return std::uniform_int_distribution<int>(1, greatest)(random); };
+  options("change-log.retained-limit: 1\nchange-log.max-bytes: 1048576");
+  Workload workload(*source_, database_, test_seed(), {.rows = 300, .schema_changes = true});
+  pipeline_->run_until_caught_up();
+  workload.start();
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<std::string> points = {"", ""};
+    for (const auto point : kChangeLogFaultPoints) points.emplace_back(point);
+    std::ranges::shuffle(points, random);
+    for (const std::string& point : points) {
+      const bool away = point != "before_hand_over" && point != "after_change_log_trim" && up_to(4) != 1;
+      if (away && pipeline_->target()->running()) pipeline_->target()->kill9();
+      std::map<std::string, std::string> env;
+      if (!point.empty()) env["SLUICE_FAULT"] = fmt::format("{}:{}", point, up_to(3));
+      const auto job = start(env);
+      // Long enough for the change log to begin, then the target comes back.
+      auto code = job->wait(std::chrono::milliseconds(point.empty() ? up_to(6000) : 6000));
+      if (!pipeline_->target()->running()) {
+        ASSERT_TRUE(pipeline_->target()->restart().has_value());
+      }
+      if (!code && !point.empty()) code = job->wait(std::chrono::milliseconds(6000));
+      if (!code) {
+        job->kill9();
+        continue;
+      }
+      ASSERT_EQ(*code, kKilled) << point << ": the program ended by itself\n" << tail(job->err(), 40);
+      ++hits[point];
+    }
+  }
+  workload.stop();
+  expect_exact_copy(*source_, *pipeline_);
+  std::string summary;
+  for (const auto& [point, count] : hits) summary += fmt::format(" {} {}", point, count);
+  fmt::print("killed at named points:{}\n", summary);
+  if (rounds < 4) return;
+  for (const auto point : kChangeLogFaultPoints)
+    EXPECT_GT(hits[std::string(point)], 0) << point << " was never reached";
+}
+
+}  // namespace
+}  // namespace sluice::support
