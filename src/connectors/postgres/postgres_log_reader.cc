@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,6 +26,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPollWait{50};
 // Messages that make no rows must not keep a poll from ending.
 constexpr milliseconds kLongestPoll{100};
+constexpr milliseconds kVisibleWait{2};
 constexpr int kMessagesPerLook = 64;
 // A quiet server is asked this often how far it is.
 constexpr milliseconds kAskInterval{200};
@@ -39,6 +41,7 @@ constexpr uint64_t kAlignment = 8;
 
 // A transaction that is being received.
 struct OpenTransaction {
+  uint32_t xid = 0;
   bool streamed = false;
   Lsn commit;
   Lsn end;
@@ -71,6 +74,7 @@ class PostgresLogReader : public LogReader {
 
  private:
   Result<PostgresConnection*> catalog(Context& context);
+  Result<> wait_until_visible(Context& context, PostgresConnection& connection) const;
   Result<bool> receive(Context& context, milliseconds wait);
   Result<> ask(Context& context);
   Result<> take_in(std::string_view payload);
@@ -267,6 +271,7 @@ Result<> PostgresLogReader::take_in(std::string_view payload) {
   RETURN_IF_ERROR(parse_pgoutput(payload, streaming_ != nullptr, message_));  // fails if it is of none of these kinds
   if (head.kind == PgoutputKind::kBegin) {
     begun_ = std::make_unique<OpenTransaction>();
+    begun_->xid = message_.xid;
   } else if (head.kind == PgoutputKind::kCommit) {
     return finish_transaction(std::move(begun_));
   } else {
@@ -285,6 +290,7 @@ Result<> PostgresLogReader::take_stream(const PgoutputMessage& message) {
   if (message.kind == PgoutputKind::kStreamStart) {
     if (!stream) stream = std::make_unique<OpenTransaction>();
     stream->streamed = true;
+    stream->xid = message.xid;
     streaming_ = stream.get();
     return {};
   }
@@ -371,6 +377,7 @@ Result<> PostgresLogReader::settle_shapes(Context& context, SchemaChangeEvent& e
   for (const auto& [oid, shapes] : told) tracker_.tell(*shapes.back());
   std::set<uint32_t> used = delivered_->used;
   for (const auto& truncate : delivered_->truncates) used.insert(truncate.relations.begin(), truncate.relations.end());
+  bool visible = false;
   for (const uint32_t oid : used) {
     TrackedRelation* const relation = tracker_.find(oid);
     if (relation == nullptr || !relation->captured || relation->resolved || relation->gone) continue;
@@ -382,9 +389,24 @@ Result<> PostgresLogReader::settle_shapes(Context& context, SchemaChangeEvent& e
       older.assign(shapes->second.begin(), shapes->second.end() - 1);
     }
     ASSIGN_OR_RETURN(PostgresConnection* const connection, catalog(context));
+    if (!std::exchange(visible, true)) RETURN_IF_ERROR(wait_until_visible(context, *connection));
     RETURN_IF_ERROR(tracker_.resolve(context, *connection, *relation, older, event));
   }
   return {};
+}
+
+// A transaction is in the log for a moment before the catalog shows what it did to tables.
+Result<> PostgresLogReader::wait_until_visible(Context& context, PostgresConnection& connection) const {
+  // The log has the lower half of its number, which is less than 2^31 away from any that is in use.
+  constexpr std::string_view kStatus = R"(
+SELECT txid_status(((({} - next + 2147483648) & 4294967295) - 2147483648) + next)
+FROM (SELECT txid_snapshot_xmax(txid_current_snapshot()) AS next) AS now)";
+  const std::string sql = fmt::format(kStatus, delivered_->xid);
+  for (;;) {
+    ASSIGN_OR_RETURN(const PostgresResult row, connection.query(context, sql));
+    if (row.is_null(0, 0) || row.at(0, 0) != "in progress") return {};
+    if (!context.wait_for(kVisibleWait)) return Error(ErrorCode::kStopped, "stopped while a transaction ends");
+  }
 }
 
 Result<> PostgresLogReader::settle_truncates(SchemaChangeEvent& event) {
