@@ -135,7 +135,7 @@ void LogSpool::run(std::string label) {
     look_if_due(context_);
     open_log_early();
     std::unique_lock lock(mutex_);
-    if (!should_read(lock)) {
+    if (!should_read()) {
       changed_.wait_for(lock, kLookInterval, [this] { return active_ || context_.stop_requested(); });
       continue;
     }
@@ -186,19 +186,21 @@ void LogSpool::open_log_early() {
   changed_.notify_all();
 }
 
-bool LogSpool::should_read(std::unique_lock<std::mutex>&) {
+// With the lock.
+bool LogSpool::should_read() {
   if (active_) return true;
   const bool over = limit_ > 0 && kept_.unacknowledged > limit_;
-  if (!over || stopped_ || !log_ || !(have_base_ || log_->begun())) return false;
+  if (!over || stopped_) return false;
   if (attached_) {
     const bool silent = monotonic_now() - last_word_ > kLongestSilence;
-    if ((blocked_ || silent) && phase_ != nullptr && !yield_) {
+    if ((blocked_ || silent) && can_spool_ && !yield_) {
       log_warn("the target does not keep up, and the source keeps {} MB of log for it", kept_.unacknowledged >> 20);
       yield_ = true;
       phase_->request_stop();
     }
     return false;
   }
+  if (!log_ || !(have_base_ || log_->begun())) return false;
   active_ = yield_ || monotonic_now() - detached_since_ >= kGrace;
   return active_;
 }
@@ -207,6 +209,7 @@ void LogSpool::read_until_told() {
   milliseconds delay = kFirstDelay;
   for (;;) {
     auto read = read_source(*reading_);
+    if (reader_) delay = kFirstDelay;
     reader_.reset();
     std::unique_lock lock(mutex_);
     if (read || !active_ || reading_->stop_requested()) return;
@@ -370,6 +373,10 @@ Result<std::unique_ptr<LogReader>> LogSpool::attach(Context& phase, const LogSta
     detach();
     return std::move(spooled).error();
   }
+  {
+    std::lock_guard lock(mutex_);
+    can_spool_ = log_ != nullptr;
+  }
   if (!*spooled && !(wanted && log_)) {
     auto inner = source_.open_log_reader(phase, start);
     if (!inner) {
@@ -484,7 +491,8 @@ Result<> LogSpool::wait_for_more(std::unique_ptr<LogReader>& inner) {
     inner = std::move(handed_over_);
     return {};
   }
-  if (stopped_) return *stopped_;
+  // What was published since it looked comes first.
+  if (stopped_ && at_end_) return *stopped_;
   return {};
 }
 
@@ -495,7 +503,7 @@ void LogSpool::set_at_end(bool at_end) {
 
 void LogSpool::detach() {
   std::lock_guard lock(mutex_);
-  attached_ = at_end_ = blocked_ = false;
+  attached_ = can_spool_ = at_end_ = blocked_ = false;
   phase_ = nullptr;
   handed_over_.reset();
   detached_since_ = monotonic_now();

@@ -57,7 +57,7 @@ class LogSpool {
   void run(std::string label);
   void look_if_due(Context& context);
   void open_log_early();
-  bool should_read(std::unique_lock<std::mutex>& lock);
+  bool should_read();
   void read_until_told();
   Result<> read_source(Context& context);
   Result<> begin_reading(Context& context);
@@ -106,6 +106,7 @@ class LogSpool {
   bool base_stale_ = false;  // the change log on disk, empty of changes, knows less
   bool attached_ = false;
   Context* phase_ = nullptr;  // while attached
+  bool can_spool_ = false;    // while attached: there is a change log
   bool blocked_ = false;
   MonotonicTime last_word_;  // of the phase
   bool yield_ = false;       // the phase should end, so that the log can be spooled

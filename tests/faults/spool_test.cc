@@ -256,7 +256,7 @@ TEST_F(Spool, loses_and_doubles_nothing_when_killed) {
   std::map<std::string, int> hits;
   std::mt19937_64 random(test_seed());
   const auto up_to = [&](int greatest) { return std::uniform_int_distribution<int>(1, greatest)(random); };
-  options("change-log.retained-limit: 1\nchange-log.max-bytes: 1048576");
+  options("change-log.retained-limit: 100000\nchange-log.max-bytes: 1048576");
   Workload workload(*source_, database_, test_seed(), {.rows = 300, .schema_changes = true});
   pipeline_->run_until_caught_up();
   workload.start();
