@@ -259,7 +259,10 @@ class CloneRunner::Job {
     // An earlier process of ours may have left it half way: begin again, as after a crash.
     if (const auto process = clone().find()) process->kill9();
     Result<> durable;
-    std::thread sync([&] { durable = sync_tree(runner_.host_.tenant_folder(job_.tenant_id)); });
+    std::thread sync([&] {
+      durable = sync_tree(runner_.host_.tenant_folder(job_.tenant_id));
+      if (durable) durable = sync_folder(runner_.host_.folder() + "/tenants");
+    });
     Result<> started = runner_.host_.start(context(), job_.tenant_id);
     sync.join();
     RETURN_IF_ERROR(std::move(started));

@@ -174,7 +174,12 @@ class Capture {
 
 Result<CapturedPosition> capture_snapshot(Context& context, const Instance& source, const std::string& folder,
                                           const std::function<bool()>& canceled) {
-  ASSIGN_OR_RETURN(const auto connection, source.connect(context));
+  auto connected = source.connect(context);
+  if (!connected && connected.error().code() == ErrorCode::kConnect) {
+    return sql_error(kNotAllowed,
+                     "source tenant is not running, clone tenant not allowed; it is being started: try again");
+  }
+  ASSIGN_OR_RETURN(const auto connection, std::move(connected));
   // A user who holds the locks of a backup must not hold us for ever.
   RETURN_IF_ERROR(connection->execute(context, "SET SESSION lock_wait_timeout = 10, sql_log_bin = 0"));
   Capture capture(context, source, folder, *connection);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -165,6 +166,9 @@ Result<> serve_statements(Context& context, TenantServer& server) {
     });
     const int accepted = ::accept4(*listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (accepted < 0) continue;
+    // Who does not read its answer must not hold up the end of the server.
+    const timeval patience{5, 0};
+    ::setsockopt(accepted, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (sessions.size() >= kMaxSessions) {
       ::close(accepted);
       continue;

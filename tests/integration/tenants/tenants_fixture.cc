@@ -137,8 +137,9 @@ pid_t Tenants::tenant_pid(const std::string& name) const {
 }
 
 void Tenants::expect_nothing_left(const std::vector<std::string>& tenants, int snapshots) const {
-  EXPECT_EQ(value("SELECT group_concat(TENANT_NAME) FROM (SELECT * FROM DBA_OB_TENANTS ORDER BY TENANT_NAME)"),
-            fmt::format("{}", fmt::join(tenants, ",")));
+  EXPECT_EQ(
+      value("SELECT COALESCE(group_concat(TENANT_NAME), '') FROM (SELECT * FROM DBA_OB_TENANTS ORDER BY TENANT_NAME)"),
+      fmt::format("{}", fmt::join(tenants, ",")));
   EXPECT_EQ(value("SELECT COUNT(*) FROM DBA_OB_TENANTS WHERE STATUS <> 'NORMAL' OR RUNNING <> 'YES'"), "0");
   EXPECT_EQ(value("SELECT COUNT(*) FROM DBA_OB_RESOURCE_POOLS WHERE TENANT_ID IS NOT NULL"),
             std::to_string(tenants.size()));
