@@ -118,9 +118,9 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
                  .transform = *transform,
                  .progress = progress_,
                  .limiter = limiter_,
-                 .spool = spool_.get(),
                  .parallelism = parallelism(),
-                 .lanes = lanes()};
+                 .lanes = lanes(),
+                 .spool = spool_.get()};
   const bool guarantee_exact = sink_->guarantee() == Guarantee::kExactlyOnce;
   log_info("job '{}' (epoch {}): {} to {}, guarantee {}{}", job_name(spec_), ledger->epoch(), spec_.source.type,
            spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once",

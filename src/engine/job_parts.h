@@ -25,9 +25,9 @@ struct JobParts {
   JobTransform& transform;  // the coordinator's
   Progress& progress;
   RateLimiter& limiter;
-  LogSpool* spool;     // null if the source drops its log by itself
-  size_t parallelism;  // readers and writers of the copy: what is asked for, as far as the sink allows
-  size_t lanes = 1;    // writers of the stream
+  size_t parallelism;         // readers and writers of the copy: what is asked for, as far as the sink allows
+  size_t lanes = 1;           // writers of the stream
+  LogSpool* spool = nullptr;  // null if the source drops its log by itself
 };
 
 // A transform that knows all source tables, so that tables which share a target have one shape everywhere. The
