@@ -172,6 +172,22 @@ TEST(TenantClone, an_idle_or_empty_source_is_cloned_as_well) {
   EXPECT_EQ(tenants.tenant_value("again", "SELECT a FROM s.t"), "1");
 }
 
+TEST(TenantClone, a_transaction_that_is_prepared_stays_the_sources_alone) {
+  Tenants tenants;
+  ASSERT_TRUE(tenants.start());
+  tenants.create_tenant("shop");
+  const auto session = tenants.connect("shop");
+  ASSERT_OK(
+      session->execute("CREATE DATABASE s; CREATE TABLE s.t (a INT PRIMARY KEY); XA START 'q'; INSERT INTO s.t VALUES "
+                       "(1); XA END 'q'; XA PREPARE 'q'"));
+  tenants.must(clone("c", "shop", ", ROLE = PRIMARY"));
+  // Neither its rows nor its locks are there.
+  EXPECT_OK(tenants.connect("c")->execute("INSERT INTO s.t VALUES (1)"));
+  EXPECT_EQ(tenants.tenant_value("c", "XA RECOVER"), "no row");
+  EXPECT_OK(session->execute("XA COMMIT 'q'"));
+  EXPECT_EQ(tenants.tenant_value("shop", "SELECT COUNT(*) FROM s.t"), "1");
+}
+
 TEST(TenantClone, statements_that_change_tables_do_not_tear_it) {
   Tenants tenants;
   ASSERT_TRUE(tenants.start());
