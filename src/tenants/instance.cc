@@ -13,11 +13,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "tenants/file_tree.h"
+#include "tenants/sql_error.h"
 
 namespace sluice {
 namespace {
 
 constexpr const char* kServer = "/usr/sbin/mariadbd";
+constexpr const char* kEngine = "/usr/lib/mysql/plugin/ha_rocksdb.so";
 constexpr std::chrono::seconds kStartPatience{60};
 constexpr std::chrono::milliseconds kStartPoll{5};
 constexpr int64_t kBytesPerConnection = int64_t{2} << 20;
@@ -142,6 +144,11 @@ std::string server_stamp() {
 }  // namespace
 
 Result<> make_template(Context& context, const std::string& folder) {
+  if (::access(kServer, X_OK) != 0 || ::access(kEngine, R_OK) != 0) {
+    return sql_error(kNotSupported,
+                     "tenants without {} and {} are not supported: install the package mariadb-plugin-rocksdb", kServer,
+                     kEngine);
+  }
   const Instance instance(folder);
   RETURN_IF_ERROR(remove_tree(folder));
   RETURN_IF_ERROR(make_folder(folder));
