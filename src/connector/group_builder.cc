@@ -3,13 +3,18 @@
 
 namespace sluice {
 
-RowsOrigin GroupBuilder::next_event(const Transaction& transaction) {
+RowsOrigin GroupBuilder::next_event(const Transaction& transaction, uint64_t place) {
   if (!transaction_listed_ || transactions_->empty()) {
+    first_listed_ = static_cast<uint32_t>(transactions_->size());
     transactions_->push_back(transaction);
     transaction_listed_ = true;
+  } else if (transactions_->back().event_time_us != transaction.event_time_us) {
+    transactions_->push_back(transaction);
   }
-  return {
-      .transaction = static_cast<uint32_t>(transactions_->size() - 1), .event = event_++, .first_sequence = sequence_};
+  return {.transaction = static_cast<uint32_t>(transactions_->size() - 1),
+          .event = event_++,
+          .first_sequence = sequence_,
+          .place = place};
 }
 
 ChangeBatch& GroupBuilder::batch(const TableSchemaPtr& schema) {
@@ -21,11 +26,10 @@ ChangeBatch& GroupBuilder::batch(const TableSchemaPtr& schema) {
 bool GroupBuilder::abandon_transaction() {
   if (transaction_split_) return false;
   if (!transaction_listed_) return true;
-  const auto abandoned = static_cast<uint32_t>(transactions_->size() - 1);
   for (auto& batch : batches_) {
     ChangeBatch rest(batch.schema);
     for (size_t row = 0; row < batch.rows(); ++row) {
-      if (batch.origins[row].transaction != abandoned) rest.append_row_from(batch, row);
+      if (batch.origins[row].transaction < first_listed_) rest.append_row_from(batch, row);
     }
     batch = std::move(rest);
   }

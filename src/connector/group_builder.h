@@ -17,6 +17,7 @@ struct RowsOrigin {
   uint32_t transaction = 0;
   uint32_t event = 0;
   uint32_t first_sequence = 0;
+  uint64_t place = 0;
 };
 
 class GroupBuilder {
@@ -30,8 +31,8 @@ class GroupBuilder {
   // Takes the rows of the open transaction out again. False if some of them have been handed on.
   bool abandon_transaction();
   bool transaction_has_rows() const { return transaction_listed_; }
-  // The origin of the next rows event of `transaction`.
-  RowsOrigin next_event(const Transaction& transaction);
+  // The origin of the next rows event of `transaction`, which is listed anew if its events have another time.
+  RowsOrigin next_event(const Transaction& transaction, uint64_t place);
   // The open batch for this shape.
   ChangeBatch& batch(const TableSchemaPtr& schema);
   void add_rows(uint32_t rows, size_t bytes) {
@@ -58,6 +59,7 @@ class GroupBuilder {
   std::shared_ptr<TransactionList> transactions_ = std::make_shared<TransactionList>();
   bool transaction_listed_ = false;
   bool handed_on_ = false;
+  uint32_t first_listed_ = 0;       // the open transaction, in transactions_
   bool transaction_split_ = false;  // rows of the open transaction have been handed on
   uint32_t event_ = 0;
   uint32_t sequence_ = 0;

@@ -53,6 +53,9 @@ class Ledger {
 class SinkWriter {
  public:
   virtual ~SinkWriter() = default;
+  // Before the first write of a transaction: `entry` is what the ledger says of the lane or chunk until the commit. A
+  // sink without ledger that finds rows written behind it does not write them again.
+  virtual Result<> begin(Context&, const LedgerEntry&) { return {}; }
   // Makes the rows part of the open transaction. batch.schema is the target table's shape; columns that the target has
   // beyond it are left alone. Keyed tables: rows of one key take effect in order. Tables without a key: inserts append,
   // updates and deletes concern one row equal to the before image; if there is none, kData.
@@ -92,6 +95,7 @@ class Sink {
   virtual ~Sink() = default;
 
   virtual Result<> open(Context& context) = 0;
+  virtual void set_source(const SourceDescription&) {}  // before rows are written
   virtual Guarantee guarantee() const = 0;
   // Null if the sink cannot keep one. `job` names the job's entries.
   virtual Result<std::unique_ptr<Ledger>> open_ledger(Context& context, const std::string& job) = 0;

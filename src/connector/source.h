@@ -91,12 +91,19 @@ class HeldLog {
   virtual Result<std::unique_ptr<LogReader>> open_reader(Context& context, LogStart start) = 0;
 };
 
+// What events say about where they come from.
+struct SourceDescription {
+  std::string connector;  // "mysql", "mariadb" or "postgresql"
+  std::string database;   // of a source that reads one alone
+};
+
 class Source {
  public:
   virtual ~Source() = default;
 
   // Connects and checks the server's settings; errors name the setting and the statement that corrects it.
   virtual Result<> open(Context& context) = 0;
+  virtual SourceDescription describe() const { return {}; }  // when open
   // The captured tables with their current schemas. An empty list is an error (kConfig) that names the pattern.
   virtual Result<std::vector<SourceTable>> discover(Context& context) = 0;
   // True if the options name this table, whether it exists or not.

@@ -27,6 +27,7 @@ struct RowOrigin {
   uint32_t event = 0;        // ordinal of the row event in its transaction
   uint32_t row = 0;          // ordinal of the row change in its event
   uint32_t sequence = 0;     // ordinal of the row change in its group, over all tables
+  uint64_t place = 0;        // of the row event in the log; MySQL: offset in the transaction's file, PostgreSQL: LSN
 };
 
 using TransactionList = std::vector<Transaction>;
@@ -36,7 +37,7 @@ struct ChangeBatch {
   std::vector<RowKind> kinds;
   std::vector<ColumnVector> columns;                    // one per schema column, each kinds.size() long
   std::vector<RowOrigin> origins;                       // per row; empty for snapshot rows
-  std::shared_ptr<const TransactionList> transactions;  // of the group; null for snapshot rows
+  std::shared_ptr<const TransactionList> transactions;  // of the group; snapshot rows: null, or the snapshot alone
 
   explicit ChangeBatch(TableSchemaPtr table_schema);
   size_t rows() const { return kinds.size(); }

@@ -21,6 +21,13 @@ struct Transaction {
   Position start;              // where the transaction begins; names it
   std::string id;              // GTID, or empty
   int64_t commit_time_ms = 0;  // the source's clock, UTC; 0 if unknown
+
+  // What envelopes of events tell besides, where the source has it.
+  int64_t event_time_us = 0;     // of its row events, since 1970 UTC; MySQL: in whole seconds
+  uint32_t server_id = 0;        // MySQL: where it was committed
+  int64_t thread = -1;           // MySQL: of the session
+  int64_t number = -1;           // PostgreSQL: the transaction's
+  uint64_t previous_commit = 0;  // PostgreSQL: end of the commit record read before it
 };
 
 }  // namespace sluice

@@ -89,6 +89,7 @@ Result<> Lane::write_held() {
 
 Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   if (auto* batch = std::get_if<std::shared_ptr<const ChangeBatch>>(&element)) {
+    if (!rows_open_) RETURN_IF_ERROR(writer_->begin(context_, JobLedger::lane_entry(number_, durable())));
     rows_open_ = true;
     at_group_end_ = false;
     return write(std::move(*batch));

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "engine/byte_channel.h"
@@ -68,6 +69,7 @@ struct Worker {
   std::unique_ptr<ChunkReader> reader;
   std::unique_ptr<SinkWriter> writer;
   std::unique_ptr<JobTransform> transform;
+  const CopyTask* task = nullptr;  // whose rows are being written
 };
 
 // What a worker's reader hands to its writer: some rows of a chunk or, last, the position that all its rows are of.
@@ -88,6 +90,8 @@ constexpr std::chrono::milliseconds kSlowTarget{1000};
 Result<bool> read_chunk(Context& context, ChunkReader& reader, const CopyTask& task, ChunkParts& parts) {
   const TableSchemaPtr& schema = task.table->schema;
   RETURN_IF_ERROR(reader.begin(context, task.chunk->chunk, schema));
+  const auto snapshot = std::make_shared<const TransactionList>(
+      1, Transaction{.start = reader.position(), .event_time_us = wall_clock_ms() * 1000});
   bool more = true;
   const auto push = [&](ChunkPart part, size_t bytes) -> Result<bool> {
     // The target may keep us waiting for as long as it likes; nobody at the source shall wait for it with us.
@@ -97,6 +101,7 @@ Result<bool> read_chunk(Context& context, ChunkReader& reader, const CopyTask& t
   while (more) {
     ChangeBatch batch(schema);
     ASSIGN_OR_RETURN(more, reader.next(context, batch));
+    batch.transactions = snapshot;
     const size_t bytes = batch.byte_size();
     if (batch.rows() == 0) continue;
     ASSIGN_OR_RETURN(const bool taken, push({&task, std::move(batch), std::nullopt}, bytes));
@@ -108,6 +113,10 @@ Result<bool> read_chunk(Context& context, ChunkReader& reader, const CopyTask& t
 Result<> write_rows(JobParts& parts, Context& context, Worker& worker, ChunkPart part) {
   const uint64_t rows = part.batch.rows();
   const uint64_t bytes = part.batch.byte_size();
+  if (worker.task != part.task) {
+    RETURN_IF_ERROR(worker.writer->begin(context, JobLedger::chunk_entry(*part.task->chunk)));
+    worker.task = part.task;
+  }
   if (!parts.limiter.acquire(context, rows, bytes)) return Error(ErrorCode::kStopped, "stopped while copying");
   std::vector<ChangeBatch> out;
   RETURN_IF_ERROR(worker.transform->apply(std::move(part.batch), out));

@@ -290,7 +290,7 @@ Result<uint32_t> RowDecoder::decode(const Event& original, const BinlogFormat& f
   auto add = [&](RowKind kind, bool is_after) -> Result<> {
     RETURN_IF_ERROR(plan.image(event, head, is_after, rows, out));
     out.kinds.push_back(kind);
-    out.origins.push_back({origin.transaction, origin.event, count, origin.first_sequence + count});
+    out.origins.push_back({origin.transaction, origin.event, count, origin.first_sequence + count, origin.place});
     return {};
   };
   while (!rows.at_end()) {

@@ -93,6 +93,7 @@ class MysqlLogReader : public LogReader {
   Result<> copy_again(const TableId& id, std::vector<StreamElement>& out);
   Result<> meet_unknown_table(Context& context, const TableId& id);
   void advance_offset(const EventHeader& header);
+  uint64_t event_place(const EventHeader& header) const;
   void stand_at(const std::string& file, uint64_t offset);
   void begin_transaction(std::string gtid, const EventHeader& header, int64_t commit_time_ms);
   void end_transaction();
@@ -132,6 +133,7 @@ class MysqlLogReader : public LogReader {
   bool skipping_ = false;                 // resume_ covers the open transaction
   std::vector<uint8_t> payload_bytes_;    // of the compressed transaction that payload_ reads
   std::unique_ptr<PayloadReader> payload_;
+  uint64_t shared_place_ = 0;  // of the events that do not stand in the log themselves; 0: they do
 
   GroupBuilder group_;
   Position told_;  // of the last group end
@@ -233,6 +235,12 @@ void MysqlLogReader::advance_offset(const EventHeader& header) {
   offset_ = static_cast<uint32_t>(expected) == header.next_position ? expected : header.next_position;
 }
 
+// Where the event begins. Events of a compressed transaction have no place of their own but stand where it does, and
+// those of a prepared one where it is committed.
+uint64_t MysqlLogReader::event_place(const EventHeader& header) const {
+  return shared_place_ != 0 ? shared_place_ : offset_ - header.size;
+}
+
 // A place in the log in front of which no transaction is left open.
 void MysqlLogReader::stand_at(const std::string& file, uint64_t offset) {
   if (in_transaction_) return;
@@ -259,6 +267,7 @@ Result<bool> MysqlLogReader::step(Context& context, std::chrono::milliseconds wa
     if (!more) return at_position(std::move(more).error());
     if (!*more) {
       payload_.reset();
+      shared_place_ = 0;
       return true;
     }
   } else {
@@ -336,6 +345,7 @@ Result<> MysqlLogReader::handle(Context& context, const Event& event, std::vecto
 // The events inside are handled by later steps, so that a large transaction is handed on in parts.
 Result<> MysqlLogReader::open_payload(const Event& event) {
   payload_bytes_.assign(event.body.begin(), event.body.end());
+  shared_place_ = offset_ - event.header.size;
   ASSIGN_OR_RETURN(payload_, PayloadReader::open({.header = event.header, .body = payload_bytes_}));
   return {};
 }
@@ -344,6 +354,7 @@ void MysqlLogReader::begin_transaction(std::string gtid, const EventHeader& head
   in_transaction_ = true;
   transaction_.start = Position{fmt::format("v1;file={};pos={}", file_, offset_ - header.size)};
   transaction_.id = std::move(gtid);
+  transaction_.thread = -1;
   transaction_.commit_time_ms = commit_time_ms != 0 ? commit_time_ms : static_cast<int64_t>(header.timestamp) * 1000;
   group_.begin_transaction();
   skipping_ = resume_ && covers(*resume_, transaction_);
@@ -364,6 +375,7 @@ void MysqlLogReader::end_transaction() {
   in_transaction_ = false;
   explicit_begin_ = false;
   skipping_ = false;
+  if (!payload_) shared_place_ = 0;
 }
 
 // A log file begins while a transaction is open: the server crashed while it wrote the transaction, and rolled it back
@@ -407,6 +419,7 @@ Result<> MysqlLogReader::handle_query(Context& context, const Event& event, std:
   ASSIGN_OR_RETURN(const QueryEvent query, parse_query(event, format_));
   if (query.sql == "BEGIN") {
     if (!in_transaction_) begin_transaction("", event.header, 0);
+    transaction_.thread = query.thread_id;
     explicit_begin_ = true;
     return {};
   }
@@ -518,6 +531,7 @@ Result<> MysqlLogReader::handle_xa_prepare(const Event& event) {
 // The rows of the open transaction, which ends behind them.
 void MysqlLogReader::replay(std::deque<KeptEvent> events) {
   replay_ = std::move(events);
+  shared_place_ = offset_;
   if (replay_.empty()) end_transaction();
 }
 
@@ -695,7 +709,9 @@ Result<> MysqlLogReader::handle_rows(Context& context, const Event& event) {
       mapped.chunk_collation = table->columns[mapped.chunk_column].collation;
     }
   }
-  const RowsOrigin origin = group_.next_event(transaction_);
+  transaction_.event_time_us = static_cast<int64_t>(event.header.timestamp) * 1'000'000;
+  transaction_.server_id = event.header.server_id;
+  const RowsOrigin origin = group_.next_event(transaction_, event_place(event.header));
   if (known == ChunkFilter::Known::kNone) {
     ASSIGN_OR_RETURN(const uint32_t rows,
                      mapped.decoder->decode(event, format_, origin, group_.batch(mapped.decoder->schema())));

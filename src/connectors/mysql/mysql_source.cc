@@ -28,6 +28,10 @@ class MysqlSource : public Source {
     return check_server_settings(context, *connection_);
   }
 
+  SourceDescription describe() const override {
+    return {.connector = connection_->is_mariadb() ? "mariadb" : "mysql", .database = ""};
+  }
+
   Result<std::vector<SourceTable>> discover(Context& context) override {
     ASSIGN_OR_RETURN(auto names, list_tables(context, *connection_));
     const size_t visible = names.size();

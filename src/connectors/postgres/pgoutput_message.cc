@@ -6,7 +6,7 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kPostgresEpochMs = 946'684'800'000;  // 2000-01-01, since 1970
+constexpr uint64_t kPostgresEpochUs = 946'684'800'000'000;  // 2000-01-01, since 1970
 
 // Big-endian numbers and texts. Reading past the end yields zeros and sets failed().
 class Reader {
@@ -27,10 +27,7 @@ class Reader {
   }
   char letter() { return static_cast<char>(number<uint8_t>()); }
   Lsn lsn() { return Lsn{number<uint64_t>()}; }
-  int64_t time_ms() {
-    constexpr int64_t kMicrosPerMilli = 1000;
-    return number<int64_t>() / kMicrosPerMilli + kPostgresEpochMs;
-  }
+  int64_t time_us() { return static_cast<int64_t>(number<uint64_t>() + kPostgresEpochUs); }
   std::string_view bytes(uint32_t count) {
     if (count > left()) return fail(), std::string_view();
     const std::string_view result(at_, count);
@@ -118,7 +115,7 @@ void read_commit(Reader& in, PgoutputMessage& message) {
   in.number<uint8_t>();
   message.commit = in.lsn();
   message.end = in.lsn();
-  message.commit_time_ms = in.time_ms();
+  message.commit_time_us = in.time_us();
 }
 
 Error unknown(char kind) {
@@ -163,7 +160,7 @@ Result<> parse_pgoutput(std::string_view payload, bool in_stream, PgoutputMessag
   switch (message.kind) {
     case PgoutputKind::kBegin:
       message.commit = in.lsn();
-      message.commit_time_ms = in.time_ms();
+      message.commit_time_us = in.time_us();
       message.xid = in.number<uint32_t>();
       break;
     case PgoutputKind::kCommit: read_commit(in, message); break;

@@ -61,7 +61,7 @@ struct PgoutputMessage {
   uint32_t aborted_xid = 0;    // stream abort: the sub-transaction, or the transaction itself
   Lsn commit;                  // begin, commit, stream commit: where the commit record begins
   Lsn end;                     // commit, stream commit: where it ends
-  int64_t commit_time_ms = 0;  // since 1970 UTC
+  int64_t commit_time_us = 0;  // since 1970 UTC
   uint32_t relation = 0;       // insert, update, delete
   char old_kind = 0;           // 'K': only columns of the replica identity, 'O': all, 0: none
   std::vector<PgoutputField> old_row;

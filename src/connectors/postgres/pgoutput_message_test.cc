@@ -27,12 +27,12 @@ TEST(PgoutputMessage, begin_and_commit_tell_the_place_of_the_commit_record) {
   const auto begin = parsed(Payload('B').u64(0x1B374D848).u64(0).u32(731).bytes);
   EXPECT_EQ(begin.kind, PgoutputKind::kBegin);
   EXPECT_EQ(begin.commit.text(), "1/B374D848");
-  EXPECT_EQ(begin.commit_time_ms, 946'684'800'000);
+  EXPECT_EQ(begin.commit_time_us, 946'684'800'000'000);
   EXPECT_EQ(begin.xid, 731u);
   const auto commit = parsed(Payload('C').u8(0).u64(8).u64(48).u64(1'000'000).bytes);
   EXPECT_EQ(commit.commit.value, 8u);
   EXPECT_EQ(commit.end.value, 48u);
-  EXPECT_EQ(commit.commit_time_ms, 946'684'801'000);
+  EXPECT_EQ(commit.commit_time_us, 946'684'801'000'000);
 }
 
 TEST(PgoutputMessage, a_relation_has_names_of_any_letters) {

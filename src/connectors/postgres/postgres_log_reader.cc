@@ -45,7 +45,7 @@ struct OpenTransaction {
   bool streamed = false;
   Lsn commit;
   Lsn end;
-  int64_t commit_time_ms = 0;
+  int64_t commit_time_us = 0;
   TransactionBuffer messages;
   std::set<uint32_t> aborted;  // sub-transactions
   struct Shape {
@@ -89,8 +89,8 @@ class PostgresLogReader : public LogReader {
   Result<> settle_shapes(Context& context, SchemaChangeEvent& event);
   Result<> settle_truncates(SchemaChangeEvent& event);
   Result<> deliver();
-  Result<> deliver_message(std::string_view payload);
-  Result<> deliver_row(TrackedRelation& relation, size_t bytes);
+  Result<> deliver_message(const TransactionBuffer::Message& message);
+  Result<> deliver_row(TrackedRelation& relation, const TransactionBuffer::Message& message);
   void end_delivery();
   void end_group(std::vector<StreamElement>& out);
   Error at_position(Error error) const;
@@ -110,6 +110,7 @@ class PostgresLogReader : public LogReader {
   OpenTransaction* streaming_ = nullptr;                          // between stream start and stop
   PgoutputMessage message_;
   Lsn received_;
+  Lsn received_from_;  // where the last message stands
 
   // Delivering one transaction; nothing is received meanwhile.
   std::unique_ptr<OpenTransaction> delivered_;
@@ -126,7 +127,8 @@ class PostgresLogReader : public LogReader {
   // changes of that transaction too, but not its rows.
   Lsn reached_;
   int64_t last_commit_ms_ = 0;
-  Position told_;  // of the last group end
+  Lsn previous_commit_;  // end of the transaction that was delivered last
+  Position told_;        // of the last group end
   Lsn durable_;
   bool status_due_ = false;
   MonotonicTime last_status_;
@@ -222,6 +224,7 @@ Result<bool> PostgresLogReader::receive(Context& context, milliseconds wait) {
   }
   silent_since_.reset();
   received_ = std::max(received_, message->end);
+  if (message->start.value != 0) received_from_ = message->start;
   if (!message->keepalive) {
     Result<> taken = take_in(message->payload);
     if (!taken) return at_position(std::move(taken).error());
@@ -311,7 +314,7 @@ Result<> PostgresLogReader::take_change(const PgoutputHead& head, std::string_vi
     transaction->used.insert(head.relation);
     transaction->last_used = head.relation;
   }
-  return transaction->messages.append(payload);
+  return transaction->messages.append({.place = received_from_.value, .text = payload});
 }
 
 Result<> PostgresLogReader::take_shape(std::string_view payload) {
@@ -319,7 +322,7 @@ Result<> PostgresLogReader::take_shape(std::string_view payload) {
   if (transaction == nullptr) return Error(ErrorCode::kCorrupt, "the log holds a table outside of a transaction");
   RETURN_IF_ERROR(parse_pgoutput(payload, streaming_ != nullptr, message_));
   transaction->shapes.push_back({message_.xid, std::move(message_.shape)});
-  return transaction->messages.append(payload);
+  return transaction->messages.append({.place = received_from_.value, .text = payload});
 }
 
 Result<> PostgresLogReader::take_truncate(std::string_view payload) {
@@ -336,7 +339,7 @@ Result<> PostgresLogReader::finish_transaction(std::unique_ptr<OpenTransaction> 
   if (message_.commit.value + 1 < reached_.value) return {};
   transaction->commit = message_.commit;
   transaction->end = message_.end;
-  transaction->commit_time_ms = message_.commit_time_ms;
+  transaction->commit_time_us = message_.commit_time_us;
   delivered_ = std::move(transaction);
   delivery_begun_ = false;
   return {};
@@ -364,7 +367,10 @@ Result<> PostgresLogReader::begin_delivery(Context& context, std::vector<StreamE
     out.push_back(changed_);
   }
   transaction_.start = (reached_ == behind_changes ? behind_changes : delivered_->commit).position();
-  transaction_.commit_time_ms = delivered_->commit_time_ms;
+  transaction_.commit_time_ms = delivered_->commit_time_us / 1000;
+  transaction_.event_time_us = delivered_->commit_time_us;
+  transaction_.number = delivered_->xid;
+  transaction_.previous_commit = previous_commit_.value;
   group_.begin_transaction();
   return {};
 }
@@ -429,12 +435,12 @@ Result<> PostgresLogReader::settle_truncates(SchemaChangeEvent& event) {
 // Decodes messages of the transaction until it ends or the group is full.
 Result<> PostgresLogReader::deliver() {
   while (group_.bytes() < kGroupBytes) {
-    ASSIGN_OR_RETURN(const auto payload, delivered_->messages.next());
-    if (!payload) {
+    ASSIGN_OR_RETURN(const auto message, delivered_->messages.next());
+    if (!message) {
       end_delivery();
       return {};
     }
-    RETURN_IF_ERROR(deliver_message(*payload));
+    RETURN_IF_ERROR(deliver_message(*message));
     ++next_message_;
   }
   return {};
@@ -442,12 +448,13 @@ Result<> PostgresLogReader::deliver() {
 
 void PostgresLogReader::end_delivery() {
   reached_ = std::max(reached_, delivered_->end);
-  last_commit_ms_ = delivered_->commit_time_ms;
+  last_commit_ms_ = delivered_->commit_time_us / 1000;
+  previous_commit_ = delivered_->end;
   delivered_.reset();
 }
 
-Result<> PostgresLogReader::deliver_message(std::string_view payload) {
-  RETURN_IF_ERROR(parse_pgoutput(payload, delivered_->streamed, message_));
+Result<> PostgresLogReader::deliver_message(const TransactionBuffer::Message& message) {
+  RETURN_IF_ERROR(parse_pgoutput(message.text, delivered_->streamed, message_));
   if (!delivered_->aborted.empty() && delivered_->aborted.contains(message_.xid)) return {};
   if (message_.kind == PgoutputKind::kRelation) {
     // Rows of this shape follow, which the same transaction may have changed later.
@@ -470,17 +477,17 @@ Result<> PostgresLogReader::deliver_message(std::string_view payload) {
     const auto emptied = emptied_.find(last_oid_);
     if (emptied != emptied_.end() && next_message_ < emptied->second) return {};
   }
-  return deliver_row(*last_relation_, payload.size());
+  return deliver_row(*last_relation_, message);
 }
 
-Result<> PostgresLogReader::deliver_row(TrackedRelation& relation, size_t bytes) {
+Result<> PostgresLogReader::deliver_row(TrackedRelation& relation, const TransactionBuffer::Message& message) {
   auto known = PostgresChunkFilter::Known::kNone;
   if (relation.filter != nullptr) known = relation.filter->known(delivered_->commit);
   if (known == PostgresChunkFilter::Known::kAll) return {};
-  const RowsOrigin origin = group_.next_event(transaction_);
+  const RowsOrigin origin = group_.next_event(transaction_, message.place);
   if (known == PostgresChunkFilter::Known::kNone) {
     RETURN_IF_ERROR(relation.plan.append(message_, origin, group_.batch(relation.plan.schema())));
-    group_.add_rows(1, bytes);
+    group_.add_rows(1, message.text.size());
     return {};
   }
   ChangeBatch some(relation.plan.schema());
@@ -490,7 +497,7 @@ Result<> PostgresLogReader::deliver_row(TrackedRelation& relation, size_t bytes)
   RETURN_IF_ERROR(relation.filter->drop_known_rows(delivered_->commit, *column, some));
   ChangeBatch& batch = group_.batch(some.schema);
   for (size_t row = 0; row < some.rows(); ++row) batch.append_row_from(some, row);
-  group_.add_rows(1, bytes);
+  group_.add_rows(1, message.text.size());
   return {};
 }
 

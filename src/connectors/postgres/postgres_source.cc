@@ -49,6 +49,10 @@ class PostgresSource : public Source {
     return check_server(context);
   }
 
+  SourceDescription describe() const override {
+    return {.connector = "postgresql", .database = options_.connection().database};
+  }
+
   Result<std::vector<SourceTable>> discover(Context& context) override {
     published_ = false;
     ASSIGN_OR_RETURN(tables_, read_postgres_tables(context, *connection_, nullptr));

@@ -97,8 +97,11 @@ Result<> PostgresRowPlan::append_row(RowKind kind, const std::vector<PgoutputFie
     RETURN_IF_ERROR(append_field(source, *field, i, out));
   }
   out.kinds.push_back(kind);
-  out.origins.push_back(
-      {.transaction = origin.transaction, .event = origin.event, .row = 0, .sequence = origin.first_sequence});
+  out.origins.push_back({.transaction = origin.transaction,
+                         .event = origin.event,
+                         .row = 0,
+                         .sequence = origin.first_sequence,
+                         .place = origin.place});
   return {};
 }
 

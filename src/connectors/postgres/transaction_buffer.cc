@@ -15,7 +15,12 @@ namespace sluice {
 namespace {
 
 constexpr size_t kReadBytes = 1 << 20;
-constexpr size_t kLengthBytes = sizeof(uint32_t);
+
+// Stands in front of each message.
+struct Head {
+  uint64_t place;
+  uint64_t length;
+};
 
 std::string spill_folder() {
   std::error_code ignored;
@@ -36,10 +41,10 @@ Result<int> make_file() {
   return file;
 }
 
-uint32_t length_at(const std::string& bytes, size_t at) {
-  uint32_t length = 0;
-  std::memcpy(&length, bytes.data() + at, sizeof length);
-  return length;
+Head head_at(const std::string& bytes, size_t at) {
+  Head head{};
+  std::memcpy(&head, bytes.data() + at, sizeof head);
+  return head;
 }
 
 }  // namespace
@@ -48,10 +53,10 @@ TransactionBuffer::~TransactionBuffer() {
   if (file_ >= 0) close(file_);
 }
 
-Result<> TransactionBuffer::append(std::string_view message) {
-  const auto length = static_cast<uint32_t>(message.size());
-  tail_.append(reinterpret_cast<const char*>(&length), sizeof length);
-  tail_.append(message);
+Result<> TransactionBuffer::append(const Message& message) {
+  const Head head{.place = message.place, .length = message.text.size()};
+  tail_.append(reinterpret_cast<const char*>(&head), sizeof head);
+  tail_.append(message.text);
   ++messages_;
   if (tail_.size() >= memory_bytes_) return spill();
   return {};
@@ -88,25 +93,25 @@ Result<bool> TransactionBuffer::fill() {
   return true;
 }
 
-Result<std::optional<std::string_view>> TransactionBuffer::next() {
+Result<std::optional<TransactionBuffer::Message>> TransactionBuffer::next() {
   for (;;) {
     const size_t left = window_.size() - window_at_;
-    if (left >= kLengthBytes) {
-      const uint32_t length = length_at(window_, window_at_);
-      if (left - kLengthBytes >= length) {
-        const std::string_view message(window_.data() + window_at_ + kLengthBytes, length);
-        window_at_ += kLengthBytes + length;
-        return std::optional(message);
+    if (left >= sizeof(Head)) {
+      const Head head = head_at(window_, window_at_);
+      if (left - sizeof(Head) >= head.length) {
+        const std::string_view text(window_.data() + window_at_ + sizeof(Head), head.length);
+        window_at_ += sizeof(Head) + head.length;
+        return std::optional(Message{.place = head.place, .text = text});
       }
     }
     ASSIGN_OR_RETURN(const bool more, fill());
     if (!more) break;
   }
-  if (tail_at_ == tail_.size()) return std::optional<std::string_view>();
-  const uint32_t length = length_at(tail_, tail_at_);
-  const std::string_view message(tail_.data() + tail_at_ + kLengthBytes, length);
-  tail_at_ += kLengthBytes + length;
-  return std::optional(message);
+  if (tail_at_ == tail_.size()) return std::optional<Message>();
+  const Head head = head_at(tail_, tail_at_);
+  const std::string_view text(tail_.data() + tail_at_ + sizeof(Head), head.length);
+  tail_at_ += sizeof(Head) + head.length;
+  return std::optional(Message{.place = head.place, .text = text});
 }
 
 }  // namespace sluice

@@ -21,13 +21,17 @@ class TransactionBuffer {
   TransactionBuffer(const TransactionBuffer&) = delete;
   TransactionBuffer& operator=(const TransactionBuffer&) = delete;
 
-  Result<> append(std::string_view message);
+  struct Message {
+    uint64_t place = 0;  // in the server's log
+    std::string_view text;
+  };
+  Result<> append(const Message& message);
   uint64_t messages() const { return messages_; }
   // Messages in the file are not in memory.
   size_t memory() const { return tail_.size(); }
 
   // After the last append: the messages from the first, each valid until the next call; nothing at the end.
-  Result<std::optional<std::string_view>> next();
+  Result<std::optional<Message>> next();
 
  private:
   Result<> spill();
@@ -36,7 +40,7 @@ class TransactionBuffer {
   size_t memory_bytes_;
   int file_ = -1;
   uint64_t file_size_ = 0;
-  std::string tail_;  // what is behind the file: messages, each after its length
+  std::string tail_;  // what is behind the file: messages, each after its head
   uint64_t messages_ = 0;
   // Reading.
   uint64_t file_read_ = 0;  // of the file, up to here in window_

@@ -16,7 +16,8 @@ void expect_all(TransactionBuffer& buffer, size_t count) {
     const auto next = buffer.next();
     ASSERT_TRUE(next.has_value()) << next.error().describe();
     ASSERT_TRUE(next->has_value()) << i;
-    ASSERT_EQ(**next, message(i)) << i;
+    ASSERT_EQ((*next)->text, message(i)) << i;
+    ASSERT_EQ((*next)->place, i);
   }
   const auto end = buffer.next();
   ASSERT_TRUE(end.has_value());
@@ -25,7 +26,7 @@ void expect_all(TransactionBuffer& buffer, size_t count) {
 
 TEST(TransactionBuffer, gives_messages_back_in_order_from_memory) {
   TransactionBuffer buffer;
-  for (size_t i = 0; i < 10; ++i) ASSERT_TRUE(buffer.append(message(i)).has_value());
+  for (size_t i = 0; i < 10; ++i) ASSERT_TRUE(buffer.append({.place = i, .text = message(i)}).has_value());
   EXPECT_EQ(buffer.messages(), 10u);
   expect_all(buffer, 10);
 }
@@ -42,7 +43,7 @@ TEST(TransactionBuffer, keeps_a_large_transaction_in_a_file_without_a_name) {
   const auto before = entries();
   TransactionBuffer buffer(kMemory);
   for (size_t i = 0; i < kMessages; ++i) {
-    ASSERT_TRUE(buffer.append(message(i)).has_value());
+    ASSERT_TRUE(buffer.append({.place = i, .text = message(i)}).has_value());
     ASSERT_LT(buffer.memory(), kMemory);
   }
   EXPECT_EQ(entries(), before);
