@@ -67,7 +67,7 @@ void append_json_value(const ColumnVector& column, const DataType& type, size_t 
 }
 
 void append_json_string(std::string_view text, std::string& out) {
-  static constexpr char kHex[] = "0123456789abcdef";
+  static constexpr char kHex[] = "0123456789ABCDEF";  // as Jackson writes them
   out += '"';
   size_t begin = 0;
   for (size_t i = 0; i < text.size(); ++i) {

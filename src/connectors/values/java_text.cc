@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cmath>
+#include <cstdlib>
 #include <iterator>
 
+#include "codec/java_number.h"
 #include "data/json_value.h"
 #include "data/value_text.h"
 
@@ -15,42 +15,6 @@ namespace {
 
 constexpr int64_t kMicrosPerSecond = 1000000;
 constexpr int64_t kMicrosPerDay = 86400 * kMicrosPerSecond;
-
-// Shortest digits that read back; plain from 0.001 up to 10,000,000, else with one digit before the point and an
-// exponent.
-template <typename T>
-void append_floating(T value, std::string& out) {
-  if (std::isnan(value)) {
-    out += "NaN";
-    return;
-  }
-  if (std::signbit(value)) out += '-';
-  value = std::abs(value);
-  if (std::isinf(value)) {
-    out += "Infinity";
-    return;
-  }
-  const bool plain = value == 0 || (value >= T(1e-3) && value < T(1e7));
-  char buffer[64];
-  const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
-  const std::string_view text(buffer,
-                              static_cast<size_t>(std::to_chars(buffer, std::end(buffer), value, format).ptr - buffer));
-  if (plain) {
-    out += text;
-    if (text.find('.') == std::string_view::npos) out += ".0";
-    return;
-  }
-  const size_t exponent_at = text.find('e');
-  const std::string_view digits = text.substr(0, exponent_at);
-  out += digits;
-  if (digits.find('.') == std::string_view::npos) out += ".0";
-  std::string_view exponent = text.substr(exponent_at + 1);
-  out += 'E';
-  if (exponent.front() == '-') out += '-';
-  exponent.remove_prefix(1);
-  while (exponent.size() > 1 && exponent.front() == '0') exponent.remove_prefix(1);
-  out += exponent;
-}
 
 // hh:mm[:ss[.fff[fff]]]
 void append_time_of_day(int64_t micros, bool always_seconds, std::string& out) {
@@ -99,8 +63,8 @@ void append_java_value(const ColumnVector& column, const DataType& type, size_t 
     return;
   }
   switch (type.kind) {
-    case TypeKind::kFloat: append_floating(static_cast<float>(column.double_at(row)), out); return;
-    case TypeKind::kDouble: append_floating(column.double_at(row), out); return;
+    case TypeKind::kFloat: append_java_number(static_cast<float>(column.double_at(row)), out); return;
+    case TypeKind::kDouble: append_java_number(column.double_at(row), out); return;
     case TypeKind::kTimestamp: append_timestamp(column.int_at(row), false, out); return;
     case TypeKind::kTimestampTz:
       append_timestamp(column.int_at(row), form == JavaForm::kRow, out);

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codec/debezium_event.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/clock.h"
+#include "codec/connect_schema.h"
+#include "connector/relational_batch.h"
+#include "data/json_value.h"
+
+namespace sluice {
+namespace {
+
+// The release whose events these are.
+constexpr std::string_view kVersion = "3.6.1.Final";
+constexpr size_t kNoRow = static_cast<size_t>(-1);
+const Transaction kUnknownTransaction;
+
+std::string_view connector_name(EventSource source) {
+  switch (source) {
+    case EventSource::kMysql: return "mysql";
+    case EventSource::kMariadb: return "mariadb";
+    case EventSource::kPostgres: return "postgresql";
+  }
+  return {};
+}
+
+void append_integer(int64_t value, std::string& out) {
+  const fmt::format_int text(value);
+  out.append(text.data(), text.size());
+}
+
+void append_member(std::string_view name, int64_t value, std::string& out) {
+  out.append(",\"").append(name).append("\":");
+  append_integer(value, out);
+}
+
+// A number of which negative ones mean that there is none.
+void append_known(std::string_view name, int64_t value, std::string& out) {
+  if (value >= 0) return append_member(name, value, out);
+  out.append(",\"").append(name).append("\":null");
+}
+
+std::string joined(const std::vector<std::string>& parts) { return fmt::format("{}", fmt::join(parts, ",")); }
+
+std::string source_schema(EventSource source) {
+  const auto field = connect_field_json;
+  std::vector<std::string> fields = {field("string", false, "version"), field("string", false, "connector"),
+                                     field("string", false, "name"), field("int64", false, "ts_ms")};
+  ConnectSchema snapshot{.type = "string", .name = "io.debezium.data.Enum"};
+  snapshot.parameters.emplace_back("allowed",
+                                   "true,first,first_in_data_collection,last_in_data_collection,last,false,"
+                                   "incremental");
+  fields.push_back(connect_schema_json(snapshot, true, "\"false\"", "snapshot"));
+  fields.push_back(field("string", false, "db"));
+  fields.push_back(field("string", true, "sequence"));
+  fields.push_back(field("int64", true, "ts_us"));
+  fields.push_back(field("int64", true, "ts_ns"));
+  if (source == EventSource::kPostgres) {
+    fields.push_back(field("string", false, "schema"));
+    fields.push_back(field("string", false, "table"));
+    for (const std::string_view name : {"txId", "lsn", "xmin"}) fields.push_back(field("int64", true, name));
+    fields.push_back(field("string", true, "origin"));
+    fields.push_back(field("int64", true, "origin_lsn"));
+  } else {
+    fields.push_back(field("string", true, "table"));
+    fields.push_back(field("int64", false, "server_id"));
+    fields.push_back(field("string", true, "gtid"));
+    fields.push_back(field("string", false, "file"));
+    fields.push_back(field("int64", false, "pos"));
+    fields.push_back(field("int32", false, "row"));
+    fields.push_back(field("int64", true, "thread"));
+    fields.push_back(field("string", true, "query"));
+  }
+  const std::string name = fmt::format("io.debezium.connector.{}.Source", connector_name(source));
+  return connect_schema_json({.type = "struct", .name = name, .fields = joined(fields)}, false, "", "source");
+}
+
+std::string transaction_schema() {
+  const std::string fields =
+      joined({connect_field_json("string", false, "id"), connect_field_json("int64", false, "total_order"),
+              connect_field_json("int64", false, "data_collection_order")});
+  return connect_schema_json({.type = "struct", .name = "event.block", .fields = fields}, true, "", "transaction");
+}
+
+std::string envelope_schema(EventSource source, const std::string& topic, const std::vector<EventField>& fields) {
+  std::vector<std::string> columns;
+  for (const auto& field : fields) columns.push_back(field.schema);
+  const std::string name = topic + ".Value";
+  const ConnectSchema row{.type = "struct", .name = name, .version = 0, .fields = joined(columns)};
+  const std::string members = joined(
+      {connect_schema_json(row, true, "", "before"), connect_schema_json(row, true, "", "after"), source_schema(source),
+       transaction_schema(), connect_field_json("string", false, "op"), connect_field_json("int64", true, "ts_ms"),
+       connect_field_json("int64", true, "ts_us"), connect_field_json("int64", true, "ts_ns")});
+  const std::string envelope = topic + ".Envelope";
+  return connect_schema_json({.type = "struct", .name = envelope, .version = 2, .fields = members}, false, "", "");
+}
+
+// The value of "name=value" in a position's text; empty if it has none.
+std::string_view position_field(std::string_view position, std::string_view name) {
+  while (!position.empty()) {
+    const size_t end = std::min(position.find(';'), position.size());
+    const std::string_view part = position.substr(0, end);
+    if (part.size() > name.size() && part.starts_with(name) && part[name.size()] == '=') {
+      return part.substr(name.size() + 1);
+    }
+    position.remove_prefix(std::min(end + 1, position.size()));
+  }
+  return {};
+}
+
+uint64_t number(std::string_view text, int base) {
+  uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return value;
+}
+
+// "16/B374D848"
+uint64_t lsn_number(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return 0;
+  return number(text.substr(0, slash), 16) << 32 | number(text.substr(slash + 1), 16);
+}
+
+}  // namespace
+
+struct DebeziumEncoder::Table {
+  TableSchemaPtr schema;
+  std::vector<EventField> fields;
+  std::string key_start;     // {"schema":..,"payload":
+  std::string value_start;   // the same
+  std::string source_start;  // ,"source":{"version":..,"name":..
+  std::string source_db;     // ,"db":..,"sequence":
+  std::string source_table;  // ,"table":.. with the schema in front
+};
+
+DebeziumEncoder::DebeziumEncoder(DebeziumOptions options) : options_(std::move(options)) {}
+DebeziumEncoder::~DebeziumEncoder() = default;
+
+Result<> DebeziumEncoder::check(const TableSchema& schema) const {
+  for (const Column& column : schema.columns) {
+    auto field = make_event_field(column, options_);
+    if (!field) return std::move(field).error().context("table " + schema.id.text());
+  }
+  return {};
+}
+
+Result<DebeziumEncoder::Table*> DebeziumEncoder::prepared(const TableSchemaPtr& schema, const std::string& topic) {
+  if (last_ != nullptr && last_->schema == schema) return last_;
+  auto& table = tables_[{schema, topic}];
+  last_ = table.get();
+  if (table) return last_;
+  auto made = std::make_unique<Table>();
+  made->schema = schema;
+  for (const Column& column : schema->columns) {
+    auto field = make_event_field(column, options_);
+    if (!field) return std::move(field).error().context("table " + schema->id.text());
+    made->fields.push_back(std::move(*field));
+  }
+  if (options_.schemas) {
+    std::vector<std::string> columns;
+    for (const uint32_t column : schema->key) columns.push_back(made->fields[column].schema);
+    const std::string name = topic + ".Key";
+    const ConnectSchema key{.type = "struct", .name = name, .version = 0, .fields = joined(columns)};
+    made->key_start = "{\"schema\":" + connect_schema_json(key, false, "", "") + ",\"payload\":";
+    made->value_start = "{\"schema\":" + envelope_schema(options_.source, topic, made->fields) + ",\"payload\":";
+  }
+  const bool postgres = options_.source == EventSource::kPostgres;
+  made->source_start = fmt::format(",\"source\":{{\"version\":\"{}\",\"connector\":\"{}\",\"name\":", kVersion,
+                                   connector_name(options_.source));
+  append_json_string(options_.topic_prefix, made->source_start);
+  made->source_db = ",\"db\":";
+  append_json_string(postgres ? options_.database : schema->id.schema, made->source_db);
+  made->source_db += ",\"sequence\":";
+  if (postgres) {
+    made->source_table = ",\"schema\":";
+    append_json_string(schema->id.schema, made->source_table);
+  }
+  made->source_table += ",\"table\":";
+  append_json_string(schema->id.table, made->source_table);
+  table = std::move(made);
+  last_ = table.get();
+  return last_;
+}
+
+Result<> DebeziumEncoder::append_image(const Table& table, const ChangeBatch& batch, size_t row, Image image) {
+  if (row == kNoRow) {
+    value_ += "null";
+    return {};
+  }
+  char separator = '{';
+  for (size_t i = 0; i < batch.columns.size(); ++i) {
+    const EventField& field = table.fields[i];
+    const size_t at = image == Image::kAfter ? value_row(batch, i, row) : row;
+    value_ += separator;
+    separator = ',';
+    value_ += field.name;
+    switch (batch.columns[i].presence(at)) {
+      case Presence::kValue: RETURN_IF_ERROR(append_event_value(field, batch.columns[i], at, value_)); break;
+      case Presence::kNull: value_ += field.null_value; break;
+      case Presence::kAbsent: value_ += image == Image::kAfter ? field.unavailable : field.null_value; break;
+    }
+  }
+  value_ += '}';
+  return {};
+}
+
+Result<> DebeziumEncoder::make_key(const Table& table, const ChangeBatch& batch, size_t row, std::string& out,
+                                   size_t& payload_at) {
+  out = table.key_start;
+  payload_at = out.size();
+  char separator = '{';
+  for (const uint32_t column : table.schema->key) {
+    const size_t at = value_row(batch, column, row);
+    if (!batch.columns[column].has_value(at)) {
+      return Error(ErrorCode::kData, fmt::format("a row of {} lacks its key column {}", batch.schema->id.text(),
+                                                 table.fields[column].name));
+    }
+    out += separator;
+    separator = ',';
+    out += table.fields[column].name;
+    RETURN_IF_ERROR(append_event_value(table.fields[column], batch.columns[column], at, out));
+  }
+  out += '}';
+  if (options_.schemas) out += '}';
+  return {};
+}
+
+const Transaction& DebeziumEncoder::transaction_of(const ChangeBatch& batch, size_t row) {
+  if (!batch.transactions || batch.transactions->empty()) return kUnknownTransaction;
+  const uint32_t index = batch.origins.empty() ? 0 : batch.origins[row].transaction;
+  const Transaction& transaction = (*batch.transactions)[index];
+  if (transactions_ == batch.transactions && transaction_ == index) return transaction;
+  transactions_ = batch.transactions;
+  transaction_ = index;
+  file_.clear();
+  append_json_string(position_field(transaction.start.text, "file"), file_);
+  place_ = options_.source == EventSource::kPostgres ? lsn_number(position_field(transaction.start.text, "lsn"))
+                                                     : number(position_field(transaction.start.text, "pos"), 10);
+  return transaction;
+}
+
+void DebeziumEncoder::append_source(const Table& table, const ChangeBatch& batch, size_t row) {
+  const Transaction& transaction = transaction_of(batch, row);
+  const bool snapshot = batch.origins.empty();
+  const int64_t micros = transaction.event_time_us;
+  value_ += table.source_start;
+  append_member("ts_ms", micros / 1000, value_);
+  value_ += snapshot ? ",\"snapshot\":\"true\"" : ",\"snapshot\":\"false\"";
+  value_ += table.source_db;
+  if (options_.source == EventSource::kPostgres) {
+    const uint64_t lsn = snapshot ? place_ : batch.origins[row].place;
+    if (transaction.previous_commit == 0) {
+      value_ += "\"[null,\\\"";
+    } else {
+      value_ += "\"[\\\"";
+      append_integer(static_cast<int64_t>(transaction.previous_commit), value_);
+      value_ += "\\\",\\\"";
+    }
+    append_integer(static_cast<int64_t>(lsn), value_);
+    value_ += "\\\"]\"";
+  } else {
+    value_ += "null";
+  }
+  append_member("ts_us", micros, value_);
+  append_member("ts_ns", micros * 1000, value_);
+  value_ += table.source_table;
+  if (options_.source == EventSource::kPostgres) {
+    append_postgres_source(batch, row);
+  } else {
+    append_mysql_source(batch, row);
+  }
+}
+
+void DebeziumEncoder::append_mysql_source(const ChangeBatch& batch, size_t row) {
+  const Transaction& transaction = transaction_of(batch, row);
+  const bool snapshot = batch.origins.empty();
+  append_member("server_id", snapshot ? 0 : transaction.server_id, value_);
+  value_ += ",\"gtid\":";
+  if (transaction.id.empty()) {
+    value_ += "null";
+  } else {
+    append_json_string(transaction.id, value_);
+  }
+  value_ += ",\"file\":";
+  value_ += file_;
+  append_member("pos", static_cast<int64_t>(snapshot ? place_ : batch.origins[row].place), value_);
+  append_member("row", snapshot ? 0 : batch.origins[row].row, value_);
+  append_known("thread", transaction.thread, value_);
+  value_ += ",\"query\":null}";
+}
+
+void DebeziumEncoder::append_postgres_source(const ChangeBatch& batch, size_t row) {
+  append_known("txId", transaction_of(batch, row).number, value_);
+  append_member("lsn", static_cast<int64_t>(batch.origins.empty() ? place_ : batch.origins[row].place), value_);
+  value_ += ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}";
+}
+
+Result<> DebeziumEncoder::make_value(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
+                                     char operation) {
+  value_ = table.value_start;
+  value_ += "{\"before\":";
+  RETURN_IF_ERROR(append_image(table, batch, before, Image::kBefore));
+  value_ += ",\"after\":";
+  RETURN_IF_ERROR(append_image(table, batch, after, Image::kAfter));
+  append_source(table, batch, after == kNoRow ? before : after);
+  value_ += ",\"transaction\":null,\"op\":\"";
+  value_ += operation;
+  value_ += '"';
+  const int64_t now = wall_clock_ms();
+  append_member("ts_ms", now, value_);
+  append_member("ts_us", now * 1000, value_);
+  append_member("ts_ns", now * 1'000'000, value_);
+  value_ += '}';
+  if (options_.schemas) value_ += '}';
+  return {};
+}
+
+// A deletion, its tombstone and a creation, of which each names the other's key.
+Result<> DebeziumEncoder::encode_key_change(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
+                                            const Emit& emit) {
+  size_t old_payload = 0;
+  size_t new_payload = 0;
+  RETURN_IF_ERROR(make_key(table, batch, before, key_, old_payload));
+  RETURN_IF_ERROR(make_key(table, batch, after, other_key_, new_payload));
+  const size_t tail = options_.schemas ? 1 : 0;
+  const std::string_view old_key = std::string_view(key_).substr(old_payload, key_.size() - old_payload - tail);
+  const std::string_view new_key =
+      std::string_view(other_key_).substr(new_payload, other_key_.size() - new_payload - tail);
+  RETURN_IF_ERROR(make_value(table, batch, before, kNoRow, 'd'));
+  RETURN_IF_ERROR(emit({.key = key_, .value = value_, .new_key = new_key, .row = before, .part = 0}));
+  RETURN_IF_ERROR(emit({.key = key_, .value = {}, .new_key = new_key, .row = before, .part = 1}));
+  RETURN_IF_ERROR(make_value(table, batch, kNoRow, after, 'c'));
+  return emit({.key = other_key_, .value = value_, .old_key = old_key, .row = after, .part = 2});
+}
+
+Result<> DebeziumEncoder::encode(const ChangeBatch& batch, const std::string& topic, size_t& row, const Emit& emit) {
+  ASSIGN_OR_RETURN(const Table* const table, prepared(batch.schema, topic));
+  const size_t first = row++;
+  size_t before = kNoRow;
+  size_t after = kNoRow;
+  char operation = 'r';
+  switch (batch.kinds[first]) {
+    case RowKind::kRead: after = first; break;
+    case RowKind::kInsert:
+      after = first;
+      operation = 'c';
+      break;
+    case RowKind::kDelete:
+      before = first;
+      operation = 'd';
+      break;
+    case RowKind::kUpdateAfter:
+      after = first;
+      operation = 'u';
+      break;
+    case RowKind::kUpdateBefore:
+      // A filter may have kept the old row alone.
+      before = first;
+      operation = 'd';
+      if (row < batch.rows() && batch.kinds[row] == RowKind::kUpdateAfter) {
+        after = row++;
+        operation = 'u';
+      }
+      break;
+  }
+  const std::vector<uint32_t>& key = table->schema->key;
+  if (operation == 'u' && before != kNoRow) {
+    const bool moved = std::ranges::any_of(key, [&](uint32_t column) {
+      const ColumnVector& values = batch.columns[column];
+      return values.has_value(before) && values.has_value(after) && !values.equal_at(before, values, after);
+    });
+    if (moved) return encode_key_change(*table, batch, before, after, emit);
+  }
+  size_t payload = 0;
+  if (!key.empty()) RETURN_IF_ERROR(make_key(*table, batch, after == kNoRow ? before : after, key_, payload));
+  const std::string_view key_text = key.empty() ? std::string_view() : std::string_view(key_);
+  RETURN_IF_ERROR(make_value(*table, batch, before, after, operation));
+  RETURN_IF_ERROR(emit({.key = key_text, .value = value_, .row = first, .part = 0}));
+  if (operation != 'd') return {};
+  return emit({.key = key_text, .value = {}, .row = first, .part = 1});
+}
+
+}  // namespace sluice

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Row changes as Debezium's change events: the bytes of key and value that Debezium 3.6 and Kafka Connect's
+// JsonConverter would write. An insert, an update or a row of the copy is one record; a deletion is one and a
+// tombstone; an update that changes the key is the deletion of the old row, its tombstone and the creation of the new
+// one.
+//
+// Used by one thread. What does not change from row to row is prepared once for each shape of a table, so that a row
+// costs no allocation once the buffers have grown.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "codec/debezium_field.h"
+#include "codec/debezium_options.h"
+#include "data/change_batch.h"
+
+namespace sluice {
+
+struct DebeziumRecord {
+  std::string_view key;    // data() null: none
+  std::string_view value;  // data() null: a tombstone
+  // The other key of an update that changed it, as a header's value; empty: none.
+  std::string_view new_key;
+  std::string_view old_key;
+  size_t row = 0;  // that origin and kind are of
+  int part = 0;    // of the row change
+};
+
+class DebeziumEncoder {
+ public:
+  explicit DebeziumEncoder(DebeziumOptions options);
+  ~DebeziumEncoder();
+
+  // The records of the row change that begins at `row`, which is moved behind it; views are valid during the call.
+  // `topic` names the schemas.
+  using Emit = std::function<Result<>(const DebeziumRecord&)>;
+  Result<> encode(const ChangeBatch& batch, const std::string& topic, size_t& row, const Emit& emit);
+  const DebeziumOptions& options() const { return options_; }
+  // kUnsupported if the table has a column that cannot be carried yet.
+  Result<> check(const TableSchema& schema) const;
+
+ private:
+  struct Table;
+  enum class Image { kBefore, kAfter };
+  Result<Table*> prepared(const TableSchemaPtr& schema, const std::string& topic);
+  Result<> append_image(const Table& table, const ChangeBatch& batch, size_t row, Image image);
+  Result<> make_key(const Table& table, const ChangeBatch& batch, size_t row, std::string& out, size_t& payload_at);
+  Result<> make_value(const Table& table, const ChangeBatch& batch, size_t before, size_t after, char operation);
+  Result<> encode_key_change(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
+                             const Emit& emit);
+  void append_source(const Table& table, const ChangeBatch& batch, size_t row);
+  void append_mysql_source(const ChangeBatch& batch, size_t row);
+  void append_postgres_source(const ChangeBatch& batch, size_t row);
+  const Transaction& transaction_of(const ChangeBatch& batch, size_t row);
+
+  DebeziumOptions options_;
+  std::map<std::pair<TableSchemaPtr, std::string>, std::unique_ptr<Table>> tables_;
+  Table* last_ = nullptr;
+  // The transaction whose place was read last.
+  std::shared_ptr<const TransactionList> transactions_;
+  uint32_t transaction_ = 0;
+  std::string file_;    // MySQL
+  uint64_t place_ = 0;  // MySQL: where it begins; PostgreSQL: the LSN
+  std::string key_;
+  std::string other_key_;
+  std::string value_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bytes of keys and values. They were put together by us from the description of Debezium's envelope and of Kafka
+// Connect's JsonConverter; what is different from row to row in Debezium (the clock) is cut off.
+#include "codec/debezium_event.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "data/value_text.h"
+
+namespace sluice {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+TableSchemaPtr items() {
+  TableSchema schema;
+  schema.id = {"inv", "item"};
+  schema.columns = {{.name = "id", .type = {.kind = TypeKind::kInt32, .nullable = false, .source_type = "int"}},
+                    {.name = "price", .type = {.kind = TypeKind::kDecimal, .precision = 10, .scale = 2}},
+                    {.name = "note", .type = {.kind = TypeKind::kString, .nullable = false}}};
+  schema.key = {0};
+  return std::make_shared<const TableSchema>(std::move(schema));
+}
+
+struct Row {
+  RowKind kind;
+  int id;
+  const char* price;  // null: NULL
+  const char* note;   // null: not carried by the log
+};
+
+ChangeBatch batch_of(std::initializer_list<Row> rows, Transaction transaction = {}) {
+  ChangeBatch batch(items());
+  transaction.event_time_us = 1'600'000'000'123'456;
+  batch.transactions = std::make_shared<const TransactionList>(1, std::move(transaction));
+  for (const Row& row : rows) {
+    batch.kinds.push_back(row.kind);
+    batch.columns[0].append_int(row.id);
+    row.price != nullptr ? batch.columns[1].append_bytes(row.price) : batch.columns[1].append_null();
+    row.note != nullptr ? batch.columns[2].append_bytes(row.note) : batch.columns[2].append_absent();
+    if (row.kind != RowKind::kRead) batch.origins.push_back({.event = 2, .row = 1, .place = 777});
+  }
+  return batch;
+}
+
+struct Sent {
+  std::string key;
+  std::string value;  // "" for a tombstone
+  std::string other_key;
+};
+
+std::vector<Sent> encode(const ChangeBatch& batch, const DebeziumOptions& options) {
+  DebeziumEncoder encoder(options);
+  std::vector<Sent> sent;
+  for (size_t row = 0; row < batch.rows();) {
+    const auto done = encoder.encode(batch, "shop.inv.item", row, [&](const DebeziumRecord& record) -> Result<> {
+      sent.push_back({std::string(record.key), std::string(record.value),
+                      std::string(record.new_key) + std::string(record.old_key)});
+      return {};
+    });
+    EXPECT_TRUE(done.has_value()) << done.error().describe();
+  }
+  return sent;
+}
+
+DebeziumOptions plain(EventSource source = EventSource::kMysql) {
+  return {.source = source, .database = "stock", .topic_prefix = "shop", .schemas = false};
+}
+
+const Transaction kMysqlTransaction = {
+    .start = {"v1;file=bin.000003;pos=154"}, .id = "uuid:5", .server_id = 223344, .thread = 7};
+
+TEST(DebeziumEvent, has_the_members_of_the_envelope_in_their_order) {
+  const auto sent = encode(batch_of({{RowKind::kInsert, 1, "123.45", "a"}}, kMysqlTransaction), plain());
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].key, R"({"id":1})");
+  EXPECT_THAT(
+      sent[0].value,
+      StartsWith(R"({"before":null,"after":{"id":1,"price":"MDk=","note":"a"},"source":{"version":"3.6.1.Final",)"
+                 R"("connector":"mysql","name":"shop","ts_ms":1600000000123,"snapshot":"false","db":"inv",)"
+                 R"("sequence":null,"ts_us":1600000000123456,"ts_ns":1600000000123456000,"table":"item",)"
+                 R"("server_id":223344,"gtid":"uuid:5","file":"bin.000003","pos":777,"row":1,"thread":7,)"
+                 R"("query":null},"transaction":null,"op":"c","ts_ms":)"));
+}
+
+TEST(DebeziumEvent, of_postgres_tells_the_places_in_its_log) {
+  const Transaction transaction = {.start = {"v1;lsn=0/100"}, .number = 12, .previous_commit = 99};
+  const auto sent = encode(batch_of({{RowKind::kInsert, 1, nullptr, "a"}}, transaction), plain(EventSource::kPostgres));
+  EXPECT_THAT(
+      sent[0].value,
+      HasSubstr(R"("connector":"postgresql","name":"shop","ts_ms":1600000000123,"snapshot":"false","db":"stock",)"
+                R"("sequence":"[\"99\",\"777\"]","ts_us":1600000000123456,"ts_ns":1600000000123456000,)"
+                R"("schema":"inv","table":"item","txId":12,"lsn":777,"xmin":null,"origin":null,)"
+                R"("origin_lsn":null})"));
+}
+
+TEST(DebeziumEvent, of_the_copy_tells_the_place_of_the_snapshot) {
+  const auto sent = encode(batch_of({{RowKind::kRead, 1, "0.00", ""}}, {.start = {"v1;file=bin.000003;pos=154"}}),
+                           plain(EventSource::kMariadb));
+  EXPECT_THAT(sent[0].value, HasSubstr(R"("connector":"mariadb",)"));
+  EXPECT_THAT(sent[0].value, HasSubstr(R"("snapshot":"true",)"));
+  EXPECT_THAT(sent[0].value,
+              HasSubstr(R"("table":"item","server_id":0,"gtid":null,"file":"bin.000003","pos":154,"row":0,)"
+                        R"("thread":null,"query":null},"transaction":null,"op":"r",)"));
+}
+
+TEST(DebeziumEvent, carries_its_schema) {
+  DebeziumOptions options = plain();
+  options.schemas = true;
+  const auto sent = encode(batch_of({{RowKind::kInsert, 1, "123.45", "a"}}, kMysqlTransaction), options);
+  EXPECT_EQ(sent[0].key,
+            R"({"schema":{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"}],"optional":false,)"
+            R"("name":"shop.inv.item.Key"},"payload":{"id":1}})");
+  const std::string row =
+      R"([{"type":"int32","optional":false,"field":"id"},{"type":"bytes","optional":true,)"
+      R"("name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2",)"
+      R"("connect.decimal.precision":"10"},"field":"price"},{"type":"string","optional":false,"field":"note"}],)"
+      R"("optional":true,"name":"shop.inv.item.Value",)";
+  EXPECT_THAT(
+      sent[0].value,
+      StartsWith(
+          R"({"schema":{"type":"struct","fields":[{"type":"struct","fields":)" + row +
+          R"("field":"before"},{"type":"struct","fields":)" + row +
+          R"("field":"after"},{"type":"struct","fields":[{"type":"string","optional":false,"field":"version"},)"
+          R"({"type":"string","optional":false,"field":"connector"},{"type":"string","optional":false,"field":"name"},)"
+          R"({"type":"int64","optional":false,"field":"ts_ms"},{"type":"string","optional":true,)"
+          R"("name":"io.debezium.data.Enum","version":1,"parameters":{"allowed":"true,first,first_in_data_collection,)"
+          R"(last_in_data_collection,last,false,incremental"},"default":"false","field":"snapshot"},)"
+          R"({"type":"string","optional":false,"field":"db"},{"type":"string","optional":true,"field":"sequence"},)"
+          R"({"type":"int64","optional":true,"field":"ts_us"},{"type":"int64","optional":true,"field":"ts_ns"},)"
+          R"({"type":"string","optional":true,"field":"table"},{"type":"int64","optional":false,"field":"server_id"},)"
+          R"({"type":"string","optional":true,"field":"gtid"},{"type":"string","optional":false,"field":"file"},)"
+          R"({"type":"int64","optional":false,"field":"pos"},{"type":"int32","optional":false,"field":"row"},)"
+          R"({"type":"int64","optional":true,"field":"thread"},{"type":"string","optional":true,"field":"query"}],)"
+          R"("optional":false,"name":"io.debezium.connector.mysql.Source","version":1,"field":"source"},)"
+          R"({"type":"struct","fields":[{"type":"string","optional":false,"field":"id"},{"type":"int64",)"
+          R"("optional":false,"field":"total_order"},{"type":"int64","optional":false,"field":"data_collection_order"}],)"
+          R"("optional":true,"name":"event.block","version":1,"field":"transaction"},{"type":"string",)"
+          R"("optional":false,"field":"op"},{"type":"int64","optional":true,"field":"ts_ms"},{"type":"int64",)"
+          R"("optional":true,"field":"ts_us"},{"type":"int64","optional":true,"field":"ts_ns"}],"optional":false,)"
+          R"("name":"shop.inv.item.Envelope","version":2},"payload":{"before":null,)"));
+}
+
+TEST(DebeziumEvent, of_a_deletion_is_followed_by_a_tombstone) {
+  const auto sent = encode(batch_of({{RowKind::kDelete, 1, nullptr, "a"}}), plain());
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_THAT(sent[0].value, StartsWith(R"({"before":{"id":1,"price":null,"note":"a"},"after":null,)"));
+  EXPECT_EQ(sent[1].key, R"({"id":1})");
+  EXPECT_EQ(sent[1].value, "");
+}
+
+TEST(DebeziumEvent, of_another_key_is_three) {
+  const auto sent =
+      encode(batch_of({{RowKind::kUpdateBefore, 1, "1.00", "a"}, {RowKind::kUpdateAfter, 2, "1.00", "a"}}), plain());
+  ASSERT_EQ(sent.size(), 3u);
+  EXPECT_THAT(sent[0].value, HasSubstr(R"("op":"d")"));
+  EXPECT_EQ(sent[0].other_key, R"({"id":2})");
+  EXPECT_EQ(sent[1].value, "");
+  EXPECT_EQ(sent[1].key, R"({"id":1})");
+  EXPECT_THAT(sent[2].value, StartsWith(R"({"before":null,"after":{"id":2,)"));
+  EXPECT_THAT(sent[2].value, HasSubstr(R"("op":"c")"));
+  EXPECT_EQ(sent[2].other_key, R"({"id":1})");
+}
+
+TEST(DebeziumEvent, has_a_placeholder_for_what_the_log_left_out) {
+  const auto unknown = encode(batch_of({{RowKind::kUpdateAfter, 1, "1.00", nullptr}}), plain());
+  EXPECT_THAT(unknown[0].value,
+              StartsWith(R"({"before":null,"after":{"id":1,"price":"ZA==","note":"__debezium_unavailable_value"},)"));
+  const auto known = encode(
+      batch_of({{RowKind::kUpdateBefore, 1, "1.00", "old"}, {RowKind::kUpdateAfter, 1, "2.00", nullptr}}), plain());
+  EXPECT_THAT(known[0].value, HasSubstr(R"("after":{"id":1,"price":"AMg=","note":"old"})"));
+  // A column that must not be NULL gets the zero of its type.
+  const auto gone = encode(batch_of({{RowKind::kDelete, 1, nullptr, nullptr}}), plain());
+  EXPECT_THAT(gone[0].value, StartsWith(R"({"before":{"id":1,"price":null,"note":""},)"));
+}
+
+// A value of a type under some options: schema (without "field") and JSON.
+std::string shown(DataType type, const char* text, const DebeziumOptions& options) {
+  const Column column{.name = "c", .type = type};
+  const auto field = make_event_field(column, options);
+  if (!field) return field.error().message();
+  ColumnVector values(type.kind);
+  EXPECT_TRUE(append_parsed(values, type, text).has_value()) << text;
+  std::string out = field->schema.substr(0, field->schema.find(",\"optional\"")) + "} ";
+  const size_t name = field->schema.find("\"name\"");
+  if (name != std::string::npos) {
+    out.insert(out.size() - 2, "," + field->schema.substr(name, field->schema.find(',', name) - name));
+  }
+  const auto appended = append_event_value(*field, values, 0, out);
+  return appended ? out : appended.error().message();
+}
+
+TEST(DebeziumEvent, follows_the_handling_modes) {
+  const DataType decimal{.kind = TypeKind::kDecimal, .precision = 10, .scale = 2};
+  DebeziumOptions options = plain();
+  options.decimals = DecimalMode::kDouble;
+  EXPECT_EQ(shown(decimal, "12345678.90", options), R"({"type":"double"} 1.23456789E7)");
+  options.decimals = DecimalMode::kString;
+  EXPECT_EQ(shown(decimal, "-0.50", options), R"({"type":"string"} "-0.50")");
+  const DataType any_decimal{.kind = TypeKind::kDecimal};
+  EXPECT_EQ(shown(any_decimal, "NaN", options), R"({"type":"string"} "NAN")");
+  options.decimals = DecimalMode::kPrecise;
+  EXPECT_THAT(shown(any_decimal, "NaN", options), HasSubstr("has no form in Kafka Connect's Decimal"));
+
+  const DataType bytes{.kind = TypeKind::kBytes};
+  options.binaries = BinaryMode::kHex;
+  EXPECT_EQ(shown(bytes, "\xfb\xff", options), R"({"type":"string"} "fbff")");
+  options.binaries = BinaryMode::kBase64;
+  EXPECT_EQ(shown(bytes, "\xfb\xff", options), R"({"type":"string"} "+/8=")");
+  options.binaries = BinaryMode::kBase64Url;
+  EXPECT_EQ(shown(bytes, "\xfb\xff", options), R"({"type":"string"} "-_8=")");
+
+  const DataType number{.kind = TypeKind::kUInt64};
+  options.unsigned_bigint_precise = true;
+  EXPECT_EQ(shown(number, "18446744073709551615", options),
+            R"({"type":"bytes","name":"org.apache.kafka.connect.data.Decimal"} "AP//////////")");
+}
+
+TEST(DebeziumEvent, counts_times_as_the_mode_says) {
+  const DataType time{.kind = TypeKind::kTime, .precision = 3};
+  const DataType timestamp{.kind = TypeKind::kTimestamp, .precision = 6};
+  const DataType date{.kind = TypeKind::kDate};
+  DebeziumOptions options = plain();
+  const auto all = [&](TimeMode mode) {
+    options.times = mode;
+    return std::vector{shown(date, "1970-01-02", options), shown(time, "00:00:01.500", options),
+                       shown(timestamp, "1970-01-01 00:00:01.500000", options)};
+  };
+  EXPECT_THAT(all(TimeMode::kAdaptive),
+              ElementsAre(R"({"type":"int32","name":"io.debezium.time.Date"} 1)",
+                          R"({"type":"int32","name":"io.debezium.time.Time"} 1500)",
+                          R"({"type":"int64","name":"io.debezium.time.MicroTimestamp"} 1500000)"));
+  EXPECT_THAT(all(TimeMode::kAdaptiveTimeMicroseconds)[1],
+              R"({"type":"int64","name":"io.debezium.time.MicroTime"} 1500000)");
+  EXPECT_THAT(all(TimeMode::kConnect),
+              ElementsAre(R"({"type":"int32","name":"org.apache.kafka.connect.data.Date"} 1)",
+                          R"({"type":"int32","name":"org.apache.kafka.connect.data.Time"} 1500)",
+                          R"({"type":"int64","name":"org.apache.kafka.connect.data.Timestamp"} 1500)"));
+  EXPECT_THAT(all(TimeMode::kNanoseconds),
+              ElementsAre(R"({"type":"int32","name":"io.debezium.time.Date"} 1)",
+                          R"({"type":"int64","name":"io.debezium.time.NanoTime"} 1500000000)",
+                          R"({"type":"int64","name":"io.debezium.time.NanoTimestamp"} 1500000000)"));
+  // How many digits of the fraction Debezium shows is not described; these are as many as it takes.
+  EXPECT_THAT(all(TimeMode::kIsostring),
+              ElementsAre(R"({"type":"string","name":"io.debezium.time.IsoDate"} "1970-01-02Z")",
+                          R"({"type":"string","name":"io.debezium.time.IsoTime"} "00:00:01.5Z")",
+                          R"({"type":"string","name":"io.debezium.time.IsoTimestamp"} "1970-01-01T00:00:01.5Z")"));
+}
+
+TEST(DebeziumEvent, holds_numbers_of_any_length) {
+  const DataType decimal{.kind = TypeKind::kDecimal};
+  const auto value = [&](const std::string& text) {
+    const std::string out = shown(decimal, text.c_str(), plain());
+    return out.substr(out.find("} ") + 2);
+  };
+  EXPECT_EQ(value("0"), R"({"scale":0,"value":"AA=="})");
+  EXPECT_EQ(value("-1"), R"({"scale":0,"value":"/w=="})");
+  EXPECT_EQ(value("127"), R"({"scale":0,"value":"fw=="})");
+  EXPECT_EQ(value("128"), R"({"scale":0,"value":"AIA="})");
+  EXPECT_EQ(value("-128"), R"({"scale":0,"value":"gA=="})");
+  EXPECT_EQ(value("1.500"), R"({"scale":1,"value":"Dw=="})");
+  EXPECT_EQ(value("1000"), R"({"scale":0,"value":"A+g="})");
+  EXPECT_EQ(value("4294967296"), R"({"scale":0,"value":"AQAAAAA="})");
+  EXPECT_EQ(value("-4294967296"), R"({"scale":0,"value":"/wAAAAA="})");
+  // 2^64 * 10^18 needs more than one limb of digits.
+  EXPECT_EQ(value("18446744073709551616000000000000000000"), R"({"scale":0,"value":"DeC2s6dkAAAAAAAAAAAAAA=="})");
+  EXPECT_THAT(value(std::string(1000, '9')), StartsWith(R"({"scale":0,"value":")"));
+}
+
+}  // namespace
+}  // namespace sluice
