@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/all.h"
 
+#include "connectors/kafka/kafka_connector.h"
 #include "connectors/mysql/mysql_connector.h"
 #include "connectors/postgres/postgres_connector.h"
 #include "connectors/sqlite/sqlite_connector.h"
@@ -13,6 +14,7 @@ ConnectorRegistry all_connectors() {
   registry.add(mysql_connector());
   registry.add(postgres_connector());
   registry.add(sqlite_connector());
+  registry.add(kafka_connector());
   registry.add(values_connector());
   return registry;
 }

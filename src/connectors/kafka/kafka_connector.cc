@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/kafka/kafka_connector.h"
+
+#include "connectors/kafka/kafka_writer.h"
+
+namespace sluice {
+namespace {
+
+class KafkaSink final : public Sink {
+ public:
+  KafkaSink(KafkaSinkOptions options, KafkaTopicNames names) : options_(std::move(options)), names_(std::move(names)) {}
+
+  Result<> open(Context& context) override {
+    ASSIGN_OR_RETURN(producer_, KafkaProducer::open(options_.properties));
+    return producer_->reach(context);
+  }
+  void set_source(const SourceDescription& source) override { source_ = source; }
+  Guarantee guarantee() const override { return Guarantee::kAtLeastOnce; }
+  Result<std::unique_ptr<Ledger>> open_ledger(Context&, const std::string&) override {
+    return std::unique_ptr<Ledger>();
+  }
+  Result<std::unique_ptr<SinkWriter>> open_writer(Context&, const std::string& job, uint64_t) override {
+    ASSIGN_OR_RETURN(auto writer, KafkaWriter::open(options_, names_, source_, job));
+    return std::unique_ptr<SinkWriter>(std::move(writer));
+  }
+  // What a crash left behind is told by one position.
+  int max_writers() const override { return 1; }
+
+  Result<TableSchemaPtr> find_table(Context&, const TableId&) override { return TableSchemaPtr(); }
+  Result<bool> is_empty(Context&, const TableId&) override { return true; }
+
+  // Each event carries its schema; only what cannot be carried is said early, and the topic made.
+  Result<> apply(Context& context, const SchemaChange& change) override {
+    if (!change.after) return {};
+    RETURN_IF_ERROR(DebeziumEncoder(options_.events(source_, "")).check(*change.after));
+    if (change.kind != SchemaChangeKind::kCreateTable) return {};
+    ASSIGN_OR_RETURN(const KafkaTopic topic,
+                     producer_->topic(context, names_.name_of(change.after->id), options_.creation));
+    return {};
+  }
+  std::vector<std::string> ddl_for(const SchemaChange& change) const override {
+    if (change.kind != SchemaChangeKind::kCreateTable) return {};
+    return {"topic " + names_.name_of(change.after->id)};
+  }
+  bool keys_compare_bytewise() const override { return true; }
+  Result<std::unique_ptr<TableReader>> open_table_reader(Context&) override { return std::unique_ptr<TableReader>(); }
+
+ private:
+  const KafkaSinkOptions options_;
+  const KafkaTopicNames names_;
+  SourceDescription source_;
+  std::unique_ptr<KafkaProducer> producer_;  // for topics
+};
+
+std::unique_ptr<Sink> make_kafka_sink(const Settings& settings, Problems& problems) {
+  Problems found;
+  auto options = parse_options<KafkaSinkOptions>(settings, "the kafka sink", found);
+  options.check(settings, found);
+  const bool good = !found.has_errors();
+  problems.append(std::move(found));
+  if (!good) return nullptr;
+  auto names = KafkaTopicNames::make(options);
+  return std::make_unique<KafkaSink>(std::move(options), std::move(*names));
+}
+
+}  // namespace
+
+ConnectorInfo kafka_connector() {
+  return {.type = "kafka",
+          .summary = "Writes Debezium's change events into Kafka's topics.",
+          .make_source = {},
+          .make_sink = make_kafka_sink,
+          .source_options = {},
+          .sink_options = [] { return option_help<KafkaSinkOptions>(); }};
+}
+
+}  // namespace sluice

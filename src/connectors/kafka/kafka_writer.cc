@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/kafka/kafka_writer.h"
+
+#include <fmt/format.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+
+namespace sluice {
+
+Result<std::unique_ptr<KafkaWriter>> KafkaWriter::open(const KafkaSinkOptions& options, const KafkaTopicNames& names,
+                                                       const SourceDescription& source, const std::string& job) {
+  std::unique_ptr<KafkaWriter> writer(new KafkaWriter(options, names, source, job));
+  ASSIGN_OR_RETURN(writer->producer_, KafkaProducer::open(options.properties));
+  return writer;
+}
+
+Result<> KafkaWriter::begin(Context&, const LedgerEntry& entry) {
+  entry_ = entry.name;
+  head_ = position_head(job_, entry.name + "=" + entry.position);
+  if (first_head_.empty()) {
+    first_head_ = head_;
+    copying_ = entry.name.starts_with("chunk/");
+  }
+  return {};
+}
+
+Result<KafkaWriter::Target*> KafkaWriter::target_of(Context& context, const TableId& table) {
+  if (const auto known = targets_.find(table); known != targets_.end()) return &known->second;
+  const std::string name = names_.name_of(table);
+  Target target;
+  ASSIGN_OR_RETURN(target.topic, producer_->topic(context, name, options_.creation));
+  const auto [tail, is_new] = tails_.try_emplace(name);
+  if (is_new) {
+    if (!reader_) {
+      ASSIGN_OR_RETURN(reader_, KafkaReader::open(options_.properties));
+    }
+    auto read = KafkaTail::read(context, *reader_, target.topic, first_head_, copying_);
+    if (!read) {
+      tails_.erase(tail);
+      return std::move(read).error();
+    }
+    tail->second = std::move(*read);
+    if (tail->second.size() > 0) {
+      log_info("topic {} holds {} records that the ledger does not know of; they are not written again", name,
+               tail->second.size());
+    }
+  }
+  target.tail = &tail->second;
+  return &targets_.emplace(table, std::move(target)).first->second;
+}
+
+// "v1;<job>;<entry>;<transaction>;<event>;<row>;<part>", or behind the entry "copy;<chunk>" for rows of the copy.
+void KafkaWriter::make_position(const ChangeBatch& batch, const DebeziumRecord& record) {
+  position_ = head_;
+  if (batch.origins.empty()) {
+    position_ += kCopyMark;
+    position_ += entry_;
+    return;
+  }
+  const RowOrigin& origin = batch.origins[record.row];
+  const Transaction& transaction = (*batch.transactions)[origin.transaction];
+  position_ += transaction.id.empty() ? transaction.start.text : transaction.id;
+  fmt::format_to(std::back_inserter(position_), ";{};{};{}", origin.event, origin.row, record.part);
+}
+
+Result<> KafkaWriter::send(Context& context, Target& target, const ChangeBatch& batch, const DebeziumRecord& record) {
+  if (record.value.data() == nullptr && !options_.tombstones) return {};
+  const bool hashed = options_.partition_strategy == "hash-by-key" && record.key.data() != nullptr;
+  const int32_t partition = hashed ? kafka_partition(record.key, target.topic.partitions) : 0;
+  make_position(batch, record);
+  if (!batch.origins.empty()) {
+    if (target.tail->take(partition, position_)) return {};
+  } else if (CopiedRows* const copied = target.tail->copied(head_)) {
+    if (copied->take(partition, record.key, record.value)) return {};
+  }
+  headers_.clear();
+  if (!record.new_key.empty()) headers_.push_back({"__debezium.newkey", record.new_key});
+  if (!record.old_key.empty()) headers_.push_back({"__debezium.oldkey", record.old_key});
+  return produce(context, target, {.partition = partition, .key = record.key, .value = record.value});
+}
+
+// Adds the headers that all records have.
+Result<> KafkaWriter::produce(Context& context, const Target& target, const KafkaRecord& record) {
+  if (options_.extended_headers) {
+    headers_.push_back({"__debezium.context.connectorLogicalName", encoder_.options().topic_prefix});
+    headers_.push_back({"__debezium.context.taskId", "0"});
+    headers_.push_back({"__debezium.context.connectorName", source_.connector});
+  }
+  headers_.push_back({kPositionHeader, position_});
+  return producer_->send(context, target.topic, record, headers_);
+}
+
+// Rows of the chunk that an earlier attempt wrote and that this one did not meet any more.
+Result<> KafkaWriter::delete_vanished(Context& context) {
+  for (auto& [table, target] : targets_) {
+    CopiedRows* const copied = target.tail->copied(head_);
+    if (copied == nullptr) continue;
+    position_ = head_ + std::string(kCopyMark) + entry_;
+    const auto emit = [&](int32_t partition, std::string_view key, std::string_view value) -> Result<> {
+      if (value.data() == nullptr && !options_.tombstones) return {};
+      headers_.clear();
+      return produce(context, target, {.partition = partition, .key = key, .value = value});
+    };
+    RETURN_IF_ERROR(copied->delete_rest(context, *reader_, target.topic.name, emit));
+  }
+  return {};
+}
+
+Result<> KafkaWriter::write(Context& context, const ChangeBatch& batch, bool) {
+  ASSIGN_OR_RETURN(Target* const target, target_of(context, batch.schema->id));
+  const auto emit = [&](const DebeziumRecord& record) { return send(context, *target, batch, record); };
+  for (size_t row = 0; row < batch.rows();) {
+    RETURN_IF_ERROR(encoder_.encode(batch, target->topic.name, row, emit));
+  }
+  fault_point("after_write");
+  return {};
+}
+
+Result<> KafkaWriter::commit(Context& context, const LedgerEntry&) {
+  if (copying_) RETURN_IF_ERROR(delete_vanished(context));
+  fault_point(copying_ ? "before_chunk_commit" : "before_commit");
+  RETURN_IF_ERROR(producer_->flush(context));
+  fault_point(copying_ ? "after_chunk_commit" : "after_commit");
+  return {};
+}
+
+}  // namespace sluice

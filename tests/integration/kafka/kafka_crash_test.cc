@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program is killed and the broker goes away while an application changes rows; then the events of each key must
+// follow each other without a gap, in order, and none twice.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "integration/kafka/kafka_fixture.h"
+
+namespace sluice::support {
+namespace {
+
+constexpr int kKilled = 128 + 9;
+constexpr int kKeys = 40;
+
+// Counts `v` of some row up, or removes and creates it, again and again; v only grows, over all rows.
+class Counting {
+ public:
+  Counting(DatabaseServer& server, const std::string& database) {
+    auto connected = server.connect(database);
+    EXPECT_TRUE(connected.has_value());
+    session_ = std::move(*connected);
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      while (!stop.stop_requested()) step();
+    });
+  }
+  void stop() {
+    thread_.request_stop();
+    thread_.join();
+  }
+  int64_t steps() const { return steps_; }
+
+ private:
+  void step() {
+    const int id = std::uniform_int_distribution<int>(1, kKeys)(random_);
+    const int64_t v = 1'000'000 + ++steps_;
+    std::string statement = fmt::format("UPDATE t SET v = {} WHERE id = {}", v, id);
+    if (steps_ % 7 == 0) {
+      statement = fmt::format("DELETE FROM t WHERE id = {}", id);
+      EXPECT_TRUE(session_->execute(statement).has_value());
+      statement = fmt::format("INSERT INTO t VALUES ({}, {})", id, v);
+    }
+    EXPECT_TRUE(session_->execute(statement).has_value());
+  }
+
+  std::unique_ptr<SqlSession> session_;
+  std::mt19937 random_{7};
+  std::atomic<int64_t> steps_{0};
+  std::jthread thread_;
+};
+
+class Faults : public KafkaTest {
+ protected:
+  void make_table(int rows) {
+    sql("CREATE TABLE t (id int PRIMARY KEY, v bigint NOT NULL)");
+    if (postgres()) sql("ALTER TABLE t REPLICA IDENTITY FULL");
+    std::string insert = "INSERT INTO t VALUES (1, 1)";
+    for (int id = 2; id <= rows; ++id) insert += fmt::format(", ({}, {})", id, id);
+    sql(insert);
+  }
+  // Runs until the fault point has killed it.
+  void run_killed(const Pipeline& pipeline, const std::string& fault) {
+    const auto process =
+        pipeline.start({"run", "JOB", "--state", pipeline.folder().file("state")}, {{"SLUICE_FAULT", fault}});
+    ASSERT_EQ(process->wait().value_or(-1), kKilled) << fault << "\n" << tail(process->err(), 30);
+  }
+  void expect_whole_log();
+};
+INSTANTIATE_TEST_SUITE_P(Sources, Faults, testing::Values("mariadb", "mysql", "postgres_source"), source_name);
+
+// Every key's events: r or c, then u from what was before, d of what was before; at the end the row of the table.
+void Faults::expect_whole_log() {
+  std::map<int, std::optional<int64_t>> state;
+  std::set<std::string> places;
+  for (const auto& message : read("t")) {
+    const Json event = event_of(message);
+    if (event.is_null()) continue;
+    const bool created = event["before"].is_null();
+    const bool removed = event["after"].is_null();
+    const int id = event[removed ? "before" : "after"]["id"].get<int>();
+    const std::string text = fmt::format("key {}: {}", id, event.dump());
+    auto& v = state[id];
+    if (event["op"] == "r") {
+      // A chunk that was read again tells a row again if it is another by now.
+      EXPECT_NE(v, std::optional(event["after"]["v"].get<int64_t>())) << text;
+    } else if (event["source"]["snapshot"] == "false") {
+      // Twice would be the same place in the log.
+      Json source = event["source"];
+      const std::string place = postgres() ? source["lsn"].dump() : source["file"].dump() + source["pos"].dump();
+      EXPECT_TRUE(places.insert(place + source["row"].dump()).second) << "twice: " << text;
+      EXPECT_EQ(v.has_value(), !created) << text;
+    }
+    if (v && !created) {
+      EXPECT_EQ(event["before"]["v"].get<int64_t>(), *v) << text;
+    }
+    v = removed ? std::nullopt : std::optional(event["after"]["v"].get<int64_t>());
+  }
+  const auto rows = source_->query("SELECT id, v FROM t", database_);
+  ASSERT_TRUE(rows.has_value());
+  std::map<int, std::optional<int64_t>> expected;
+  for (const auto& row : *rows) expected[std::stoi(*row[0])] = std::stoll(*row[1]);
+  std::erase_if(state, [](const auto& entry) { return !entry.second; });
+  EXPECT_EQ(state, expected);
+}
+
+TEST_P(Faults, a_killed_stream_leaves_no_gap_and_repeats_nothing) {
+  const auto pipeline = job("schemas.enable: false");
+  make_table(kKeys);
+  pipeline->run_until_caught_up();
+  Counting counting(*source_, database_);
+  for (const char* fault : {"after_write:3", "before_commit:4", "after_commit:3", "after_log_read:9", "after_write:8",
+                            "after_commit:1", "before_commit:1", "before_source_ack:2"}) {
+    run_killed(*pipeline, fault);
+  }
+  counting.stop();
+  pipeline->run_until_caught_up();
+  EXPECT_GT(counting.steps(), 100);
+  expect_whole_log();
+  drop_database(*source_, database_);
+}
+
+TEST_P(Faults, a_killed_copy_tells_again_only_what_is_different_by_now) {
+  const auto pipeline = job("schemas.enable: false");
+  make_table(20);
+  run_killed(*pipeline, "after_chunk_commit:1");  // all rows are in the topic, and the ledger does not know
+  sql("DELETE FROM t WHERE id = 1");
+  sql("UPDATE t SET v = 200 WHERE id = 2");
+  sql("INSERT INTO t VALUES (21, 21)");
+  pipeline->run_until_caught_up();
+  std::map<std::string, std::string> log;
+  for (const auto& message : read("t")) {
+    const Json event = event_of(message);
+    log[*message.key] += event.is_null() ? " tombstone" : " " + event["op"].get<std::string>();
+    if (!event.is_null() && !event["after"].is_null()) log[*message.key] += event["after"]["v"].dump();
+  }
+  ASSERT_EQ(log.size(), 21u);
+  EXPECT_EQ(log[R"({"id":1})"], " r1 d tombstone");
+  EXPECT_EQ(log[R"({"id":2})"], " r2 r200");
+  EXPECT_EQ(log[R"({"id":3})"], " r3");
+  EXPECT_EQ(log[R"({"id":21})"], " r21");
+  drop_database(*source_, database_);
+}
+
+TEST_P(Faults, a_copy_that_is_killed_again_and_again_joins_the_stream) {
+  const auto pipeline = job("schemas.enable: false");
+  pipeline->source_options("scan.incremental.snapshot.chunk.size: 15");
+  make_table(400);
+  Counting counting(*source_, database_);
+  for (const char* fault : {"after_write:2", "after_chunk_commit:3", "before_chunk_commit:2", "after_chunk_commit:4",
+                            "before_chunk_commit:1", "after_chunk_commit:1", "before_stream_start:1"}) {
+    run_killed(*pipeline, fault);
+  }
+  run_killed(*pipeline, "after_commit:5");
+  counting.stop();
+  pipeline->run_until_caught_up();
+  expect_whole_log();
+  drop_database(*source_, database_);
+}
+
+TEST_P(Faults, a_broker_that_is_away_holds_the_source_back) {
+  const auto pipeline = job("schemas.enable: false\nproperties.message.timeout.ms: 3000");
+  make_table(kKeys);
+  const auto process = pipeline->start({"run", "JOB", "--state", pipeline->folder().file("state")});
+  Counting counting(*source_, database_);
+  ASSERT_TRUE(wait_until([&] { return read("t").size() > 60; })) << tail(process->err());
+  broker().kill9();
+  const int64_t before = counting.steps();
+  ASSERT_TRUE(wait_until([&] { return counting.steps() > before + 200; }));
+  // So long that the records are given up, and the job begins again from its last commit.
+  ASSERT_TRUE(
+      wait_until([&] { return process->err().find("trying again in") != std::string::npos; }, std::chrono::seconds(60)))
+      << tail(process->err());
+  const auto restarted = broker().restart();
+  ASSERT_TRUE(restarted.has_value()) << restarted.error().describe();
+  counting.stop();
+  EXPECT_TRUE(process->running()) << tail(process->err());
+  process->stop();
+  pipeline->run_until_caught_up();
+  expect_whole_log();
+  drop_database(*source_, database_);
+}
+
+}  // namespace
+}  // namespace sluice::support
