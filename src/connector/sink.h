@@ -95,7 +95,7 @@ class Sink {
   virtual ~Sink() = default;
 
   virtual Result<> open(Context& context) = 0;
-  virtual void set_source(const SourceDescription&) {}  // before rows are written
+  virtual void set_source(const Source&) {}  // which is open; before rows are written
   virtual Guarantee guarantee() const = 0;
   // Null if the sink cannot keep one. `job` names the job's entries.
   virtual Result<std::unique_ptr<Ledger>> open_ledger(Context& context, const std::string& job) = 0;

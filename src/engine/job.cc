@@ -95,7 +95,7 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
   Context attempt(&context);
   RETURN_IF_ERROR(source_->open(attempt).context("opening the source"));
   RETURN_IF_ERROR(sink_->open(attempt).context("opening the target"));
-  sink_->set_source(source_->describe());
+  sink_->set_source(*source_);
   ASSIGN_OR_RETURN(auto ledger, JobLedger::open(attempt, *sink_, job_name(spec_), options.state_dir));
   // In this order: a change log without a ledger would be another job's.
   if (options.reset && spool_) RETURN_IF_ERROR(spool_->forget());

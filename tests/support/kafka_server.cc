@@ -149,15 +149,22 @@ Result<std::vector<KafkaMessage>> KafkaServer::read(const std::string& topic) co
   ASSIGN_OR_RETURN(const Client client, consumer(address()));
   rd_kafka_poll_set_consumer(client.get());
   for (int partition = 0; partition < found.at(topic); ++partition) {
+    // To here: the end may run ahead of a reader.
+    int64_t begin = 0;
+    int64_t end = 0;
+    const auto asked =
+        rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), partition, &begin, &end, kRequestMs);
+    if (asked != RD_KAFKA_RESP_ERR_NO_ERROR) return failed(asked, "asking how long " + topic + " is");
     rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = begin;
     rd_kafka_assign(client.get(), list);
     rd_kafka_topic_partition_list_destroy(list);
-    for (;;) {
+    while (begin < end) {
       rd_kafka_message_t* const message = rd_kafka_consumer_poll(client.get(), kRequestMs);
       if (message == nullptr) return Error(ErrorCode::kConnect, "Kafka is silent: " + tail(log()));
       const auto code = message->err;
-      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) messages.push_back(copy_of(*message));
+      begin = message->offset + 1;
+      if (code == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset < end) messages.push_back(copy_of(*message));
       rd_kafka_message_destroy(message);
       if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) break;
       if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failed(code, "reading " + topic);

@@ -14,13 +14,13 @@ class KafkaSink final : public Sink {
     ASSIGN_OR_RETURN(producer_, KafkaProducer::open(options_.properties));
     return producer_->reach(context);
   }
-  void set_source(const SourceDescription& source) override { source_ = source; }
+  void set_source(const Source& source) override { source_ = &source; }
   Guarantee guarantee() const override { return Guarantee::kAtLeastOnce; }
   Result<std::unique_ptr<Ledger>> open_ledger(Context&, const std::string&) override {
     return std::unique_ptr<Ledger>();
   }
   Result<std::unique_ptr<SinkWriter>> open_writer(Context&, const std::string& job, uint64_t) override {
-    ASSIGN_OR_RETURN(auto writer, KafkaWriter::open(options_, names_, source_, job));
+    ASSIGN_OR_RETURN(auto writer, KafkaWriter::open(options_, names_, *source_, job));
     return std::unique_ptr<SinkWriter>(std::move(writer));
   }
   // What a crash left behind is told by one position.
@@ -32,7 +32,7 @@ class KafkaSink final : public Sink {
   // Each event carries its schema; only what cannot be carried is said early, and the topic made.
   Result<> apply(Context& context, const SchemaChange& change) override {
     if (!change.after) return {};
-    RETURN_IF_ERROR(DebeziumEncoder(options_.events(source_, "")).check(*change.after));
+    RETURN_IF_ERROR(DebeziumEncoder(options_.events(source_->describe(), "")).check(*change.after));
     if (change.kind != SchemaChangeKind::kCreateTable) return {};
     ASSIGN_OR_RETURN(const KafkaTopic topic,
                      producer_->topic(context, names_.name_of(change.after->id), options_.creation));
@@ -48,7 +48,7 @@ class KafkaSink final : public Sink {
  private:
   const KafkaSinkOptions options_;
   const KafkaTopicNames names_;
-  SourceDescription source_;
+  const Source* source_ = nullptr;
   std::unique_ptr<KafkaProducer> producer_;  // for topics
 };
 

@@ -5,111 +5,158 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace sluice {
 namespace {
 
 constexpr int64_t kFirstWindow = 1000;
 constexpr int64_t kWindowGrowth = 4;
-constexpr size_t kHashDigits = 16;
-constexpr size_t kJobLength = 3 + kHashDigits + 1;            // "v1;<job>;"
-constexpr size_t kHeadLength = kJobLength + kHashDigits + 1;  // "v1;<job>;<entry>;"
+constexpr size_t kHeadLength = 20;  // "v1;<16 digits>;"
 
-void make_key(int32_t partition, std::string_view position, std::string& out) {
-  out.clear();
-  fmt::format_to(std::back_inserter(out), "{}:", partition);
-  out += position;
-}
-
-// The records of the job at the end of a partition that name the same entry of the ledger.
-struct Run {
-  std::string head;  // empty: there are none
-  bool copy = false;
-  KafkaReader::Range range;
+// A header in parts.
+struct Place {
+  std::string_view chunk;   // of a row of the copy; else empty
+  std::string_view change;  // "<event>;<row>;<part>"
+  std::string_view id;
+  std::string_view start;
 };
 
-// Reads backwards, in windows that grow, to the record in front of the run.
-Result<Run> find_run(Context& context, KafkaReader& reader, const std::string& topic, int32_t partition,
-                     std::string_view job, const std::function<bool(const Run&)>& wanted) {
-  ASSIGN_OR_RETURN(const auto whole, reader.range(context, topic, partition));
-  Run run{.range = {.begin = whole.end, .end = whole.end}};
-  KafkaReader::Range window = run.range;
-  bool begun = false;  // the record in front of the run was found
-  for (int64_t size = kFirstWindow; !begun && window.begin > whole.begin; size *= kWindowGrowth) {
-    window = {.begin = std::max(whole.begin, window.begin - size), .end = window.begin};
-    Run last;  // within the window
-    bool other = false;
-    RETURN_IF_ERROR(reader.read(context, topic, partition, window, [&](const KafkaReadRecord& record) -> Result<> {
-      const auto position = record.header(kPositionHeader);
-      if (!position || !position->starts_with(job) || position->size() < kHeadLength) return {};
-      const std::string_view head = position->substr(0, kHeadLength);
-      if (head == last.head) return {};
-      other = !last.head.empty();
-      last = {.head = std::string(head),
-              .copy = position->substr(kHeadLength).starts_with(kCopyMark),
-              .range = {.begin = record.offset, .end = whole.end}};
-      return {};
-    }));
-    if (last.head.empty()) continue;
-    if (run.head.empty()) {
-      run = last;
-    } else if (run.head == last.head) {
-      run.range.begin = last.range.begin;
-    }
-    begun = other || run.head != last.head || !wanted(run);
+Place parse_place(std::string_view position) {
+  position.remove_prefix(kHeadLength);
+  if (position.starts_with(kCopyMark)) return {.chunk = position.substr(kCopyMark.size())};
+  size_t ends[4] = {};
+  size_t at = 0;
+  for (size_t& end : ends) {
+    end = std::min(position.find(';', at), position.size());
+    at = std::min(end + 1, position.size());
   }
-  return run;
+  return {.change = position.substr(0, ends[2]),
+          .id = position.substr(std::min(ends[2] + 1, position.size()), ends[3] - std::min(ends[2] + 1, ends[3])),
+          .start = position.substr(at)};
+}
+
+// A transaction with a GTID has that name on every server.
+void make_name(int32_t partition, const Place& place, std::string& out) {
+  out.clear();
+  fmt::format_to(std::back_inserter(out), "{}:{}:{}", partition, place.change,
+                 place.id.empty() ? place.start : place.id);
+}
+
+using Take = std::function<Result<>(const KafkaReadRecord&, const Place&)>;
+
+// The job's records in a range of a partition.
+Result<> read_places(Context& context, KafkaReader& reader, const std::string& topic, int32_t partition,
+                     KafkaReader::Range range, std::string_view head, const Take& take) {
+  return reader.read(context, topic, partition, range, [&](const KafkaReadRecord& record) -> Result<> {
+    const auto position = record.header(kPositionHeader);
+    if (!position || !position->starts_with(head)) return {};
+    return take(record, parse_place(*position));
+  });
+}
+
+// Where the records behind the last one that is `older` begin: reads backwards, in windows that grow.
+Result<int64_t> find_begin(Context& context, KafkaReader& reader, const std::string& topic, int32_t partition,
+                           KafkaReader::Range whole, std::string_view head,
+                           const std::function<bool(const Place&)>& older) {
+  KafkaReader::Range window{.begin = whole.end, .end = whole.end};
+  for (int64_t size = kFirstWindow; window.begin > whole.begin; size *= kWindowGrowth) {
+    window = {.begin = std::max(whole.begin, window.begin - size), .end = window.begin};
+    std::optional<int64_t> begin;
+    const Take look = [&](const KafkaReadRecord& record, const Place& place) -> Result<> {
+      if (older(place)) begin = record.offset + 1;
+      return {};
+    };
+    RETURN_IF_ERROR(read_places(context, reader, topic, partition, window, head, look));
+    if (begin) return *begin;
+  }
+  return whole.begin;
+}
+
+// The chunk of the job's last record; empty if that is a change, or there is none.
+Result<std::string> last_chunk(Context& context, KafkaReader& reader, const std::string& topic, int32_t partition,
+                               KafkaReader::Range whole, std::string_view head) {
+  std::string chunk;
+  bool found = false;
+  KafkaReader::Range window{.begin = whole.end, .end = whole.end};
+  for (int64_t size = kFirstWindow; !found && window.begin > whole.begin; size *= kWindowGrowth) {
+    window = {.begin = std::max(whole.begin, window.begin - size), .end = window.begin};
+    const Take look = [&](const KafkaReadRecord&, const Place& place) -> Result<> {
+      found = true;
+      chunk = place.chunk;
+      return {};
+    };
+    RETURN_IF_ERROR(read_places(context, reader, topic, partition, window, head, look));
+  }
+  return chunk;
 }
 
 }  // namespace
 
-std::string position_head(std::string_view job, std::string_view entry) {
-  return fmt::format("v1;{:016x};{:016x};", XXH3_64bits(job.data(), job.size()),
-                     XXH3_64bits(entry.data(), entry.size()));
+std::string position_head(std::string_view job) {
+  return fmt::format("v1;{:016x};", XXH3_64bits(job.data(), job.size()));
 }
 
-Result<> KafkaTail::read_partition(Context& context, KafkaReader& reader, const std::string& topic, int32_t partition,
-                                   std::string_view head, bool copy) {
-  const auto wanted = [&](const Run& run) { return copy ? run.copy : run.head == head; };
-  ASSIGN_OR_RETURN(const Run run, find_run(context, reader, topic, partition, head.substr(0, kJobLength), wanted));
-  if (run.head.empty() || !wanted(run)) return {};
-  return reader.read(context, topic, partition, run.range, [&](const KafkaReadRecord& record) -> Result<> {
-    const auto position = record.header(kPositionHeader);
-    if (!position || !position->starts_with(run.head)) return {};
-    if (copy) {
-      copied_[run.head].add(partition, record.offset, record.key, record.value);
-    } else {
-      make_key(partition, *position, buffer_);
-      positions_.insert(buffer_);
-    }
-    return {};
-  });
+Result<KafkaTail> KafkaTail::read_stream(Context& context, KafkaReader& reader, const KafkaTopic& topic,
+                                         std::string_view head,
+                                         const std::function<bool(const Transaction&)>& committed) {
+  KafkaTail tail;
+  Transaction last;
+  bool last_committed = false;
+  const auto older = [&](const Place& place) {
+    if (!place.chunk.empty()) return true;
+    if (place.start == last.start.text && place.id == last.id) return last_committed;
+    last.start.text = place.start;
+    last.id = place.id;
+    last_committed = committed(last);
+    return last_committed;
+  };
+  for (int32_t partition = 0; partition < topic.partitions; ++partition) {
+    ASSIGN_OR_RETURN(auto range, reader.range(context, topic.name, partition));
+    ASSIGN_OR_RETURN(range.begin, find_begin(context, reader, topic.name, partition, range, head, older));
+    const Take keep = [&](const KafkaReadRecord&, const Place& place) -> Result<> {
+      make_name(partition, place, tail.buffer_);
+      tail.changes_.insert(tail.buffer_);
+      return {};
+    };
+    RETURN_IF_ERROR(read_places(context, reader, topic.name, partition, range, head, keep));
+  }
+  return tail;
 }
 
-Result<KafkaTail> KafkaTail::read(Context& context, KafkaReader& reader, const KafkaTopic& topic, std::string_view head,
-                                  bool copy) {
+Result<KafkaTail> KafkaTail::read_copy(Context& context, KafkaReader& reader, const KafkaTopic& topic,
+                                       std::string_view head) {
   KafkaTail tail;
   for (int32_t partition = 0; partition < topic.partitions; ++partition) {
-    RETURN_IF_ERROR(tail.read_partition(context, reader, topic.name, partition, head, copy));
+    ASSIGN_OR_RETURN(auto range, reader.range(context, topic.name, partition));
+    ASSIGN_OR_RETURN(const std::string chunk, last_chunk(context, reader, topic.name, partition, range, head));
+    if (chunk.empty()) continue;
+    const auto older = [&](const Place& place) { return place.chunk != chunk; };
+    ASSIGN_OR_RETURN(range.begin, find_begin(context, reader, topic.name, partition, range, head, older));
+    CopiedRows& rows = tail.copied_[chunk];
+    const Take keep = [&](const KafkaReadRecord& record, const Place&) -> Result<> {
+      rows.add(partition, record.offset, record.key, record.value);
+      return {};
+    };
+    RETURN_IF_ERROR(read_places(context, reader, topic.name, partition, range, head, keep));
   }
   return tail;
 }
 
 size_t KafkaTail::size() const {
-  size_t total = positions_.size();
-  for (const auto& [head, rows] : copied_) total += rows.size();
+  size_t total = changes_.size();
+  for (const auto& [chunk, rows] : copied_) total += rows.size();
   return total;
 }
 
 bool KafkaTail::take(int32_t partition, std::string_view position) {
-  if (positions_.empty()) return false;
-  make_key(partition, position, buffer_);
-  return positions_.erase(buffer_) > 0;
+  if (changes_.empty()) return false;
+  make_name(partition, parse_place(position), buffer_);
+  return changes_.erase(buffer_) > 0;
 }
 
-CopiedRows* KafkaTail::copied(const std::string& head) {
-  if (copied_.empty()) return nullptr;
-  const auto found = copied_.find(head);
+CopiedRows* KafkaTail::copied(const std::string& chunk) {
+  const auto found = copied_.find(chunk);
   return found == copied_.end() ? nullptr : &found->second;
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a topic holds beyond the ledger. Each record carries in its header `sluice.position` the job, the last entry of
-// the ledger before it, and which record of which row change it is. After a crash the ledger's entry is what it was,
-// so the records that name it, at the end of each partition, are those that were written and not committed.
+// What a topic holds beyond the ledger. The header `sluice.position` of each record tells the job and
+//   v1;<hash of the job>;<event>;<row>;<part>;<GTID or nothing>;<start of the transaction>     of a change,
+//   v1;<hash of the job>;copy;<chunk>                                                          of a row of the copy.
+// One writer writes a job's changes in the order of the log, so those whose transactions the ledger does not cover are
+// the last of the job in each partition.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,34 +14,34 @@
 
 #include "connectors/kafka/kafka_client.h"
 #include "connectors/kafka/kafka_copied.h"
+#include "data/position.h"
 
 namespace sluice {
 
 inline constexpr const char* kPositionHeader = "sluice.position";
-// What follows the head in the header of a row of the copy.
 inline constexpr std::string_view kCopyMark = "copy;";
 
-// The start of the header: "v1;<job>;<entry>;", where both are hashes.
-std::string position_head(std::string_view job, std::string_view entry);
+// The start of the header: "v1;<hash of the job>;".
+std::string position_head(std::string_view job);
 
 class KafkaTail {
  public:
-  // Reads the end of each partition: of a copy, what the last chunk there left; else the records behind `head`.
-  static Result<KafkaTail> read(Context& context, KafkaReader& reader, const KafkaTopic& topic, std::string_view head,
-                                bool copy);
+  // The changes that are in the topic and not in the ledger, which `committed` asks.
+  static Result<KafkaTail> read_stream(Context& context, KafkaReader& reader, const KafkaTopic& topic,
+                                       std::string_view head, const std::function<bool(const Transaction&)>& committed);
+  // The rows of the last chunk in each partition, if no changes follow.
+  static Result<KafkaTail> read_copy(Context& context, KafkaReader& reader, const KafkaTopic& topic,
+                                     std::string_view head);
 
   size_t size() const;
-  // True if the record is there already; each is asked for once.
+  // True if the record of a change with this header is there already; each is asked for once.
   bool take(int32_t partition, std::string_view position);
-  // What an earlier attempt to copy the chunk with this head left; null if nothing.
-  CopiedRows* copied(const std::string& head);
+  // What an earlier attempt to copy the chunk left; null if nothing.
+  CopiedRows* copied(const std::string& chunk);
 
  private:
-  Result<> read_partition(Context& context, KafkaReader& reader, const std::string& topic, int32_t partition,
-                          std::string_view head, bool copy);
-
-  std::unordered_set<std::string> positions_;  // partition, then header
-  std::map<std::string, CopiedRows> copied_;   // by head
+  std::unordered_set<std::string> changes_;   // partition, row change and transaction
+  std::map<std::string, CopiedRows> copied_;  // by chunk
   std::string buffer_;
 };
 

@@ -9,19 +9,16 @@
 namespace sluice {
 
 Result<std::unique_ptr<KafkaWriter>> KafkaWriter::open(const KafkaSinkOptions& options, const KafkaTopicNames& names,
-                                                       const SourceDescription& source, const std::string& job) {
+                                                       const Source& source, const std::string& job) {
   std::unique_ptr<KafkaWriter> writer(new KafkaWriter(options, names, source, job));
   ASSIGN_OR_RETURN(writer->producer_, KafkaProducer::open(options.properties));
   return writer;
 }
 
 Result<> KafkaWriter::begin(Context&, const LedgerEntry& entry) {
-  entry_ = entry.name;
-  head_ = position_head(job_, entry.name + "=" + entry.position);
-  if (first_head_.empty()) {
-    first_head_ = head_;
-    copying_ = entry.name.starts_with("chunk/");
-  }
+  copying_ = entry.name.starts_with("chunk/");
+  if (copying_) chunk_ = entry.name;
+  if (committed_.empty()) committed_.text = entry.position;
   return {};
 }
 
@@ -35,7 +32,9 @@ Result<KafkaWriter::Target*> KafkaWriter::target_of(Context& context, const Tabl
     if (!reader_) {
       ASSIGN_OR_RETURN(reader_, KafkaReader::open(options_.properties));
     }
-    auto read = KafkaTail::read(context, *reader_, target.topic, first_head_, copying_);
+    const auto committed = [&](const Transaction& transaction) { return source_.covers(committed_, transaction); };
+    auto read = copying_ ? KafkaTail::read_copy(context, *reader_, target.topic, head_)
+                         : KafkaTail::read_stream(context, *reader_, target.topic, head_, committed);
     if (!read) {
       tails_.erase(tail);
       return std::move(read).error();
@@ -50,18 +49,17 @@ Result<KafkaWriter::Target*> KafkaWriter::target_of(Context& context, const Tabl
   return &targets_.emplace(table, std::move(target)).first->second;
 }
 
-// "v1;<job>;<entry>;<transaction>;<event>;<row>;<part>", or behind the entry "copy;<chunk>" for rows of the copy.
 void KafkaWriter::make_position(const ChangeBatch& batch, const DebeziumRecord& record) {
   position_ = head_;
   if (batch.origins.empty()) {
     position_ += kCopyMark;
-    position_ += entry_;
+    position_ += chunk_;
     return;
   }
   const RowOrigin& origin = batch.origins[record.row];
   const Transaction& transaction = (*batch.transactions)[origin.transaction];
-  position_ += transaction.id.empty() ? transaction.start.text : transaction.id;
-  fmt::format_to(std::back_inserter(position_), ";{};{};{}", origin.event, origin.row, record.part);
+  fmt::format_to(std::back_inserter(position_), "{};{};{};{};{}", origin.event, origin.row, record.part, transaction.id,
+                 transaction.start.text);
 }
 
 Result<> KafkaWriter::send(Context& context, Target& target, const ChangeBatch& batch, const DebeziumRecord& record) {
@@ -71,7 +69,7 @@ Result<> KafkaWriter::send(Context& context, Target& target, const ChangeBatch& 
   make_position(batch, record);
   if (!batch.origins.empty()) {
     if (target.tail->take(partition, position_)) return {};
-  } else if (CopiedRows* const copied = target.tail->copied(head_)) {
+  } else if (CopiedRows* const copied = target.tail->copied(chunk_)) {
     if (copied->take(partition, record.key, record.value)) return {};
   }
   headers_.clear();
@@ -85,7 +83,7 @@ Result<> KafkaWriter::produce(Context& context, const Target& target, const Kafk
   if (options_.extended_headers) {
     headers_.push_back({"__debezium.context.connectorLogicalName", encoder_.options().topic_prefix});
     headers_.push_back({"__debezium.context.taskId", "0"});
-    headers_.push_back({"__debezium.context.connectorName", source_.connector});
+    headers_.push_back({"__debezium.context.connectorName", connector_});
   }
   headers_.push_back({kPositionHeader, position_});
   return producer_->send(context, target.topic, record, headers_);
@@ -94,9 +92,9 @@ Result<> KafkaWriter::produce(Context& context, const Target& target, const Kafk
 // Rows of the chunk that an earlier attempt wrote and that this one did not meet any more.
 Result<> KafkaWriter::delete_vanished(Context& context) {
   for (auto& [table, target] : targets_) {
-    CopiedRows* const copied = target.tail->copied(head_);
+    CopiedRows* const copied = target.tail->copied(chunk_);
     if (copied == nullptr) continue;
-    position_ = head_ + std::string(kCopyMark) + entry_;
+    position_ = head_ + std::string(kCopyMark) + chunk_;
     const auto emit = [&](int32_t partition, std::string_view key, std::string_view value) -> Result<> {
       if (value.data() == nullptr && !options_.tombstones) return {};
       headers_.clear();

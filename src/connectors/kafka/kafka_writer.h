@@ -18,7 +18,7 @@ namespace sluice {
 class KafkaWriter : public SinkWriter {
  public:
   static Result<std::unique_ptr<KafkaWriter>> open(const KafkaSinkOptions& options, const KafkaTopicNames& names,
-                                                   const SourceDescription& source, const std::string& job);
+                                                   const Source& source, const std::string& job);
 
   Result<> begin(Context& context, const LedgerEntry& entry) override;
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
@@ -29,9 +29,14 @@ class KafkaWriter : public SinkWriter {
     KafkaTopic topic;
     KafkaTail* tail = nullptr;
   };
-  KafkaWriter(const KafkaSinkOptions& options, const KafkaTopicNames& names, const SourceDescription& source,
+  KafkaWriter(const KafkaSinkOptions& options, const KafkaTopicNames& names, const Source& source,
               const std::string& job)
-      : options_(options), names_(names), job_(job), encoder_(options.events(source, job)), source_(source) {}
+      : options_(options),
+        names_(names),
+        source_(source),
+        connector_(source.describe().connector),
+        head_(position_head(job)),
+        encoder_(options.events(source.describe(), job)) {}
   Result<Target*> target_of(Context& context, const TableId& table);
   Result<> send(Context& context, Target& target, const ChangeBatch& batch, const DebeziumRecord& record);
   Result<> produce(Context& context, const Target& target, const KafkaRecord& record);
@@ -40,17 +45,17 @@ class KafkaWriter : public SinkWriter {
 
   const KafkaSinkOptions& options_;
   const KafkaTopicNames& names_;
-  const std::string job_;
+  const Source& source_;
+  const std::string connector_;
+  const std::string head_;  // of positions
   DebeziumEncoder encoder_;
-  const SourceDescription source_;
   std::unique_ptr<KafkaProducer> producer_;
-  std::unique_ptr<KafkaReader> reader_;  // while tails are read
+  std::unique_ptr<KafkaReader> reader_;  // from when tails are read
   std::map<TableId, Target> targets_;
   std::map<std::string, KafkaTail> tails_;  // by topic
-  std::string entry_;                       // of the ledger, as of the rows that are being written
   bool copying_ = false;
-  std::string first_head_;  // of what a crash may have left behind
-  std::string head_;
+  std::string chunk_;   // whose rows are being written
+  Position committed_;  // of the lane, before anything was written
   std::string position_;
   std::vector<KafkaHeader> headers_;
 };

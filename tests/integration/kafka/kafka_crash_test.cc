@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <random>
 #include <set>
 #include <thread>
@@ -16,6 +18,7 @@ namespace {
 
 constexpr int kKilled = 128 + 9;
 constexpr int kKeys = 40;
+constexpr std::chrono::milliseconds kPause{2};
 
 // Counts `v` of some row up, or removes and creates it, again and again; v only grows, over all rows.
 class Counting {
@@ -25,7 +28,11 @@ class Counting {
     EXPECT_TRUE(connected.has_value());
     session_ = std::move(*connected);
     thread_ = std::jthread([this](const std::stop_token& stop) {
-      while (!stop.stop_requested()) step();
+      std::mutex mutex;
+      std::condition_variable_any stopped;
+      std::unique_lock lock(mutex);
+      // At most so fast that the job keeps up with it and commits often.
+      while (!stopped.wait_for(lock, stop, kPause, [&] { return stop.stop_requested(); })) step();
     });
   }
   void stop() {
