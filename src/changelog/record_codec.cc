@@ -170,19 +170,21 @@ bool decode_origins(std::string_view in, std::vector<RowOrigin>& origins) {
 }
 
 std::string encode_batch(const ChangeBatch& batch, uint64_t schema) {
-  std::string kinds, origins;
+  std::string kinds, origins, places;
   for (const RowKind kind : batch.kinds) kinds.push_back(static_cast<char>(kind));
   for (const RowOrigin& origin : batch.origins) {
     append_varint(origin.transaction, origins);
     append_varint(origin.event, origins);
     append_varint(origin.row, origins);
     append_varint(origin.sequence, origins);
+    append_varint(origin.place, places);
   }
   std::string out;
   append_field(1, schema, out);
   append_field(2, kinds, out);
   append_field(3, origins, out);
   for (const ColumnVector& column : batch.columns) append_field(4, encode_column(column), out);
+  append_field(5, places, out);
   return out;
 }
 
@@ -211,6 +213,11 @@ std::string encode_transactions(const TransactionList& transactions) {
     append_field(1, transaction.start.text, one);
     if (!transaction.id.empty()) append_field(2, transaction.id, one);
     append_field(3, zigzag(transaction.commit_time_ms), one);
+    append_field(4, zigzag(transaction.event_time_us), one);
+    append_field(5, transaction.server_id, one);
+    append_field(6, zigzag(transaction.thread), one);
+    append_field(7, zigzag(transaction.number), one);
+    append_field(8, transaction.previous_commit, one);
     append_field(1, one, out);
   }
   return out;
@@ -347,6 +354,11 @@ Result<> ElementDecoder::decode_transactions(std::string_view payload) {
       if (in.number() == 1) transaction.start.text = in.text();
       if (in.number() == 2) transaction.id = in.text();
       if (in.number() == 3) transaction.commit_time_ms = unzigzag(in.value());
+      if (in.number() == 4) transaction.event_time_us = unzigzag(in.value());
+      if (in.number() == 5) transaction.server_id = static_cast<uint32_t>(in.value());
+      if (in.number() == 6) transaction.thread = unzigzag(in.value());
+      if (in.number() == 7) transaction.number = unzigzag(in.value());
+      if (in.number() == 8) transaction.previous_commit = in.value();
     }
     if (in.failed()) return damaged("a transaction");
   }
@@ -357,7 +369,7 @@ Result<> ElementDecoder::decode_transactions(std::string_view payload) {
 
 Result<ChangeBatch> ElementDecoder::decode_batch(std::string_view payload) const {
   uint64_t number = 0;
-  std::string_view kinds, origins;
+  std::string_view kinds, origins, places;
   std::vector<std::string_view> columns;
   FieldReader in(payload);
   while (in.next()) {
@@ -365,6 +377,7 @@ Result<ChangeBatch> ElementDecoder::decode_batch(std::string_view payload) const
     if (in.number() == 2) kinds = in.bytes();
     if (in.number() == 3) origins = in.bytes();
     if (in.number() == 4) columns.push_back(in.bytes());
+    if (in.number() == 5) places = in.bytes();
   }
   if (in.failed()) return damaged("a batch");
   ASSIGN_OR_RETURN(const TableSchemaPtr schema_of_rows, schema(number));
@@ -378,6 +391,9 @@ Result<ChangeBatch> ElementDecoder::decode_batch(std::string_view payload) const
     if (!decode_column(columns[i], batch.rows(), batch.columns[i])) return damaged("a column");
   }
   if (!decode_origins(origins, batch.origins)) return damaged("a batch");
+  for (size_t i = 0; i < batch.origins.size() && !places.empty(); ++i) {
+    if (!take_varint(places, batch.origins[i].place)) return damaged("a batch");
+  }
   if (batch.origins.empty()) return batch;
   const size_t transactions = transactions_ ? transactions_->size() : 0;
   const bool named =

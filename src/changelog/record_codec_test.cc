@@ -24,12 +24,23 @@ TableSchemaPtr schema_of_everything() {
 
 ChangeBatch some_changes(const TableSchemaPtr& schema) {
   ChangeBatch batch(schema);
-  batch.transactions = std::make_shared<const TransactionList>(
-      TransactionList{{.start = {"v1;lsn=0/10"}, .id = "", .commit_time_ms = 5},
-                      {.start = {"v1;lsn=0/20"}, .id = "0-1-7", .commit_time_ms = -6}});
+  batch.transactions =
+      std::make_shared<const TransactionList>(TransactionList{{.start = {"v1;lsn=0/10"}, .id = "", .commit_time_ms = 5},
+                                                              {.start = {"v1;lsn=0/20"},
+                                                               .id = "0-1-7",
+                                                               .commit_time_ms = -6,
+                                                               .event_time_us = 77,
+                                                               .server_id = 3,
+                                                               .thread = 4,
+                                                               .number = 5,
+                                                               .previous_commit = 6}});
   const auto add = [&](RowKind kind, uint32_t transaction, uint32_t row) {
     batch.kinds.push_back(kind);
-    batch.origins.push_back({.transaction = transaction, .event = row / 2, .row = row, .sequence = 100000 + row});
+    batch.origins.push_back({.transaction = transaction,
+                             .event = row / 2,
+                             .row = row,
+                             .sequence = 100000 + row,
+                             .place = (uint64_t{1} << 40) + row});
   };
   add(RowKind::kInsert, 0, 0);
   add(RowKind::kUpdateBefore, 0, 1);
@@ -66,12 +77,18 @@ void expect_equal(const ChangeBatch& a, const ChangeBatch& b) {
     EXPECT_EQ(a.origins[row].event, b.origins[row].event);
     EXPECT_EQ(a.origins[row].row, b.origins[row].row);
     EXPECT_EQ(a.origins[row].sequence, b.origins[row].sequence);
+    EXPECT_EQ(a.origins[row].place, b.origins[row].place);
   }
   ASSERT_EQ(a.transactions->size(), b.transactions->size());
   for (size_t i = 0; i < a.transactions->size(); ++i) {
     EXPECT_EQ((*a.transactions)[i].start, (*b.transactions)[i].start);
     EXPECT_EQ((*a.transactions)[i].id, (*b.transactions)[i].id);
     EXPECT_EQ((*a.transactions)[i].commit_time_ms, (*b.transactions)[i].commit_time_ms);
+    EXPECT_EQ((*a.transactions)[i].event_time_us, (*b.transactions)[i].event_time_us);
+    EXPECT_EQ((*a.transactions)[i].server_id, (*b.transactions)[i].server_id);
+    EXPECT_EQ((*a.transactions)[i].thread, (*b.transactions)[i].thread);
+    EXPECT_EQ((*a.transactions)[i].number, (*b.transactions)[i].number);
+    EXPECT_EQ((*a.transactions)[i].previous_commit, (*b.transactions)[i].previous_commit);
   }
 }
 

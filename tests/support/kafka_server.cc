@@ -152,9 +152,13 @@ Result<std::vector<KafkaMessage>> KafkaServer::read(const std::string& topic) co
     // To here: the end may run ahead of a reader.
     int64_t begin = 0;
     int64_t end = 0;
-    const auto asked =
-        rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), partition, &begin, &end, kRequestMs);
-    if (asked != RD_KAFKA_RESP_ERR_NO_ERROR) return failed(asked, "asking how long " + topic + " is");
+    rd_kafka_resp_err_t asked = RD_KAFKA_RESP_ERR_NO_ERROR;
+    // A new partition has no leader at first.
+    const bool known = wait_until([&] {
+      asked = rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), partition, &begin, &end, kRequestMs);
+      return asked == RD_KAFKA_RESP_ERR_NO_ERROR;
+    });
+    if (!known) return failed(asked, "asking how long " + topic + " is");
     rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = begin;
     rd_kafka_assign(client.get(), list);
