@@ -136,7 +136,8 @@ void Transactional::expect_exact_bank(const Bank& bank) {
   for (int table = 0; table < Bank::kTables; ++table) {
     expect_same_rows(*source_, *pipeline_, "id, balance, transfers", fmt::format("accounts{}", table), "id");
   }
-  expect_same_rows(*source_, *pipeline_, "id, account", "entries", "id");
+  // After a long run they are too many to hold twice; `verify` has compared them.
+  if (!long_run()) expect_same_rows(*source_, *pipeline_, "id, account", "entries", "id");
 }
 
 TEST_P(Transactional, auditors_see_no_half_of_a_transaction_under_faults) {
