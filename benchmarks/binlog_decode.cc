@@ -123,7 +123,7 @@ class Decoding {
       ASSIGN_OR_RETURN(decoder_, RowDecoder::make(map, schema_, infos_));
     } else if (is_rows_event(event.header.type) && decoding_) {
       ASSIGN_OR_RETURN(const uint32_t rows,
-                       decoder_->decode(event, format_, group_.next_event(transaction_), group_.batch(schema_)));
+                       decoder_->decode(event, format_, group_.next_event(transaction_, 0), group_.batch(schema_)));
       group_.add_rows(rows, event.body.size());
     }
     return {};

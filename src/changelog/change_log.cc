@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "base/fault.h"
+#include "base/files.h"
 #include "base/log.h"
 
 namespace sluice {
@@ -119,7 +120,7 @@ Result<> ChangeLog::scan_last() {
       break;
     }
     if (!*frame) break;
-    const Frame& record = **frame;
+    const LogRecord& record = **frame;
     if (record.type == RecordType::kState) {
       ASSIGN_OR_RETURN(state_, decode_state(record.payload));
       data_begin_ = whole = record.end;

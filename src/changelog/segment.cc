@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/fault.h"
+#include "base/files.h"
 #include "changelog/crc32c.h"
 #include "changelog/numbered_fields.h"
 
@@ -84,12 +85,6 @@ Error file_error(std::string_view doing, const std::string& path, int code) {
                code == ENOSPC || code == EDQUOT ? "Free space there, or give another --state after a clean stop." : "");
 }
 
-Result<> sync_folder(const std::string& folder) {
-  const FileHandle handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!handle || ::fsync(handle.get()) != 0) return file_error("making the names durable in", folder, errno);
-  return {};
-}
-
 Result<std::unique_ptr<SegmentReader>> SegmentReader::open(const std::string& path) {
   FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status{};
@@ -128,8 +123,8 @@ Result<> SegmentReader::load(uint64_t offset, size_t bytes, uint64_t limit) {
   return {};
 }
 
-Result<std::optional<Frame>> SegmentReader::next(uint64_t limit) {
-  if (offset_ >= limit) return std::optional<Frame>();
+Result<std::optional<LogRecord>> SegmentReader::next(uint64_t limit) {
+  if (offset_ >= limit) return std::optional<LogRecord>();
   const auto shown = [&] { return std::string_view(window_).substr(offset_ - window_begin_); };
   RETURN_IF_ERROR(load(offset_, kPrefix, limit));
   if (shown().size() < kPrefix) return damaged(offset_);
@@ -140,12 +135,12 @@ Result<std::optional<Frame>> SegmentReader::next(uint64_t limit) {
   if (bytes.size() < 8 + length) return damaged(offset_);
   const std::string_view body = bytes.substr(8, length);
   if (crc32c(body) != number_at(bytes.data() + 4)) return damaged(offset_);
-  const Frame frame{.type = static_cast<RecordType>(body[0]),
-                    .payload = body.substr(1),
-                    .begin = offset_,
-                    .end = offset_ + 8 + length};
-  offset_ = frame.end;
-  return std::optional(frame);
+  const LogRecord record{.type = static_cast<RecordType>(body[0]),
+                         .payload = body.substr(1),
+                         .begin = offset_,
+                         .end = offset_ + 8 + length};
+  offset_ = record.end;
+  return std::optional(record);
 }
 
 Result<bool> SegmentReader::was_durable_behind(uint64_t offset) {

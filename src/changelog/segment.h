@@ -34,7 +34,7 @@ class FileHandle {
 // "writing FILE: No space left on device", with the remedy.
 Error file_error(std::string_view doing, const std::string& path, int code);
 
-struct Frame {
+struct LogRecord {
   RecordType type;
   std::string_view payload;  // valid until the next call
   uint64_t begin;
@@ -46,7 +46,7 @@ class SegmentReader {
  public:
   static Result<std::unique_ptr<SegmentReader>> open(const std::string& path);
   // The record behind the last one; nothing if that ended at `limit` or behind. kCorrupt if it is damaged or cut short.
-  Result<std::optional<Frame>> next(uint64_t limit);
+  Result<std::optional<LogRecord>> next(uint64_t limit);
   uint64_t offset() const { return offset_; }
   uint64_t size() const { return size_; }  // of the file when it was opened
   // True if behind the damage there is a record that was written when everything before it was on disk already.
@@ -91,8 +91,5 @@ class SegmentWriter {
   std::string buffer_;
   bool synced_ = false;  // nothing was appended since the last sync()
 };
-
-// Makes the names in a folder durable.
-Result<> sync_folder(const std::string& folder);
 
 }  // namespace sluice

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "tenants/binlog_cut.h"
 #include "tenants/file_tree.h"

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/files.h"
+
 namespace sluice {
 namespace {
 
@@ -121,12 +123,6 @@ Result<std::string> read_file(const std::string& path) {
     if (got == 0) return content;
     content.append(buffer, static_cast<size_t>(got));
   }
-}
-
-Result<> sync_folder(const std::string& path) {
-  const File folder(path, O_RDONLY | O_DIRECTORY);
-  if (!folder.opened() || ::fsync(*folder) != 0) return failed("making durable", path, errno);
-  return {};
 }
 
 Result<> sync_tree(const std::string& path) {

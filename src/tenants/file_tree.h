@@ -25,7 +25,6 @@ Result<> write_file(const std::string& path, std::string_view content);
 Result<std::string> read_file(const std::string& path);
 // Makes the tree's files and folders durable.
 Result<> sync_tree(const std::string& path);
-Result<> sync_folder(const std::string& path);
 // What is not there has been removed.
 Result<> remove_tree(const std::string& path);
 // What a folder holds, in no order.

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "tenants/file_tree.h"
 #include "tenants/sql_error.h"
