@@ -100,6 +100,7 @@ Result<Settler::Comparison> Settler::compare(std::vector<Suspect>& suspects) {
   }
   Comparison result;
   result.lanes = state.lanes;
+  result.behind = place_known_ && !state.lanes.empty() && !has_caught_up(sides_.source, positions, state);
   result.copying = std::ranges::any_of(positions, [&](const auto& entry) {
     const auto known = state.tables.find(entry.first);
     return known != state.tables.end() && !known->second.copied();
@@ -123,7 +124,7 @@ Result<Settler::Comparison> Settler::compare(std::vector<Suspect>& suspects) {
   return result;
 }
 
-// The last comparison; of its differences only those that are certain.
+// The last comparison; of its differences only those that are certain: what has not arrived yet differs, too.
 Result<Settler::Comparison> Settler::settled(std::vector<Suspect>& suspects) {
   Comparison before;
   for (int round = 1;; ++round) {
@@ -134,7 +135,7 @@ Result<Settler::Comparison> Settler::settled(std::vector<Suspect>& suspects) {
     if (now.exact ? last : last || !any) {
       for (size_t i = 0; !now.exact && i < suspects.size(); ++i) {
         now.unsettled[i] += std::erase_if(now.differences[i], [&](const auto& entry) {
-          if (round == 1 || now.copying) return true;
+          if (round == 1 || now.copying || now.behind) return true;
           const auto same = before.differences[i].find(entry.first);
           return same == before.differences[i].end() || same->second != entry.second;
         });

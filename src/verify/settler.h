@@ -33,6 +33,7 @@ class Settler {
   struct Comparison {
     bool exact = false;
     bool copying = false;  // the job's first copy of a table has not ended
+    bool behind = false;   // the target lacks changes that the source's snapshot has
     std::vector<Position> lanes;
     std::vector<Differences> differences;  // by suspect
     std::vector<uint64_t> unsettled;       // by suspect: keys about which nothing can be said yet

@@ -65,6 +65,13 @@ Result<std::shared_ptr<ComparingSlot>> copy_job_slot(Context& context, const Pos
   return slot;
 }
 
+Result<> give_up(Context& context, ComparingSlot& slot) {
+  const auto connection = std::move(slot.connection);
+  RETURN_IF_ERROR(connection->command(
+      context, fmt::format("DROP_REPLICATION_SLOT {}", PostgresConnection::quote_identifier(slot.name))));
+  return {};
+}
+
 std::unique_ptr<ChunkReader> make_comparing_reader(std::unique_ptr<ChunkReader> reader,
                                                    std::shared_ptr<ComparingSlot> slot) {
   return std::make_unique<ComparingReader>(std::move(reader), std::move(slot));

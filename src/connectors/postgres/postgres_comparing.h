@@ -26,6 +26,9 @@ Result<std::shared_ptr<ComparingSlot>> make_comparing_slot(Context& context, con
 // A slot that stands where the job's own stands: for the log between a job that is behind and a snapshot of now.
 Result<std::shared_ptr<ComparingSlot>> copy_job_slot(Context& context, const PostgresSourceOptions& options);
 
+// For a comparison that does not need the log behind the snapshot: one free slot of the server is enough for it.
+Result<> give_up(Context& context, ComparingSlot& slot);
+
 // Reads what `reader` reads, and keeps the slot until it is gone. Without a slot its position is unknown.
 std::unique_ptr<ChunkReader> make_comparing_reader(std::unique_ptr<ChunkReader> reader,
                                                    std::shared_ptr<ComparingSlot> slot);

@@ -240,12 +240,12 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
     ASSIGN_OR_RETURN(const Lsn from, Lsn::of(start.position));
     auto slot = comparing_slot_.lock();
     if (!slot || !slot->connection || from < slot->snapshot.position) {
+      if (slot && slot->connection) RETURN_IF_ERROR(give_up(context, *slot));
       ASSIGN_OR_RETURN(slot, copy_job_slot(context, options_));
     }
     PostgresSourceOptions options = options_;
     options.slot_name = slot->name;
     options.heartbeat_query.reset();
-    options.retained_log_warning = 0;
     return open_postgres_log_reader(context, options, captured_, std::move(start), std::move(slot->connection));
   }
 
