@@ -197,6 +197,12 @@ TEST_P(Transactional, auditors_see_the_half_that_parallel_lanes_show_and_a_chang
   EXPECT_TRUE(wait_until([&] { return auditors.violations() > 0; })) << tail(job->err());
   job->kill9();
   auditors.stop();
+  // PostgreSQL would carry out what the lane has sent, its COMMIT too, before it notices that nobody is there.
+  if (to_postgres()) {
+    pipeline_->target_value(
+        "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+  }
+  EXPECT_TRUE(wait_until([&] { return !to_postgres() || !lane_waits_for_lock(); }));
   ASSERT_TRUE(locker->execute("ROLLBACK").has_value());
   EXPECT_NE(target_books(), bank.balanced());
   apply("transactional");
