@@ -264,6 +264,8 @@ Result<> LogSpool::read_source(Context& context) {
   while (!context.stop_requested()) {
     look_if_due(context);
     if (hand_over()) return {};
+    // The target makes room only by what it can see.
+    if (log_->bytes() >= max_bytes_) RETURN_IF_ERROR(publish());
     if (!has_room()) continue;
     elements.clear();
     RETURN_IF_ERROR(reader_->poll(context, elements));
