@@ -30,6 +30,7 @@ Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, c
   struct Wanted {
     TableSchemaPtr target;
     bool long_copy;
+    bool joins;  // a job that streams already, with nothing copied yet
   };
   std::vector<Wanted> wanted;
   std::map<TableId, size_t> sources;
@@ -41,13 +42,16 @@ Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, c
     ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
     // Where rows could share a key, that must come out at once, not at the end of the copy.
     const bool long_copy = planned && !known->second.copied() && known->second.chunks.size() > 1;
+    const bool joins = !state.lanes.empty() && planned && !known->second.copied() &&
+                       known->second.chunks.front().into_empty_table && parts.spec.routes.empty();
     for (const auto& target : targets) {
-      wanted.push_back({target, long_copy && has_key_of(*target, *table.schema)});
+      wanted.push_back({target, long_copy && has_key_of(*target, *table.schema), joins});
       ++sources[target->id];
     }
   }
-  for (const auto& [target, long_copy] : wanted) {
+  for (const auto& [target, long_copy, joins] : wanted) {
     RETURN_IF_ERROR(parts.policy.open_target(parts.context, target, long_copy && sources[target->id] == 1));
+    if (joins) RETURN_IF_ERROR(parts.policy.add_missing_columns(parts.context, target));
   }
   return {};
 }

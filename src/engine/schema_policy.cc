@@ -182,6 +182,18 @@ Result<> SchemaPolicy::open_target(Context& context, const TableSchemaPtr& targe
   return {};
 }
 
+Result<> SchemaPolicy::add_missing_columns(Context& context, const TableSchemaPtr& target) {
+  SchemaChange add{
+      .kind = SchemaChangeKind::kAddColumns, .before = target, .after = target, .columns = {}, .new_names = {}};
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& column : target->columns) {
+      if (!target_columns_[target->id].contains(column.name)) add.columns.push_back(column.name);
+    }
+  }
+  return add.columns.empty() ? Result<>() : apply(context, add);
+}
+
 Result<> SchemaPolicy::apply(Context& context, const SchemaChange& change) {
   if (spec_.pipeline.schema_behavior == SchemaBehavior::kException && change.kind != SchemaChangeKind::kCreateTable) {
     return Error(ErrorCode::kTarget,

@@ -225,6 +225,18 @@ TEST_P(Sync, a_table_that_was_left_out_for_a_while_is_copied_again) {
   EXPECT_THAT(pipeline_->target_rows("id", "b", "id"), ElementsAre("1"));
 }
 
+// What a kill between making a target and recording it leaves, when the source has made the table anew since.
+TEST_P(Sync, a_new_table_whose_empty_target_has_other_columns_gets_its_own) {
+  sql("CREATE TABLE a (id INT PRIMARY KEY)");
+  catch_up_and_verify();
+  const std::string name = GetParam().second == "sqlite" ? "b" : database_ + ".b";
+  pipeline_->target_execute(fmt::format("CREATE TABLE {} (id INT PRIMARY KEY, v1 INT)", name));
+  sql("CREATE TABLE b (id INT PRIMARY KEY, v2 INT)");
+  sql("INSERT INTO b VALUES (1, 2)");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, v2", "b", "id"), ElementsAre("1|2"));
+}
+
 // The log does not name the character set of such a table; taken for UTF-8 its text would be damaged.
 TEST_P(Sync, a_table_created_while_following_has_the_character_set_of_its_database) {
   execute(*source_, "ALTER DATABASE " + database_ + " CHARACTER SET latin1");
