@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace sluice {
 
@@ -17,6 +18,18 @@ Result<> sync_folder(const std::string& path) {
   if (folder >= 0) ::close(folder);
   if (synced) return {};
   return Error(ErrorCode::kState, fmt::format("making the names durable in {}: {}", path, std::strerror(problem)));
+}
+
+std::string path_part(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (c == '/' || c == '.' || c == '%') {
+      fmt::format_to(std::back_inserter(out), "%{:02x}", static_cast<unsigned char>(c));
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
 }
 
 }  // namespace sluice

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "connector/relational_batch.h"
 
 namespace sluice {
@@ -47,6 +49,19 @@ Result<> drop_known_changes(ChangeBatch& batch, const std::vector<bool>& known) 
   rest.transactions = batch.transactions;
   batch = std::move(rest);
   return {};
+}
+
+void drop_covered_transactions(ChangeBatch& batch, const std::function<bool(const Transaction&)>& covered) {
+  if (!batch.transactions || batch.origins.empty()) return;
+  std::vector<bool> known;
+  for (const auto& transaction : *batch.transactions) known.push_back(covered(transaction));
+  if (std::ranges::find(known, true) == known.end()) return;
+  ChangeBatch rest(batch.schema);
+  rest.transactions = batch.transactions;
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    if (!known[batch.origins[row].transaction]) rest.append_row_from(batch, row);
+  }
+  batch = std::move(rest);
 }
 
 }  // namespace sluice

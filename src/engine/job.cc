@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "engine/snapshot_phase.h"
 #include "engine/stream_phase.h"
@@ -27,17 +28,8 @@ void warn_of_unused_rules(const JobTransform& transform, const std::vector<Sourc
   }
 }
 
-// Any name is a folder's name; names that differ do so here, too.
 std::string change_log_folder(const std::string& state_dir, const std::string& job) {
-  std::string name;
-  for (const char c : job) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_') {
-      name.push_back(c);
-    } else {
-      name += fmt::format("%{:02x}", static_cast<unsigned char>(c));
-    }
-  }
-  return fmt::format("{}/change-log/{}", state_dir, name);
+  return fmt::format("{}/change-log/{}", state_dir, path_part(job));
 }
 
 }  // namespace
@@ -235,9 +227,10 @@ Result<> Job::bring_lanes_together(JobParts& parts, JobState& state) {
   const std::optional<Position> farthest = *std::ranges::max_element(state.lanes, behind);
   log_info("the {} writer lanes stand at different positions: they go on to {} before there are {}", state.lanes.size(),
            farthest->text, parts.lanes);
-  ASSIGN_OR_RETURN(const bool ended, run_stream_phase(parts, state, farthest));
-  SLUICE_CHECK(ended);
-  ASSIGN_OR_RETURN(state, parts.ledger.load(parts.context));
+  for (bool ended = false; !ended;) {
+    ASSIGN_OR_RETURN(ended, run_stream_phase(parts, state, farthest));
+    ASSIGN_OR_RETURN(state, parts.ledger.load(parts.context));
+  }
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "state/sqlite_ledger.h"
 
 namespace sluice {
@@ -14,19 +15,7 @@ namespace {
 using nlohmann::json;
 
 // Table names may hold any character; these three structure the entry names.
-std::string escaped(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    if (c == '/' || c == '.' || c == '%') {
-      fmt::format_to(std::back_inserter(out), "%{:02x}", static_cast<unsigned char>(c));
-    } else {
-      out.push_back(c);
-    }
-  }
-  return out;
-}
-
-std::string table_path(const TableId& table) { return escaped(table.schema) + "." + escaped(table.table); }
+std::string table_path(const TableId& table) { return path_part(table.schema) + "." + path_part(table.table); }
 std::string chunk_name(const TableId& table, size_t index) {
   return fmt::format("chunk/{}/{}", table_path(table), index);
 }

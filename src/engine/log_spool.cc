@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "connector/known_changes.h"
 
 namespace sluice {
 namespace {
@@ -80,18 +81,9 @@ class LogSpool::Reader : public LogReader {
       passed_ = !covered(end->position);
     } else if (const auto* event = std::get_if<SchemaChangeEvent>(&element)) {
       passed_ = !covered(event->position);
-    } else if (auto& batch = std::get<ChangeBatch>(element); batch.transactions) {
-      std::vector<bool> known;
-      for (const auto& transaction : *batch.transactions) {
-        known.push_back(spool_.source_.covers(start_, transaction));
-      }
-      if (std::ranges::find(known, true) == known.end()) return;
-      ChangeBatch rest(batch.schema);
-      rest.transactions = batch.transactions;
-      for (size_t row = 0; row < batch.rows(); ++row) {
-        if (!known[batch.origins[row].transaction]) rest.append_row_from(batch, row);
-      }
-      batch = std::move(rest);
+    } else {
+      drop_covered_transactions(std::get<ChangeBatch>(element),
+                                [this](const Transaction& one) { return spool_.source_.covers(start_, one); });
     }
   }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "connector/known_changes.h"
 #include "engine/lane.h"
 #include "engine/partitioner.h"
 #include "engine/whole_transactions.h"
@@ -71,7 +72,7 @@ class StreamPhase {
   Result<> dispatch_schema_change(SchemaChangeEvent event);
   Result<bool> truncate_within_transaction(const SchemaChangeEvent& event);
   Result<> drop_target(const TableId& source, const SchemaChange& target);
-  ChangeBatch without_known_rows(const ChangeBatch& batch, size_t lane);
+  std::shared_ptr<const ChangeBatch> without_known_rows(ChangeBatch batch, size_t lane) const;
   Result<> flush_lanes();
   Result<> lane_failure();
   void publish_durable_position();
@@ -193,18 +194,12 @@ Result<> StreamPhase::flush_lanes() {
   return {};
 }
 
-ChangeBatch StreamPhase::without_known_rows(const ChangeBatch& batch, size_t lane) {
-  if (batch.origins.empty()) return batch;
-  std::vector<bool> known;
-  for (const auto& transaction : *batch.transactions) {
-    known.push_back(parts_.source.covers(lane_starts_[lane], transaction));
-  }
-  ChangeBatch result(batch.schema);
-  result.transactions = batch.transactions;
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    if (!known[batch.origins[row].transaction]) result.append_row_from(batch, row);
-  }
-  return result;
+std::shared_ptr<const ChangeBatch> StreamPhase::without_known_rows(ChangeBatch batch, size_t lane) const {
+  const auto covered = [&](const Transaction& transaction) {
+    return parts_.source.covers(lane_starts_[lane], transaction);
+  };
+  drop_covered_transactions(batch, covered);
+  return std::make_shared<const ChangeBatch>(std::move(batch));
 }
 
 Result<> StreamPhase::dispatch_batch(ChangeBatch batch) {
@@ -221,7 +216,7 @@ Result<> StreamPhase::dispatch_batch(ChangeBatch batch) {
     ASSIGN_OR_RETURN(auto split, partitioner_.split(parts_.policy.fit(std::move(target))));
     for (size_t i = 0; i < split.size(); ++i) {
       if (!split[i]) continue;
-      if (catching_up()) split[i] = std::make_shared<const ChangeBatch>(without_known_rows(*split[i], i));
+      if (catching_up()) split[i] = without_known_rows(*split[i], i);
       if (split[i]->rows() == 0) continue;
       const size_t size = split[i]->byte_size();
       if (!lanes_[i].send(std::move(split[i]), size)) return lane_failure();
