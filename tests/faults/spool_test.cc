@@ -214,6 +214,31 @@ TEST_F(Spool, one_transaction_larger_than_the_change_log_passes) {
 }
 
 // A table that is made while the target is away must be copied: the log waits in front of its rows.
+// Lanes that a kill left apart are brought together first, and the log may have to be spooled while that lasts.
+TEST_F(Spool, lanes_that_stand_apart_come_together_through_the_change_log) {
+  copy_and_follow();
+  auto job = start_following();
+  const auto locker = pipeline_->target()->connect("postgres");
+  ASSERT_TRUE(locker.has_value());
+  ASSERT_TRUE((*locker)->execute(fmt::format("BEGIN; UPDATE {}.t SET v = v WHERE id = 1", database_)).has_value());
+  sql("UPDATE t SET v = 'new' WHERE id <= 10");
+  const auto updated = fmt::format("SELECT COUNT(*) > 0 FROM {}.t WHERE v = 'new'", database_);
+  EXPECT_TRUE(wait_until([&] { return pipeline_->target_value(updated) == "t"; })) << tail(said());
+  job->kill9();
+  pipeline_->target_value(
+      "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+  options("apply: transactional\nchange-log.retained-limit: 100000");
+  job = start();
+  EXPECT_TRUE(says("writer lanes stand at different positions")) << tail(said());
+  insert(1000, 3000);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  EXPECT_TRUE(job->running());
+  ASSERT_TRUE((*locker)->execute("ROLLBACK").has_value());
+  EXPECT_TRUE(says(kCaughtUp)) << tail(said());
+  job->stop();
+  expect_exact();
+}
+
 TEST_F(Spool, a_new_table_is_copied_when_the_target_is_back) {
   copy_and_follow();
   const auto job = start_following();
