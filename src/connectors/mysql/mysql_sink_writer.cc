@@ -34,7 +34,7 @@ std::vector<uint32_t> without_key(const TableSchema& schema, const std::vector<u
 
 Result<> MysqlWriter::write(Context& context, const ChangeBatch& batch, bool into_empty_table) {
   ASSIGN_OR_RETURN(Plan* const plan, plan_for(context, batch.schema));
-  RETURN_IF_ERROR(begin(context));
+  RETURN_IF_ERROR(open_transaction(context));
   const bool append_only =
       into_empty_table && std::ranges::all_of(batch.kinds, [](RowKind kind) { return kind == RowKind::kRead; });
   RETURN_IF_ERROR(write_rows(context, *plan, batch, append_only).context(plan->doing));
@@ -42,14 +42,14 @@ Result<> MysqlWriter::write(Context& context, const ChangeBatch& batch, bool int
   return {};
 }
 
-Result<> MysqlWriter::begin(Context& context) {
+Result<> MysqlWriter::open_transaction(Context& context) {
   if (!open_) RETURN_IF_ERROR(connection_->execute(context, "START TRANSACTION"));
   open_ = true;
   return {};
 }
 
 Result<> MysqlWriter::commit(Context& context, const LedgerEntry& entry) {
-  RETURN_IF_ERROR(begin(context));
+  RETURN_IF_ERROR(open_transaction(context));
   if (auto written = write_mysql_ledger_entry(context, *connection_, job_, epoch_, entry); !written) {
     (void)connection_->execute(context, "ROLLBACK");
     return written;
@@ -78,7 +78,7 @@ Result<bool> MysqlWriter::wants_source_order(Context& context, const TableSchema
 
 // TRUNCATE would commit.
 Result<> MysqlWriter::truncate(Context& context, const TableSchemaPtr& table) {
-  RETURN_IF_ERROR(begin(context));
+  RETURN_IF_ERROR(open_transaction(context));
   const auto removed = connection_->execute(context, "DELETE FROM " + qualified_mysql(table->id));
   if (!removed) return Error(removed.error()).context("emptying " + table->id.text());
   return {};

@@ -47,7 +47,7 @@ class MysqlWriter : public SinkWriter {
     std::string load_sql;
   };
 
-  Result<> begin(Context& context);
+  Result<> open_transaction(Context& context);
   Result<> write_rows(Context& context, Plan& plan, const ChangeBatch& batch, bool append_only);
   Result<> write_keyed(Context& context, Plan& plan, const ChangeBatch& batch);
   Result<> write_keyless(Context& context, Plan& plan, const ChangeBatch& batch);
