@@ -25,8 +25,8 @@ class SchemaPolicy {
   // Makes sure that the target table exists and learns its columns. A table for a copy may lack its key until the copy
   // is finished.
   Result<> open_target(Context& context, const TableSchemaPtr& target, bool for_copy);
-  // Of an opened target that waits for its first rows: the job may have made it for a table that the source has made anew
-  // since.
+  // Of an opened target that waits for its first rows: the job may have made it for a table that the source has made
+  // anew since.
   Result<> add_missing_columns(Context& context, const TableSchemaPtr& target);
   // Carries a change of a target table out as the behaviour says. kConfig if the behaviour is `exception`.
   Result<> apply(Context& context, const SchemaChange& change);
