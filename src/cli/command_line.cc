@@ -53,7 +53,14 @@ void declare_tenants(CLI::App& app, Command& parsed) {
         ->type_name("DIR")
         ->envname("SLUICE_DATA");
   }
-  server->footer("\nExample: sluice server --data /var/lib/sluice");
+  server
+      ->add_option("--listen", parsed.listen,
+                   "Let MySQL's clients in at this port of 127.0.0.1 too (0: any), with the password in DIR/client.cnf")
+      ->type_name("PORT")
+      ->check(CLI::Range(0, 65535).description(""));
+  server->footer(
+      "\nThe stock client finds it with mariadb --defaults-file=DIR/client.cnf.\n"
+      "Example: sluice server --data /var/lib/sluice");
   sql->add_option("STATEMENTS", parsed.statements, "Separated by ';' or '\\G'; without them: from standard input");
   sql->footer("\nExit codes: 0 done, 1 a statement was refused, 4 no server.\nExample: sluice sql \"SHOW TENANTS\\G\"");
 }

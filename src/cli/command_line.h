@@ -28,6 +28,7 @@ struct Command {
   std::string connector;                 // connectors: the one to describe, or empty for a list
   bool markdown = false;                 // connectors: as a page of the documentation
   std::string data_dir = "sluice-data";  // server, sql: where the tenants are
+  std::optional<int64_t> listen;         // server: port of loopback for MySQL's clients, 0: any; none: no port
   std::string statements;                // sql: empty: from standard input
 };
 

@@ -100,7 +100,7 @@ int server_command(const Command& command, Context& context) {
   if (!server) {
     return context.stop_requested() ? 0 : report(server.error());
   }
-  const Result<> served = serve_statements(context, **server);
+  const Result<> served = serve_statements(context, **server, command.listen);
   context.request_stop();
   (*server)->stop();
   return served ? 0 : report(served.error());

@@ -10,7 +10,8 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMaxRows = 100'000;
+constexpr size_t kMaxRows = 100'000, kMaxBytes = size_t{64} << 20;
+constexpr int kMaxCell = 1 << 20;
 // Instructions of SQLite's machine: some seconds. A join that never ends would hold a thread for ever.
 constexpr int kProgressEvery = 1'000'000;
 constexpr int kMaxProgress = 300;
@@ -52,6 +53,7 @@ Result<ViewRows> read_views(const std::string& catalog_file, const std::string& 
   const std::unique_ptr<sqlite3, CloseDatabase> database(opened);
   if (code != SQLITE_OK) return refused(opened);
   sqlite3_busy_timeout(opened, 5000);
+  sqlite3_limit(opened, SQLITE_LIMIT_LENGTH, kMaxCell);
   sqlite3_stmt* prepared = nullptr;
   if (sqlite3_prepare_v2(opened, "ATTACH ?1 AS oceanbase", -1, &prepared, nullptr) != SQLITE_OK) return refused(opened);
   std::unique_ptr<sqlite3_stmt, FinalizeStatement> statement(prepared);
@@ -68,14 +70,16 @@ Result<ViewRows> read_views(const std::string& catalog_file, const std::string& 
     return sql_error(kNotSupported, "statements that write are not supported here");
   }
   ViewRows result;
+  size_t bytes = 0;
   const int columns = sqlite3_column_count(prepared);
   for (int i = 0; i < columns; ++i) result.columns.emplace_back(sqlite3_column_name(prepared, i));
   for (;;) {
     const int step = sqlite3_step(prepared);
     if (step == SQLITE_DONE) return result;
     if (step != SQLITE_ROW) return refused(opened);
-    if (result.rows.size() == kMaxRows) {
-      return sql_error(kIncorrectArguments, "the result has more than {} rows: add a LIMIT", kMaxRows);
+    if (result.rows.size() == kMaxRows || bytes > kMaxBytes) {
+      return sql_error(kIncorrectArguments, "the result has more than {} rows or {} MB: add a LIMIT", kMaxRows,
+                       kMaxBytes >> 20);
     }
     auto& row = result.rows.emplace_back();
     for (int i = 0; i < columns; ++i) {
@@ -85,6 +89,7 @@ Result<ViewRows> read_views(const std::string& catalog_file, const std::string& 
       } else {
         row.emplace_back(
             std::string(static_cast<const char*>(text), static_cast<size_t>(sqlite3_column_bytes(prepared, i))));
+        bytes += row.back()->size();
       }
     }
   }

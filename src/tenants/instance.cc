@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <random>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -29,6 +30,14 @@ constexpr int64_t kBytesPerConnection = int64_t{2} << 20;
 std::string system_user() {
   const passwd* entry = getpwuid(geteuid());
   return entry == nullptr ? fmt::format("{}", geteuid()) : entry->pw_name;
+}
+
+std::string random_text(size_t size) {
+  std::random_device random;
+  std::string text;
+  while (text.size() < size) text += fmt::format("{:08x}", random());
+  text.resize(size);
+  return text;
 }
 
 Result<> Instance::write_settings(const InstanceSettings& settings) const {

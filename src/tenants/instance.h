@@ -50,6 +50,8 @@ class Instance {
 
 // The name of the system's user that runs this process.
 std::string system_user();
+// Letters and digits of chance, four bits each: for passwords.
+std::string random_text(size_t size);
 // Makes folder/data with converted system tables, shut down in an orderly way: what every new tenant begins as. Takes
 // seconds.
 Result<> make_template(Context& context, const std::string& folder);

@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::string_view kMark = "ERROR ";
 
-std::string_view sql_state(int code) {
+}  // namespace
+
+std::string_view sql_error_state(int code) {
   switch (code) {
     case kSyntaxError: return "42000";
     case kNotSupported: return "0A000";
@@ -17,10 +19,8 @@ std::string_view sql_state(int code) {
   }
 }
 
-}  // namespace
-
 Error sql_error_text(int code, std::string message) {
-  return Error(ErrorCode::kConfig, fmt::format("{}{} ({}): {}", kMark, code, sql_state(code), message));
+  return Error(ErrorCode::kConfig, fmt::format("{}{} ({}): {}", kMark, code, sql_error_state(code), message));
 }
 
 int sql_error_code(const Error& error) {
@@ -40,7 +40,7 @@ std::string sql_error_message(const Error& error) {
 
 std::string sql_error_line(const Error& error) {
   if (error.message().starts_with(kMark)) return error.message();
-  return fmt::format("{}{} ({}): {}: {}", kMark, static_cast<int>(kUnknownError), sql_state(kUnknownError),
+  return fmt::format("{}{} ({}): {}: {}", kMark, static_cast<int>(kUnknownError), sql_error_state(kUnknownError),
                      error_code_info(error.code()).name, error.message());
 }
 

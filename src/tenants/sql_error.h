@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -15,6 +16,7 @@ enum SqlCode : int {
   kIncorrectArguments = 1210,
   kSyntaxError = 1064,
   kUnknownError = 1105,
+  kUnknownVariable = 1193,
   kNotSupported = 1235,
   kCanceled = 4072,
   kNotAllowed = 4179,
@@ -44,6 +46,8 @@ Error sql_error(int code, fmt::format_string<Args...> format, Args&&... args) {
 }
 // The number; kUnknownError if the error has none.
 int sql_error_code(const Error& error);
+// "HY000", for the wire.
+std::string_view sql_error_state(int code);
 // The text without the number.
 std::string sql_error_message(const Error& error);
 // "ERROR 4179 (HY000): ...", as the stock client prints it.

@@ -74,14 +74,21 @@ class Parser {
   }
   bool take_sign(std::string_view sign) { return peek_sign(sign) && ++at_ > 0; }
   bool take_word(std::string_view word) { return peek_word(word) && ++at_ > 0; }
-  // "CREATE RESOURCE UNIT": all of the words, or nothing is taken.
-  bool take_words(std::string_view words) {
+  // "CREATE RESOURCE UNIT", 1: "RESOURCE"; empty behind the last.
+  static std::string_view word_of(std::string_view words, size_t index) {
+    for (; index > 0; --index) words.remove_prefix(std::min(words.find(' '), words.size() - 1) + 1);
+    return words.substr(0, words.find(' '));
+  }
+  // How many of the words come next.
+  size_t words_that_match(std::string_view words) const {
     size_t count = 0;
-    for (size_t begin = 0; begin < words.size(); ++count) {
-      const size_t end = std::min(words.find(' ', begin), words.size());
-      if (!peek_word(words.substr(begin, end - begin), count)) return false;
-      begin = end + 1;
-    }
+    for (std::string_view word; !(word = word_of(words, count)).empty() && peek_word(word, count);) ++count;
+    return count;
+  }
+  // All of the words, or nothing is taken.
+  bool take_words(std::string_view words) {
+    const size_t count = words_that_match(words);
+    if (!word_of(words, count).empty()) return false;
     at_ += count;
     return true;
   }
@@ -209,26 +216,49 @@ class Parser {
   }
 
   Result<Statement> statement() {
-    const size_t begin = at_;
+    struct Head {
+      std::string_view words;
+      Result<Statement> (Parser::*parse)();  // null: a later version's
+    };
+    static constexpr std::array kHeads = {
+        Head{"SHOW", &Parser::show},
+        Head{"CREATE RESOURCE UNIT", &Parser::create_unit},
+        Head{"ALTER RESOURCE UNIT", &Parser::alter_unit},
+        Head{"DROP RESOURCE UNIT", &Parser::drop_unit},
+        Head{"CREATE RESOURCE POOL", &Parser::create_pool},
+        Head{"ALTER RESOURCE POOL", &Parser::alter_pool},
+        Head{"DROP RESOURCE POOL", &Parser::drop_pool},
+        Head{"CREATE TENANT", &Parser::create_tenant},
+        Head{"DROP TENANT", &Parser::drop_tenant},
+        Head{"CREATE SNAPSHOT", &Parser::create_snapshot},
+        Head{"DROP SNAPSHOT", &Parser::drop_snapshot},
+        Head{"ALTER SYSTEM", &Parser::alter_system},
+        Head{"CREATE STANDBY TENANT", nullptr},
+        Head{"ALTER TENANT", nullptr},
+        Head{"EXPLAIN", nullptr},
+        Head{"SET", nullptr},
+    };
     if (peek_word("SELECT") || peek_word("WITH") || peek_word("VALUES")) return read_views();
-    if (take_word("SHOW")) return show();
-    if (take_words("CREATE RESOURCE UNIT")) return create_unit();
-    if (take_words("ALTER RESOURCE UNIT")) return alter_unit();
-    if (take_words("DROP RESOURCE UNIT")) return drop<DropUnit>("resource unit");
-    if (take_words("CREATE RESOURCE POOL")) return create_pool();
-    if (take_words("ALTER RESOURCE POOL")) return alter_pool();
-    if (take_words("DROP RESOURCE POOL")) return drop<DropPool>("resource pool");
-    if (take_words("CREATE TENANT")) return create_tenant();
-    if (take_words("DROP TENANT")) return drop_tenant();
-    if (take_words("CREATE SNAPSHOT")) return create_snapshot();
-    if (take_words("DROP SNAPSHOT")) return drop_snapshot();
-    if (take_words("ALTER SYSTEM")) return alter_system();
-    for (const char* later : {"CREATE STANDBY TENANT", "ALTER TENANT", "EXPLAIN CLONE", "EXPLAIN", "SET"}) {
-      if (take_words(later)) {
-        return sql_error(kNotSupported, "{} at {} not supported", later, sql_place(text_, tokens_[begin].begin));
+    const std::string where = place();
+    size_t furthest = 0;
+    for (const Head& head : kHeads) {
+      if (!take_words(head.words)) {
+        furthest = std::max(furthest, words_that_match(head.words));
+        continue;
       }
+      if (head.parse != nullptr) return (this->*head.parse)();
+      return sql_error(kNotSupported, "{} at {} not supported", head.words, where);
     }
-    return expected("CREATE, ALTER, DROP, SELECT or SHOW of a unit, pool, tenant or snapshot");
+    if (furthest == 0) return expected("CREATE, ALTER, DROP, SELECT or SHOW of a unit, pool, tenant or snapshot");
+    // The words that could have come next.
+    std::string next;
+    for (const Head& head : kHeads) {
+      if (words_that_match(head.words) != furthest) continue;
+      const std::string word = std::string(word_of(head.words, furthest));
+      if (next.find(word) == std::string::npos) next += (next.empty() ? "" : " or ") + word;
+    }
+    at_ += furthest;
+    return expected(next);
   }
 
   Result<Statement> read_views() {
@@ -269,6 +299,8 @@ class Parser {
     return Statement{std::move(unit)};
   }
 
+  Result<Statement> drop_unit() { return drop<DropUnit>("resource unit"); }
+  Result<Statement> drop_pool() { return drop<DropPool>("resource pool"); }
   template <typename Drop>
   Result<Statement> drop(std::string_view what) {
     Drop result;

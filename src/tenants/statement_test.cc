@@ -109,5 +109,12 @@ TEST(StatementTest, numbers_beyond_their_range_are_refused) {
   EXPECT_THAT(mistake("CREATE RESOURCE UNIT u MAX_CPU 1"), HasSubstr("MEMORY_SIZE: it is required"));
 }
 
+TEST(StatementTest, a_mistake_in_the_first_words_is_named_where_it_is) {
+  EXPECT_THAT(mistake("CREATE TENAN x"),
+              HasSubstr("RESOURCE or TENANT or SNAPSHOT or STANDBY is expected at line 1, column 8, near 'TENAN'"));
+  EXPECT_THAT(mistake("DROP\nRESOURCE x"), HasSubstr("UNIT or POOL is expected at line 2, column 10"));
+  EXPECT_THAT(mistake("CREAT TENANT x"), HasSubstr("column 1, near 'CREAT'"));
+}
+
 }  // namespace
 }  // namespace sluice

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -23,13 +22,6 @@ constexpr const char* kPrivileges =
     "TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, BINLOG MONITOR, CREATE VIEW, SHOW VIEW, CREATE "
     "ROUTINE, "
     "ALTER ROUTINE, CREATE USER, EVENT, TRIGGER, DELETE HISTORY, SLAVE MONITOR";
-
-std::string make_password() {
-  std::random_device random;
-  std::string password;
-  for (int i = 0; i < 4; ++i) password += fmt::format("{:08x}", random());
-  return password;
-}
 
 Result<TenantRow> need_tenant(CatalogTransaction& t, const std::string& name) {
   ASSIGN_OR_RETURN(auto tenant, t.find_tenant(name));
@@ -72,7 +64,7 @@ Result<> TenantServer::make_tenant(const CreateTenant& statement, int64_t tenant
   RETURN_IF_ERROR(host_->start(context_, tenant));
   fault_point("tenant_started");
   ASSIGN_OR_RETURN(const auto connection, host_->instance(tenant).connect(context_));
-  const std::string password = make_password();
+  const std::string password = random_text(32);
   RETURN_IF_ERROR(connection->execute(context_, "SET SESSION sql_log_bin = 0"));
   RETURN_IF_ERROR(connection->execute(context_, fmt::format("CREATE USER {}@'%' IDENTIFIED BY '{}'", kUser, password)));
   RETURN_IF_ERROR(

@@ -78,6 +78,9 @@ TEST(TenantServer, a_mistake_is_answered_with_its_number) {
       {"CREATE TENANT c FROM x WITH RESOURCE_POOL=r, UNIT=u", "ERROR 5160"},
       {"SELECT * FROM nowhere", "ERROR 1064"},
       {"SELECT load_extension('x')", "ERROR 1064"},
+      {"SELECT zeroblob(100000000)", "ERROR 1064"},
+      {"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT printf('%0900000d', i) FROM n",
+       "ERROR 1210 (HY000): the result has more than 100000 rows or 64 MB"},
       {"WITH x AS (SELECT 1) DELETE FROM oceanbase.tenant", "ERROR 1064"},
       {"CREATE RESOURCE UNIT huge MAX_CPU 1000, MEMORY_SIZE '1G'; CREATE RESOURCE POOL q UNIT huge", "ERROR 4733"},
   };

@@ -62,10 +62,11 @@ Tenants::~Tenants() {
   if (testing::Test::HasFailure() && server_) fmt::print(stderr, "{}\n", tail(server_->err(), 40));
 }
 
-bool Tenants::start(const std::map<std::string, std::string>& env) {
+bool Tenants::start(const std::map<std::string, std::string>& env, const std::vector<std::string>& arguments) {
   server_.reset();
-  auto started = Process::spawn(
-      {.command = {SLUICE_PROGRAM, "server", "--data", data()}, .env = env, .output_folder = folder_.path()});
+  std::vector<std::string> command = {SLUICE_PROGRAM, "server", "--data", data()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  auto started = Process::spawn({.command = command, .env = env, .output_folder = folder_.path()});
   if (!started) return false;
   server_ = std::move(*started);
   bool answers = false;

@@ -32,7 +32,7 @@ class Tenants {
   Tenants& operator=(const Tenants&) = delete;
 
   // Starts the server and waits until it answers; false if it ends before (at a fault point).
-  bool start(const std::map<std::string, std::string>& env = {});
+  bool start(const std::map<std::string, std::string>& env = {}, const std::vector<std::string>& arguments = {});
   Process& server() { return *server_; }
   std::string data() const { return folder_.file("d"); }
   // sluice sql; any thread.
