@@ -21,10 +21,10 @@ namespace sluice {
 namespace {
 
 struct RunningJob {
-  RunningJob(LoadedJob loaded, JobOptions job_options)
+  RunningJob(LoadedJob loaded, JobOptions job_options, TaskPool& tasks)
       : name(job_name(loaded.spec)),
         options(std::move(job_options)),
-        job(std::move(loaded.spec), std::move(loaded.source), std::move(loaded.sink)) {}
+        job(std::move(loaded.spec), std::move(loaded.source), std::move(loaded.sink), tasks) {}
   const std::string name;
   const JobOptions options;
   Job job;
@@ -34,7 +34,7 @@ struct RunningJob {
 using RunningJobs = std::deque<RunningJob>;
 
 // False if any file has a mistake; all of them are shown.
-bool load_jobs(const Command& command, const ConnectorRegistry& registry, RunningJobs& jobs) {
+bool load_jobs(const Command& command, const ConnectorRegistry& registry, TaskPool& tasks, RunningJobs& jobs) {
   bool good = true;
   std::set<std::string> names;
   for (const auto& file : command.files) {
@@ -51,10 +51,12 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, Runnin
     if (!loaded) continue;
     std::optional<LoadedJob> verification;
     if (loaded->spec.pipeline.verify_interval.count() > 0) verification = load_job(file, registry, problems);
-    jobs.emplace_back(std::move(*loaded), JobOptions{.state_dir = state_directory(command, file),
-                                                     .until_caught_up = command.until_caught_up,
-                                                     .reset = command.reset,
-                                                     .accept_changes = command.accept_changes});
+    jobs.emplace_back(std::move(*loaded),
+                      JobOptions{.state_dir = state_directory(command, file),
+                                 .until_caught_up = command.until_caught_up,
+                                 .reset = command.reset,
+                                 .accept_changes = command.accept_changes},
+                      tasks);
     jobs.back().verification = std::move(verification);
   }
   return good;
@@ -93,8 +95,9 @@ void run_all(RunningJobs& jobs, Context& context) {
 }  // namespace
 
 int run_command(const Command& command, const ConnectorRegistry& registry, Context& context) {
+  TaskPool tasks;
   RunningJobs jobs;
-  if (!load_jobs(command, registry, jobs)) return error_code_info(ErrorCode::kConfig).exit_code;
+  if (!load_jobs(command, registry, tasks, jobs)) return error_code_info(ErrorCode::kConfig).exit_code;
   std::unique_ptr<HttpServer> metrics;
   if (!command.metrics.empty()) {
     auto served = serve_metrics(command.metrics, jobs);

@@ -34,11 +34,12 @@ std::string change_log_folder(const std::string& state_dir, const std::string& j
 
 }  // namespace
 
-Job::Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink)
+Job::Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink, TaskPool& tasks)
     : spec_(std::move(spec)),
       source_(std::move(source)),
       sink_(std::move(sink)),
-      limiter_(spec_.pipeline.rows_per_second, spec_.pipeline.bytes_per_second) {}
+      limiter_(spec_.pipeline.rows_per_second, spec_.pipeline.bytes_per_second),
+      tasks_(tasks) {}
 
 std::string job_name(const JobSpec& spec) {
   if (!spec.pipeline.name.empty()) return spec.pipeline.name;
@@ -111,6 +112,7 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
                  .transform = *transform,
                  .progress = progress_,
                  .limiter = limiter_,
+                 .tasks = tasks_,
                  .parallelism = parallelism(),
                  .lanes = lanes(),
                  .spool = spool_.get()};

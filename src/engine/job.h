@@ -27,8 +27,8 @@ std::string job_name(const JobSpec& spec);
 
 class Job {
  public:
-  // A specification that was checked whole, and the connectors made from it.
-  Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink);
+  // A specification that was checked whole, and the connectors made from it. `tasks` outlives the job.
+  Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink, TaskPool& tasks);
 
   const JobSpec& spec() const { return spec_; }
   Progress& progress() { return progress_; }
@@ -55,6 +55,7 @@ class Job {
   std::unique_ptr<Sink> sink_;
   Progress progress_;
   RateLimiter limiter_;
+  TaskPool& tasks_;
   std::unique_ptr<LogSpool> spool_;  // while the job runs; null if the source drops its log by itself
   std::optional<Position> until_;    // for until_caught_up: where the source stood when the job began
 };

@@ -11,6 +11,7 @@
 #include "engine/progress.h"
 #include "engine/rate_limiter.h"
 #include "engine/schema_policy.h"
+#include "engine/task_pool.h"
 #include "transform/job_transform.h"
 
 namespace sluice {
@@ -25,6 +26,7 @@ struct JobParts {
   JobTransform& transform;  // the coordinator's
   Progress& progress;
   RateLimiter& limiter;
+  TaskPool& tasks;
   size_t parallelism;         // readers and writers of the copy: what is asked for, as far as the sink allows
   size_t lanes = 1;           // writers of the stream
   LogSpool* spool = nullptr;  // null if the source drops its log by itself

@@ -13,7 +13,9 @@ namespace {
 constexpr std::chrono::seconds kIdleCommitInterval{1};
 // A lane with nothing to do asks now and then whether the job is still its own.
 constexpr std::chrono::seconds kOwnershipCheckInterval{5};
-constexpr std::chrono::milliseconds kPopTimeout{50};
+constexpr std::chrono::milliseconds kNoWait{0};
+// Then it is another task's turn, if one waits.
+constexpr std::chrono::milliseconds kLongestStep{10};
 
 }  // namespace
 
@@ -25,15 +27,21 @@ Lane::Lane(JobParts& parts, Context& context, size_t number, std::unique_ptr<Sin
       writer_(std::move(writer)),
       channel_(channel_bytes),
       last_commit_(monotonic_now()),
-      durable_(std::move(start)),
-      thread_([this, label = LogLabel::current()] {
-        const LogLabel scope(label);
-        run();
-      }) {}
+      durable_(std::move(start)) {
+  Task::start(parts.tasks);
+}
 
-Lane::~Lane() { channel_.close(); }
+Lane::~Lane() {
+  channel_.close();
+  wake();
+  join();
+}
 
-bool Lane::send(LaneElement element, size_t bytes) { return channel_.push(std::move(element), bytes); }
+bool Lane::send(LaneElement element, size_t bytes) {
+  const bool sent = channel_.push(std::move(element), bytes);
+  wake();
+  return sent;
+}
 
 bool Lane::flush() {
   {
@@ -109,7 +117,7 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
     return due ? commit() : Result<>();
   }
   SLUICE_CHECK(at_group_end_);
-  if (!reached_.position.empty() && reached_.position != durable()) RETURN_IF_ERROR(commit());
+  if (behind()) RETURN_IF_ERROR(commit());
   // The coordinator may now move the lane ahead; this group end must not take it back.
   reached_ = {};
   std::lock_guard lock(mutex_);
@@ -118,32 +126,42 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   return {};
 }
 
+// When a lane that hears nothing has something to commit all the same. The last place of a log that has gone quiet must
+// become durable, too: the source keeps what is behind.
+std::optional<MonotonicTime> Lane::next_check() const {
+  if (rows_open_ || !at_group_end_) return std::nullopt;
+  return last_commit_ + (behind() ? kIdleCommitInterval : kOwnershipCheckInterval);
+}
+
 Result<> Lane::check_ownership() {
-  if (rows_open_ || !at_group_end_) return {};
-  // The last place of a log that has gone quiet must become durable, too: the source keeps what is behind.
-  const bool behind = !reached_.position.empty() && reached_.position != durable();
-  if (monotonic_now() - last_commit_ < (behind ? kIdleCommitInterval : kOwnershipCheckInterval)) return {};
-  if (behind) return commit();
+  const auto due = next_check();
+  if (!due || monotonic_now() < *due) return {};
+  if (behind()) return commit();
   last_commit_ = monotonic_now();
   return parts_.ledger.commit(context_, *writer_, JobLedger::lane_entry(number_, durable()));
 }
 
-void Lane::run() {
+NextStep Lane::step() {
+  const MonotonicTime began = monotonic_now();
   while (!context_.stop_requested()) {
-    auto element = channel_.pop(kPopTimeout);
+    auto element = channel_.pop(kNoWait);
     if (!element && channel_.drained()) break;
     auto handled = element ? handle(*element, channel_.bytes() > 0) : check_ownership();
-    if (handled) continue;
-    std::lock_guard lock(mutex_);
-    error_ = std::move(handled).error();
-    break;
+    if (!handled) return end(std::move(handled).error());
+    if (!element) return {.time = next_check()};
+    if (monotonic_now() - began >= kLongestStep) return NextStep::now();
   }
+  return end(Error(ErrorCode::kStopped, fmt::format("lane {} stopped", number_)));
+}
+
+NextStep Lane::end(Error error) {
   // A writer that is thrown away rolls back what is open.
   writer_.reset();
   channel_.close();
   std::lock_guard lock(mutex_);
-  if (!error_) error_ = Error(ErrorCode::kStopped, fmt::format("lane {} stopped", number_));
+  error_ = std::move(error);
   flushed_.notify_all();
+  return NextStep::never();
 }
 
 }  // namespace sluice

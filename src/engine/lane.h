@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// A writer lane: one thread, one connection to the target, one entry in the ledger. Rows of one key always pass through
-// the same lane, so they stay in order. A lane commits where a group of changes ends: at once when nothing more waits,
-// so that latency is low, and otherwise at least every commit interval, so that throughput is high.
+// A writer lane: a task with one connection to the target and one entry in the ledger. Rows of one key always pass
+// through the same lane, so they stay in order. A lane commits where a group of changes ends: at once when nothing more
+// waits, so that latency is low, and otherwise at least every commit interval, so that throughput is high.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <variant>
 
 #include "engine/byte_channel.h"
 #include "engine/job_parts.h"
 #include "engine/source_order.h"
+#include "engine/task_pool.h"
 
 namespace sluice {
 
@@ -26,14 +26,12 @@ struct Truncate {
 };
 using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush, Truncate>;
 
-class Lane {
+class Lane final : public Task {
  public:
-  // `start` is what the ledger says. Starts the thread.
+  // `start` is what the ledger says. Starts the task.
   Lane(JobParts& parts, Context& context, size_t number, std::unique_ptr<SinkWriter> writer, Position start,
        size_t channel_bytes);
-  ~Lane();
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+  ~Lane() override;
 
   // Called by the coordinator. False if the lane has failed; error() says why.
   bool send(LaneElement element, size_t bytes);
@@ -46,12 +44,15 @@ class Lane {
   std::optional<Error> error() const;
 
  private:
-  void run();
+  NextStep step() override;
+  NextStep end(Error error);
+  std::optional<MonotonicTime> next_check() const;
   Result<> handle(LaneElement& element, bool more_waiting);
   Result<> write(std::shared_ptr<const ChangeBatch> batch);
   Result<> write_held();
   Result<> commit();
   Result<> check_ownership();
+  bool behind() const { return !reached_.position.empty() && reached_.position != durable(); }
 
   JobParts& parts_;
   Context& context_;
@@ -59,7 +60,7 @@ class Lane {
   std::unique_ptr<SinkWriter> writer_;
   ByteChannel<LaneElement> channel_;
 
-  // Of the lane's thread.
+  // Of the steps.
   SourceOrder held_;          // only where the lane is the only one
   bool rows_open_ = false;    // rows since the last commit
   bool at_group_end_ = true;  // nothing of an unfinished group is in the open transaction
@@ -72,8 +73,6 @@ class Lane {
   size_t flushes_asked_ = 0;
   size_t flushes_done_ = 0;
   std::optional<Error> error_;
-
-  std::jthread thread_;
 };
 
 }  // namespace sluice
