@@ -42,9 +42,45 @@ std::vector<std::string> split_unescaped(std::string_view text, char separator) 
   return parts;
 }
 
-using Item = std::vector<std::unique_ptr<RE2>>;  // one expression per part of the table id
+struct Item {
+  std::vector<std::unique_ptr<RE2>> expressions;  // one per part of the table id, or all of them for the whole of it
+  bool whole = false;
+  size_t parts() const { return whole ? 0 : expressions.size(); }
+};
+
+// Between two expressions for the whole name that must both match.
+constexpr std::string_view kAnd = "/&/";
+
+Result<> add_expression(std::string_view pattern, std::string_view text, Item& item) {
+  RE2::Options options;
+  options.set_case_sensitive(false);
+  options.set_log_errors(false);
+  auto expression = std::make_unique<RE2>(re2::StringPiece(text.data(), text.size()), options);
+  if (!expression->ok()) {
+    return Error(ErrorCode::kConfig,
+                 fmt::format("compiling table pattern '{}': '{}' is not a supported regular expression: {}", pattern,
+                             text, expression->error()),
+                 std::string(kDialectAdvice));
+  }
+  item.expressions.push_back(std::move(expression));
+  return {};
+}
+
+// "/one/&/other/"
+Result<Item> compile_whole(std::string_view pattern) {
+  Item item;
+  item.whole = true;
+  std::string_view rest = pattern.substr(1, pattern.size() - 2);
+  while (true) {
+    const size_t end = std::min(rest.find(kAnd), rest.size());
+    RETURN_IF_ERROR(add_expression(pattern, rest.substr(0, end), item));
+    if (end == rest.size()) return item;
+    rest.remove_prefix(end + kAnd.size());
+  }
+}
 
 Result<Item> compile_item(std::string_view pattern) {
+  if (pattern.size() > 1 && pattern.front() == '/' && pattern.back() == '/') return compile_whole(pattern);
   Item item;
   const auto parts = split_unescaped(pattern, '.');
   if (parts.size() > kMaxParts) {
@@ -53,25 +89,21 @@ Result<Item> compile_item(std::string_view pattern) {
                              parts.size(), kMaxParts),
                  std::string(kDialectAdvice));
   }
-  RE2::Options options;
-  options.set_case_sensitive(false);
-  options.set_log_errors(false);
   for (const auto& part : parts) {
     const auto trimmed = trim(part);
     if (trimmed.empty()) {
       return Error(ErrorCode::kConfig, fmt::format("compiling table pattern '{}': a part is empty", pattern),
                    std::string(kDialectAdvice));
     }
-    auto expression = std::make_unique<RE2>(re2::StringPiece(trimmed.data(), trimmed.size()), options);
-    if (!expression->ok()) {
-      return Error(ErrorCode::kConfig,
-                   fmt::format("compiling table pattern '{}': '{}' is not a supported regular expression: {}", pattern,
-                               trimmed, expression->error()),
-                   std::string(kDialectAdvice));
-    }
-    item.push_back(std::move(expression));
+    RETURN_IF_ERROR(add_expression(pattern, trimmed, item));
   }
   return item;
+}
+
+bool whole_matches(const Item& item, const TableId& table) {
+  const std::string name = table.text();
+  return item.whole &&
+         std::ranges::all_of(item.expressions, [&](const auto& each) { return RE2::FullMatch(name, *each); });
 }
 
 bool part_matches(const RE2& expression, std::string_view name) {
@@ -105,10 +137,12 @@ Result<TableSelector> TableSelector::compile(std::string_view patterns) {
 }
 
 bool TableSelector::matches(const TableId& table) const {
-  for (const auto& item : impl_->items) {
+  for (const Item& item : impl_->items) {
+    const auto& parts = item.expressions;
+    if (whole_matches(item, table)) return true;
     if (table.schema.empty()) {
-      if (item.size() == 1 && part_matches(*item[0], table.table)) return true;
-    } else if (item.size() == 2 && part_matches(*item[0], table.schema) && part_matches(*item[1], table.table)) {
+      if (item.parts() == 1 && part_matches(*parts[0], table.table)) return true;
+    } else if (item.parts() == 2 && part_matches(*parts[0], table.schema) && part_matches(*parts[1], table.table)) {
       return true;
     }
   }
@@ -117,15 +151,17 @@ bool TableSelector::matches(const TableId& table) const {
 
 bool TableSelector::matches(std::string_view database, const TableId& table) const {
   return std::ranges::any_of(impl_->items, [&](const Item& item) {
-    return item.size() == 3 && part_matches(*item[0], database) && part_matches(*item[1], table.schema) &&
-           part_matches(*item[2], table.table);
+    const auto& parts = item.expressions;
+    return whole_matches(item, table) ||
+           (item.parts() == 3 && part_matches(*parts[0], database) && part_matches(*parts[1], table.schema) &&
+            part_matches(*parts[2], table.table));
   });
 }
 
 std::vector<std::string> TableSelector::databases() const {
   std::vector<std::string> names;
   for (const auto& item : impl_->items) {
-    const std::string name = item.size() == 3 ? item[0]->pattern() : std::string();
+    const std::string name = item.parts() == 3 ? item.expressions[0]->pattern() : std::string();
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   return names;

@@ -13,7 +13,8 @@
 namespace sluice {
 
 // True if a table id matches the selector dialect of `tables` options (flink-cdc: comma list, '.' separates parts, '\.'
-// any character, full match without case). Compiled once.
+// any character, full match without case). A pattern between slashes is one expression for the whole name
+// "schema.table", as Debezium's lists have them: "/inventory\..*/"; of "/a/&/b/" both must match. Compiled once.
 class TableSelector {
  public:
   static Result<TableSelector> compile(std::string_view patterns);

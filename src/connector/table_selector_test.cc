@@ -46,6 +46,20 @@ TEST(TableSelectorTest, commas_separate_patterns_unless_escaped) {
   EXPECT_FALSE(selects("db.t_[0-9]{1\\,2}", {"db", "t_123"}));
 }
 
+TEST(TableSelectorTest, an_expression_between_slashes_is_for_the_whole_name) {
+  EXPECT_TRUE(selects("/inventory.*/", {"inventory2", "t"}));
+  EXPECT_TRUE(selects("/inv\\.(a|b)/,c.d", {"INV", "B"}));
+  EXPECT_TRUE(selects("/inv\\.(a|b)/,c.d", {"c", "d"}));
+  EXPECT_FALSE(selects("/inv\\.(a|b)/", {"inv", "ab"}));
+  EXPECT_TRUE(selects("/(inv|shop)\\..*/&/.*\\.t/", {"shop", "t"}));
+  EXPECT_FALSE(selects("/(inv|shop)\\..*/&/.*\\.t/", {"shop", "u"}));
+  EXPECT_TRUE(selects("/d.t[0-9]{1\\,2}/", {"d", "t12"}));
+  const auto selector = TableSelector::compile("/public\\.t/").value();
+  EXPECT_TRUE(selector.matches("any", {"public", "t"}));
+  EXPECT_FALSE(selector.matches("public", {"other", "t"}));
+  EXPECT_THAT(compile_error("/a(?!b)/"), HasSubstr("'a(?!b)' is not a supported regular expression"));
+}
+
 TEST(TableSelectorTest, matches_only_ids_of_as_many_parts) {
   EXPECT_FALSE(selects("orders", {"shop", "orders"}));
   EXPECT_TRUE(selects("orders", {"", "orders"}));

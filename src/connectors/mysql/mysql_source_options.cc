@@ -20,7 +20,8 @@ std::span<const Option<MysqlSourceOptions>> MysqlSourceOptions::options() {
        &T::username},
       {{.name = "password", .summary = "Password of the user.", .default_value = "", .secret = true}, &T::password},
       {{.name = "tables",
-        .summary = "Tables to capture: comma-separated patterns 'database.table', '\\.' for any character."},
+        .summary = "Tables to capture: comma-separated patterns 'database.table', '\\.' for any character; between slashes "
+                   "one regular expression for the whole name."},
        &T::tables},
       {{.name = "tables.exclude", .summary = "Patterns of tables to leave out.", .optional = true}, &T::tables_exclude},
       {{.name = "server-id",

@@ -274,9 +274,13 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
   std::weak_ptr<ComparingSlot> comparing_slot_;  // of the last placed reader
 };
 
-// The one database that all patterns begin with; empty after an error.
-std::string database_of(const TableSelector& include, const Settings& settings, Problems& problems) {
+// The one database that all patterns begin with, or that is given; empty after an error.
+std::string database_of(const TableSelector& include, const std::string& given, const Settings& settings,
+                        Problems& problems) {
   const auto names = include.databases();
+  if (!given.empty() && std::ranges::all_of(names, [&](const auto& name) { return name.empty() || name == given; })) {
+    return given;
+  }
   if (names.size() == 1 && !names[0].empty() && names[0].find_first_of("\\*+?()[]{}|^$.") == std::string::npos) {
     return names[0];
   }
@@ -303,7 +307,7 @@ std::unique_ptr<Source> make_postgres_source(const Settings& settings, Problems&
   if (!include) {
     problems.error(settings.location, "tables", include.error().message());
   } else {
-    options.database = database_of(*include, settings, problems);
+    options.database = database_of(*include, options.database, settings, problems);
   }
   std::optional<TableSelector> exclude;
   if (options.tables_exclude) {

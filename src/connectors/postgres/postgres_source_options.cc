@@ -24,6 +24,11 @@ std::span<const Option<PostgresSourceOptions>> PostgresSourceOptions::options() 
         .summary = "Tables to capture: comma-separated patterns 'database.schema.table' of one database, '\\.' for "
                    "any character."},
        &T::tables},
+      {{.name = "database",
+        .summary = "Database to read, if the patterns do not name it: those between slashes, which are one regular "
+                   "expression for schema.table each.",
+        .default_value = ""},
+       &T::database},
       {{.name = "tables.exclude", .summary = "Patterns of tables to leave out.", .optional = true}, &T::tables_exclude},
       {{.name = "slot.name",
         .summary = "Replication slot of this job, made if it is missing: lower-case letters, digits and '_'. No two "

@@ -20,7 +20,7 @@ struct PostgresSourceOptions {
   int64_t port = 0;
   std::string username;
   std::string password;
-  std::string database;  // of `tables`, whose entries are database.schema.table
+  std::string database;  // of `tables`, whose entries are database.schema.table or /expression/
   std::string tables;
   std::optional<std::string> tables_exclude;
   std::string slot_name;
