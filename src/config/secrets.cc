@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 
+#include "config/properties.h"
+
 namespace sluice {
 namespace {
 
@@ -42,6 +44,21 @@ Content read_secret_file(const std::string& path, const std::string& configurati
   return {std::move(text), {}};
 }
 
+// "PATH:KEY", a key of a .properties file, as Kafka's FileConfigProvider has it; a path alone is the whole file.
+Content read_file_reference(const std::string& argument, const std::string& configuration_file) {
+  Content whole = read_secret_file(argument, configuration_file);
+  const size_t colon = argument.rfind(':');
+  if (whole.failure.empty() || colon == std::string::npos) return whole;
+  const Content content = read_secret_file(argument.substr(0, colon), configuration_file);
+  if (!content.failure.empty()) return content;
+  Problems unused;
+  const std::string key = argument.substr(colon + 1);
+  for (Setting& setting : parse_properties(argument, content.text, unused).entries) {
+    if (setting.key == key) return {std::move(setting.value), {}};
+  }
+  return {{}, fmt::format("the file has no key '{}'", key)};
+}
+
 bool is_word(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text) {
@@ -58,7 +75,7 @@ std::optional<Content> follow(std::string_view reference, const std::string& con
   const std::string argument(reference.substr(colon + 1));
   if (kind != "env" && kind != "file") return Content{{}, fmt::format("'{}' is no kind of reference", kind)};
   if (argument.empty()) return Content{{}, "the name is missing"};
-  return kind == "env" ? read_environment(argument) : read_secret_file(argument, configuration_file);
+  return kind == "env" ? read_environment(argument) : read_file_reference(argument, configuration_file);
 }
 
 }  // namespace
@@ -90,7 +107,7 @@ bool resolve_references(Setting& setting, Problems& problems) {
       problems.error(setting.location, setting.key,
                      fmt::format("option '{}': reference ${{{}}} cannot be resolved: {}", setting.key, reference,
                                  content->failure),
-                     "References are ${env:NAME} and ${file:PATH}; write $${ for a literal ${.");
+                     "References are ${env:NAME}, ${file:PATH} and ${file:PATH:KEY}; write $${ for a literal ${.");
       return false;
     }
     resolved += content->text;

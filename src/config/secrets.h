@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // References to values that do not belong into a configuration file: ${env:NAME} is the environment variable,
 // ${file:PATH} the content of a file without its last line end (a relative path counts from the configuration file's
-// folder). "$${" stands for "${". Other uses of "${" are left as they are, except a word and a colon, which would be a
+// folder), ${file:PATH:KEY} a key of a .properties file. "$${" stands for "${". Other uses of "${" are left as they are, except a word and a colon, which would be a
 // misspelt reference.
 #pragma once
 

@@ -49,6 +49,15 @@ TEST_F(SecretsTest, takes_files_relative_to_the_configuration_without_their_last
   EXPECT_EQ(resolve("${file:" + folder_ + "/password}", "/elsewhere/shop.yaml").setting.value, "pa ss\nword");
 }
 
+TEST_F(SecretsTest, takes_a_key_of_a_properties_file_as_kafka_connect_does) {
+  std::ofstream(folder_ + "/db.properties") << "user = me\npassword = pa\\\\ss\n";
+  std::ofstream(folder_ + "/odd:name") << "whole";
+  EXPECT_EQ(resolve("${file:db.properties:password}", folder_ + "/c.json").setting.value, "pa\\ss");
+  EXPECT_EQ(resolve("${file:odd:name}", folder_ + "/c.json").setting.value, "whole");
+  EXPECT_NE(resolve("${file:db.properties:pass}", folder_ + "/c.json").problems.text().find("has no key 'pass'"),
+            std::string::npos);
+}
+
 TEST_F(SecretsTest, does_not_resolve_what_a_reference_brings) {
   setenv("SLUICE_TEST_SECRET", "${env:HOME}", 1);
   EXPECT_EQ(resolve("${env:SLUICE_TEST_SECRET}").setting.value, "${env:HOME}");
@@ -69,7 +78,7 @@ TEST_F(SecretsTest, names_the_place_and_the_reference_that_cannot_be_resolved) {
       resolve("${env:SLUICE_TEST_MISSING}").problems.text(),
       "shop.yaml:4: option 'password': reference ${env:SLUICE_TEST_MISSING} cannot be resolved: environment variable "
       "'SLUICE_TEST_MISSING' is not set\n"
-      "  hint: References are ${env:NAME} and ${file:PATH}; write $${ for a literal ${.\n");
+      "  hint: References are ${env:NAME}, ${file:PATH} and ${file:PATH:KEY}; write $${ for a literal ${.\n");
   EXPECT_NE(resolve("${file:/nowhere/x}").problems.text().find("file '/nowhere/x' cannot be opened: No such file"),
             std::string::npos);
   EXPECT_NE(resolve("${file:/}").problems.text().find("cannot be read"), std::string::npos);
