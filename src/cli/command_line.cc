@@ -20,6 +20,7 @@ Examples:
   sluice run shop.yaml                             copy, then follow until it is stopped
   sluice run shop.yaml --until-caught-up           copy, catch up, end
   sluice run *.yaml --metrics 9400                 several jobs in one process, with metrics
+  sluice run connector.json --sink shop-sink.yaml  a Debezium connector's file, into any sink
   sluice verify shop.yaml                          prove that target equals source
   sluice connectors mysql                          every option of a connector
 
@@ -27,8 +28,18 @@ Exit codes: 0 done; 2 wrong command line; 3 wrong configuration; 4 server unreac
 log is gone; 6 a value or event that cannot be copied; 7 the target refused; 8 taken over by another process; 9 state
 directory; 70 a bug. 'verify': 0 equal, 1 different, 2 could not tell. 'sql': 1 a statement was refused.)";
 
+void add_sink(CLI::App* command, Command& parsed) {
+  command
+      ->add_option("--sink", parsed.sink_file,
+                   "With a Debezium connector's FILE: where to. YAML with a block 'sink', or a Kafka Connect worker's "
+                   ".properties (default: the Kafka that FILE names)")
+      ->type_name("FILE");
+}
+
 void add_file(CLI::App* command, Command& parsed) {
-  command->add_option("FILE", parsed.file, "Job file (pipeline YAML)")->required();
+  command->add_option("FILE", parsed.file, "Job file: pipeline YAML, or a Debezium connector's JSON or .properties")
+      ->required();
+  add_sink(command, parsed);
 }
 
 void add_state(CLI::App* command, Command& parsed) {
@@ -77,8 +88,11 @@ void declare(CLI::App& app, Command& parsed) {
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case).description(""));
 
   CLI::App* run = add_command(app, parsed, CommandKind::kRun, "run", "Copy a database and keep the copy current");
-  run->add_option("FILE", parsed.files, "Job files (pipeline YAML); each runs, restarts and ends by itself")
+  run->add_option("FILE", parsed.files,
+                  "Job files: pipeline YAML, or a Debezium connector's JSON or .properties; each runs, restarts and "
+                  "ends by itself")
       ->required();
+  add_sink(run, parsed);
   add_state(run, parsed);
   run->add_option("--metrics", parsed.metrics, "Serve metrics for Prometheus at this loopback address, path /metrics")
       ->type_name("[HOST:]PORT");

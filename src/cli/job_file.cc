@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "languages/pipeline_yaml.h"
+#include "languages/job_language.h"
 
 namespace sluice {
 namespace {
@@ -55,13 +55,11 @@ const ConnectorInfo* find_connector(const ConnectorSpec& spec, bool as_source, c
   return nullptr;
 }
 
-}  // namespace
-
-std::optional<LoadedJob> load_job_text(const std::string& path, std::string_view text,
-                                       const ConnectorRegistry& registry, Problems& problems) {
+std::optional<LoadedJob> load(const JobText& text, const JobText* sink, const ConnectorRegistry& registry,
+                              Problems& problems) {
   Problems found;
   LoadedJob job;
-  if (auto spec = parse_pipeline_yaml(path, text, found)) {
+  if (auto spec = parse_job(text, sink, found)) {
     job.spec = std::move(*spec);
     if (const ConnectorInfo* info = find_connector(job.spec.source, true, registry, found)) {
       job.source = info->make_source(job.spec.source.settings, found);
@@ -85,10 +83,22 @@ std::optional<LoadedJob> load_job_text(const std::string& path, std::string_view
   return job;
 }
 
-std::optional<LoadedJob> load_job(const std::string& path, const ConnectorRegistry& registry, Problems& problems) {
+}  // namespace
+
+std::optional<LoadedJob> load_job_text(const std::string& path, std::string_view text,
+                                       const ConnectorRegistry& registry, Problems& problems) {
+  return load({path, text}, nullptr, registry, problems);
+}
+
+std::optional<LoadedJob> load_job(const std::string& path, const std::string& sink_path,
+                                  const ConnectorRegistry& registry, Problems& problems) {
   const auto text = read_job_file(path, problems);
   if (!text) return std::nullopt;
-  return load_job_text(path, *text, registry, problems);
+  if (sink_path.empty()) return load({path, *text}, nullptr, registry, problems);
+  const auto sink_text = read_job_file(sink_path, problems);
+  if (!sink_text) return std::nullopt;
+  const JobText sink{sink_path, *sink_text};
+  return load({path, *text}, &sink, registry, problems);
 }
 
 }  // namespace sluice

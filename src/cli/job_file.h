@@ -20,10 +20,12 @@ struct LoadedJob {
   std::unique_ptr<JobTransform> transform;
 };
 
-// Adds every mistake of the file to `problems`, warnings too; null if there is an error.
-std::optional<LoadedJob> load_job(const std::string& path, const ConnectorRegistry& registry, Problems& problems);
+// Adds every mistake of the file to `problems`, warnings too; null if there is an error. `sink_path`: for a Debezium
+// connector's file, the one that says where to; empty if none is given.
+std::optional<LoadedJob> load_job(const std::string& path, const std::string& sink_path,
+                                  const ConnectorRegistry& registry, Problems& problems);
 
-// The same from text; `path` names it in messages.
+// The same of a job file from text; `path` names it in messages.
 std::optional<LoadedJob> load_job_text(const std::string& path, std::string_view text,
                                        const ConnectorRegistry& registry, Problems& problems);
 

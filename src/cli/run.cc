@@ -39,7 +39,7 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, TaskPo
   std::set<std::string> names;
   for (const auto& file : command.files) {
     Problems problems;
-    auto loaded = load_job(file, registry, problems);
+    auto loaded = load_job(file, command.sink_file, registry, problems);
     if (loaded && !names.insert(job_name(loaded->spec)).second) {
       problems.error({.file = file, .line = 0, .column = 0}, "pipeline.name",
                      fmt::format("another of these jobs has the name '{}' too", job_name(loaded->spec)),
@@ -50,7 +50,8 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, TaskPo
     good = good && loaded;
     if (!loaded) continue;
     std::optional<LoadedJob> verification;
-    if (loaded->spec.pipeline.verify_interval.count() > 0) verification = load_job(file, registry, problems);
+    if (loaded->spec.pipeline.verify_interval.count() > 0)
+      verification = load_job(file, command.sink_file, registry, problems);
     jobs.emplace_back(std::move(*loaded),
                       JobOptions{.state_dir = state_directory(command, file),
                                  .until_caught_up = command.until_caught_up,

@@ -48,12 +48,13 @@ class PipelineParser {
  public:
   PipelineParser(std::string file_name, Problems& problems) : problems_(problems) { spec_.file = std::move(file_name); }
 
-  JobSpec parse(const YamlNode& root) {
-    static const std::vector<std::string_view> kBlocks = {"source", "sink", "route", "transform", "pipeline"};
+  JobSpec parse(const YamlNode& root, bool with_source) {
+    std::vector<std::string_view> blocks = {"sink", "route", "transform", "pipeline"};
+    if (with_source) blocks.insert(blocks.begin(), "source");
     for (const YamlEntry& entry : root.entries) {
-      if (std::find(kBlocks.begin(), kBlocks.end(), entry.key) == kBlocks.end()) unknown_key(entry, "", kBlocks);
+      if (std::find(blocks.begin(), blocks.end(), entry.key) == blocks.end()) unknown_key(entry, "", blocks);
     }
-    parse_connector(root, "source", spec_.source);
+    if (with_source) parse_connector(root, "source", spec_.source);
     parse_connector(root, "sink", spec_.sink);
     for_each_rule(root, "route", [&](const YamlNode& rule) { parse_route(rule); });
     for_each_rule(root, "transform", [&](const YamlNode& rule) { parse_transform(rule); });
@@ -362,11 +363,17 @@ class PipelineParser {
 std::optional<JobSpec> parse_pipeline_yaml(std::string file_name, std::string_view text, Problems& problems) {
   const auto root = parse_yaml(file_name, text, problems);
   if (!root) return std::nullopt;
-  if (root->kind == Kind::kMap) return PipelineParser(std::move(file_name), problems).parse(*root);
-  problems.error({file_name, std::max(root->line, 1)}, "",
-                 root->kind == Kind::kNull ? "the file is empty"
-                                           : fmt::format("a job must be a map, not {}", yaml_kind_name(root->kind)),
-                 "A job needs at least the blocks 'source' and 'sink'.");
+  return parse_pipeline(std::move(file_name), *root, true, problems);
+}
+
+std::optional<JobSpec> parse_pipeline(std::string file_name, const YamlNode& root, bool with_source,
+                                      Problems& problems) {
+  if (root.kind == Kind::kMap) return PipelineParser(std::move(file_name), problems).parse(root, with_source);
+  problems.error({file_name, std::max(root.line, 1)}, "",
+                 root.kind == Kind::kNull ? "the file is empty"
+                                          : fmt::format("a job must be a map, not {}", yaml_kind_name(root.kind)),
+                 with_source ? "A job needs at least the blocks 'source' and 'sink'."
+                             : "The file of a sink needs at least the block 'sink'.");
   return std::nullopt;
 }
 

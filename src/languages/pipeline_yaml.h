@@ -17,6 +17,7 @@
 #include "config/job_spec.h"
 #include "config/option.h"
 #include "config/setting.h"
+#include "config/yaml.h"
 
 namespace sluice {
 
@@ -24,6 +25,11 @@ namespace sluice {
 // connectors can be checked too: the job may only run if `problems` has no errors. Connector options are not checked
 // here.
 std::optional<JobSpec> parse_pipeline_yaml(std::string file_name, std::string_view text, Problems& problems);
+
+// The same of a parsed document. Without source: the file names only where to and how (sink, route, transform,
+// pipeline).
+std::optional<JobSpec> parse_pipeline(std::string file_name, const YamlNode& root, bool with_source,
+                                      Problems& problems);
 
 // The keys of the block `pipeline`, for help and docs.
 std::vector<OptionHelp> pipeline_option_help();

@@ -138,7 +138,7 @@ TEST(PipelineYamlTest, resolves_references_and_reports_those_it_cannot) {
       mistakes("source: {type: a}\nsink:\n  type: b\n  password: ${env:SLUICE_TEST_PASSWORD}\n"),
       "shop.yaml:4: option 'password': reference ${env:SLUICE_TEST_PASSWORD} cannot be resolved: environment variable "
       "'SLUICE_TEST_PASSWORD' is not set\n"
-      "  hint: References are ${env:NAME} and ${file:PATH}; write $${ for a literal ${.\n");
+      "  hint: References are ${env:NAME}, ${file:PATH} and ${file:PATH:KEY}; write $${ for a literal ${.\n");
 }
 
 TEST(PipelineYamlTest, keeps_what_it_understood_beside_mistakes) {

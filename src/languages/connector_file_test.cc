@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "languages/job_language.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+// As Debezium's tutorial has it.
+constexpr std::string_view kTutorial = R"({
+  "name": "inventory-connector",
+  "config": {
+    "connector.class": "io.debezium.connector.mysql.MySqlConnector",
+    "tasks.max": "1",
+    "database.hostname": "mysql",
+    "database.port": "3306",
+    "database.user": "debezium",
+    "database.password": "dbz",
+    "database.server.id": "184054",
+    "topic.prefix": "dbserver1",
+    "database.include.list": "inventory",
+    "schema.history.internal.kafka.bootstrap.servers": "kafka:9092",
+    "schema.history.internal.kafka.topic": "schemahistory.inventory"
+  }
+})";
+
+constexpr std::string_view kPostgres =
+    "name=pg\nconnector.class=PostgresConnector\ndatabase.hostname=h\ndatabase.user=u\ndatabase.dbname=shop\n"
+    "topic.prefix=p\nplugin.name=pgoutput\n";
+
+struct Parsed {
+  JobSpec spec;
+  std::string problems;
+  std::vector<std::string> source() const { return lines(spec.source.settings); }
+  std::vector<std::string> sink() const { return lines(spec.sink.settings); }
+  static std::vector<std::string> lines(const Settings& settings) {
+    std::vector<std::string> out;
+    for (const Setting& setting : settings.entries) out.push_back(setting.key + "=" + setting.value);
+    return out;
+  }
+};
+
+Parsed parse(const std::string& file, std::string_view text, const JobText* sink = nullptr) {
+  Problems problems;
+  auto spec = parse_job({file, text}, sink, problems);
+  return {spec ? std::move(*spec) : JobSpec(), problems.text()};
+}
+
+Parsed postgres(std::string_view more, const JobText* sink = nullptr) {
+  return parse("pg.properties", std::string(kPostgres) + std::string(more), sink);
+}
+
+TEST(ConnectorFileTest, the_tutorials_connector_is_a_job_into_its_kafka) {
+  const Parsed parsed = parse("register-mysql.json", kTutorial);
+  EXPECT_EQ(parsed.problems, "");
+  EXPECT_EQ(parsed.spec.pipeline.name, "inventory-connector");
+  EXPECT_EQ(parsed.spec.source.type, "mysql");
+  EXPECT_THAT(parsed.source(),
+              ElementsAre("hostname=mysql", "port=3306", "username=debezium", "password=dbz", "server-id=184054",
+                          "tables=/(?:inventory)\\..*/", "treat-tinyint1-as-boolean.enabled=false"));
+  EXPECT_EQ(parsed.spec.sink.type, "kafka");
+  EXPECT_THAT(parsed.sink(), ElementsAre("topic.prefix=dbserver1", "properties.bootstrap.servers=kafka:9092"));
+}
+
+TEST(ConnectorFileTest, the_bare_configuration_is_one_too) {
+  const Parsed parsed =
+      parse("c", R"({"connector.class":"MariaDb", "name": "n", "database.hostname":"h","topic.prefix":"p",
+      "database.user":"u","bootstrap.servers":"k:1","decimal.handling.mode":"string","database.ssl.mode":"verify-full",
+      "database.port": 3307, "snapshot.mode": "no_data", "snapshot.delay.ms": null})");
+  EXPECT_EQ(parsed.problems, "");
+  EXPECT_EQ(parsed.spec.pipeline.name, "n");
+  EXPECT_THAT(parsed.source(), IsSupersetOf({"port=3307", "tables=/.*/", "scan.startup.mode=latest-offset",
+                                             "ssl.mode=verify_identity"}));
+  EXPECT_THAT(parsed.sink(),
+              ElementsAre("topic.prefix=p", "decimal.handling.mode=string", "properties.bootstrap.servers=k:1"));
+}
+
+TEST(ConnectorFileTest, a_properties_file_of_postgres_has_debeziums_defaults) {
+  const Parsed parsed = postgres("bootstrap.servers=k:1\n");
+  EXPECT_EQ(parsed.problems, "");
+  EXPECT_EQ(parsed.spec.source.type, "postgres");
+  EXPECT_THAT(parsed.source(),
+              ElementsAre("hostname=h", "username=u", "database=shop", "tables=/.*/", "slot.name=debezium"));
+}
+
+TEST(ConnectorFileTest, lists_are_anchored_expressions_and_both_levels_must_match) {
+  const Parsed parsed = postgres(
+      "bootstrap.servers=k:1\nschema.include.list=inv,shop\ntable.include.list=inv\\\\.a, shop.[a-c]{1\\\\,2}\n"
+      "schema.exclude.list=x\n");
+  EXPECT_THAT(parsed.problems, HasSubstr("'schema.include.list' and 'schema.exclude.list' exclude each other"));
+  EXPECT_THAT(
+      parsed.source(),
+      IsSupersetOf({"tables=/(?:inv)\\..*/&/inv\\.a/,/(?:shop)\\..*/&/inv\\.a/,/(?:inv)\\..*/&/shop.[a-c]{1\\,2}/,"
+                    "/(?:shop)\\..*/&/shop.[a-c]{1\\,2}/",
+                    "tables.exclude=/(?:x)\\..*/"}));
+}
+
+TEST(ConnectorFileTest, debezium_servers_file_names_kafka_itself) {
+  const Parsed parsed =
+      parse("application.properties",
+            "debezium.sink.type=kafka\ndebezium.sink.kafka.producer.bootstrap.servers=k:1\n"
+            "debezium.source.connector.class=io.debezium.connector.mysql.MySqlConnector\n"
+            "debezium.source.database.hostname=h\ndebezium.source.database.user=u\ndebezium.source.topic.prefix=p\n"
+            "debezium.format.schemas.enable=false\nquarkus.http.port=8080\n");
+  EXPECT_EQ(parsed.problems,
+            "application.properties:8: warning: option 'quarkus.http.port' does not apply\n"
+            "  hint: It is for Debezium Server itself or for another of its sinks.\n");
+  EXPECT_THAT(parsed.sink(), ElementsAre("topic.prefix=p", "schemas.enable=false", "properties.bootstrap.servers=k:1"));
+}
+
+TEST(ConnectorFileTest, without_kafka_and_without_a_sink_the_way_out_is_told) {
+  EXPECT_THAT(postgres("").problems, HasSubstr("pg.properties:1: the file does not say where the changes go\n"
+                                               "  hint: Give --sink: a file with a block 'sink'"));
+}
+
+TEST(ConnectorFileTest, another_sink_gets_rows_and_options_of_events_do_not_apply) {
+  const JobText sink{"sink.yaml",
+                     "sink:\n  type: sqlite\n  path: shop.db\nroute:\n  - source-table: public.a\n    sink-table: b\n"
+                     "pipeline:\n  parallelism: 3\n"};
+  const Parsed parsed = postgres("decimal.handling.mode=double\n", &sink);
+  EXPECT_EQ(parsed.problems,
+            "pg.properties:8: warning: option 'decimal.handling.mode' does not apply\n"
+            "  hint: It forms events, and the sink 'sqlite' gets rows.\n");
+  EXPECT_EQ(parsed.spec.file, "pg.properties");
+  EXPECT_EQ(parsed.spec.sink.type, "sqlite");
+  EXPECT_THAT(parsed.sink(), ElementsAre("path=shop.db"));
+  EXPECT_EQ(parsed.spec.routes.size(), 1u);
+  EXPECT_EQ(parsed.spec.pipeline.parallelism, 3);
+  EXPECT_EQ(parsed.spec.pipeline.name, "pg");
+}
+
+TEST(ConnectorFileTest, a_kafka_sink_of_its_own_file_wins_over_the_connector) {
+  const JobText sink{
+      "sink.yaml", "sink:\n  type: kafka\n  properties.bootstrap.servers: other:9\n  decimal.handling.mode: string\n"};
+  const Parsed parsed = postgres("decimal.handling.mode=double\nbootstrap.servers=k:1\n", &sink);
+  EXPECT_EQ(parsed.problems, "");
+  EXPECT_THAT(parsed.sink(),
+              ElementsAre("properties.bootstrap.servers=other:9", "decimal.handling.mode=string", "topic.prefix=p"));
+}
+
+TEST(ConnectorFileTest, a_workers_file_says_which_kafka_and_how_events_are_written) {
+  const JobText worker{
+      "worker.properties",
+      "bootstrap.servers=k:1\nproducer.linger.ms=5\ngroup.id=connect\n"
+      "key.converter=org.apache.kafka.connect.json.JsonConverter\nkey.converter.schemas.enable=false\n"
+      "value.converter=org.apache.kafka.connect.json.JsonConverter\nvalue.converter.schemas.enable=false\n"};
+  const Parsed parsed = postgres("", &worker);
+  EXPECT_EQ(parsed.problems, "");
+  EXPECT_THAT(parsed.sink(), ElementsAre("topic.prefix=p", "schemas.enable=false", "properties.linger.ms=5",
+                                         "properties.bootstrap.servers=k:1"));
+  EXPECT_THAT(
+      postgres("value.converter=io.confluent.connect.avro.AvroConverter\n", &worker).problems,
+      HasSubstr("pg.properties:8: 'value.converter': 'io.confluent.connect.avro.AvroConverter' is not there yet"));
+  EXPECT_THAT(postgres("value.converter=org.apache.kafka.connect.json.JsonConverter\n", &worker).problems,
+              HasSubstr("keys and values must both have their schemas, or both not"));
+}
+
+TEST(ConnectorFileTest, what_cannot_apply_is_a_warning_and_what_would_change_events_an_error) {
+  const Parsed parsed = postgres(
+      "bootstrap.servers=k:1\nmax.batch.size=4096\nmessage.key.columns=public.a:x\nhstore.handling.mode=json\n"
+      "hearbeat.interval.ms=5\nsnapshot.mode=always\ntasks.max=1\nskipped.operations=t\n");
+  EXPECT_EQ(parsed.problems,
+            "pg.properties:9: warning: option 'max.batch.size' does not apply\n"
+            "  hint: What waits is limited in bytes: channel.bytes of the block pipeline.\n"
+            "pg.properties:10: option 'message.key.columns' cannot be followed: it is not there yet\n"
+            "  hint: Leave it out if the events may be without it.\n"
+            "pg.properties:12: unknown option 'hearbeat.interval.ms' of this connector\n"
+            "  hint: Did you mean 'heartbeat.interval.ms'?\n"
+            "pg.properties:13: 'snapshot.mode': 'always' cannot be followed\n"
+            "  hint: Use initial; 'sluice run --reset' copies again.\n");
+}
+
+TEST(ConnectorFileTest, what_is_missing_and_classes_that_are_not_there_are_named) {
+  EXPECT_EQ(parse("c.json", R"({"config":{"name":"x"}})").problems,
+            "c.json:1: required option 'connector.class' is missing\n"
+            "  hint: io.debezium.connector.mysql.MySqlConnector, .mariadb.MariaDbConnector or "
+            ".postgresql.PostgresConnector.\n");
+  EXPECT_THAT(parse("c.json", R"({"connector.class":"io.debezium.connector.mysql.MySQLConnector"})").problems,
+              HasSubstr("Did you mean 'io.debezium.connector.mysql.MySqlConnector'?"));
+  const auto problems = parse("c.json", R"({"connector.class":"MySql","bootstrap.servers":"k:1"})").problems;
+  for (const char* key : {"database.hostname", "database.user", "topic.prefix"}) {
+    EXPECT_THAT(problems, HasSubstr(fmt::format("required option '{}' is missing", key)));
+  }
+  EXPECT_THAT(parse("c.json", R"({"connector.class":"MySql","tasks.max":[1]})").problems,
+              HasSubstr("option 'tasks.max' must be a value, not a list"));
+}
+
+TEST(ConnectorFileTest, a_sink_beside_a_pipeline_is_refused) {
+  const JobText sink{"sink.yaml", "sink:\n  type: values\n"};
+  EXPECT_THAT(parse("job.yaml", "source:\n  type: mysql\nsink:\n  type: values\n", &sink).problems,
+              HasSubstr("job.yaml:1: a sink is given for a job file that has one of its own"));
+  const JobText whole{"sink.yaml", "source:\n  type: mysql\nsink:\n  type: values\n"};
+  EXPECT_THAT(postgres("", &whole).problems, HasSubstr("sink.yaml:1: unknown key 'source'"));
+}
+
+}  // namespace
+}  // namespace sluice
