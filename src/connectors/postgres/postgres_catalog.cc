@@ -78,6 +78,9 @@ std::string array_literal(const std::vector<TableId>& tables, std::string TableI
 std::optional<std::string> constant_of(std::string_view expression, const DataType& type) {
   // Their text in an expression is not the text of their values.
   if (type.kind == TypeKind::kBytes || type.kind == TypeKind::kBit) return std::nullopt;
+  // Money with other digits than our sessions print.
+  const bool money = expression.starts_with("'$") || expression.starts_with("'-$");
+  if (money && type.kind == TypeKind::kDecimal && type.scale != 2) return std::nullopt;
   if (expression.starts_with("E'")) expression.remove_prefix(1);
   size_t end = 0;
   if (expression.starts_with('\'')) {
@@ -222,12 +225,29 @@ Result<std::optional<PostgresTable>> read_postgres_table(Context& context, Postg
   return std::optional(std::move(tables[0]));
 }
 
+// Money is stored as a number of the smallest coin; how many of them make a whole is what lc_monetary says, by default
+// that of the database. Our sessions print it as if that were hundred.
+Result<uint16_t> PostgresTypeCatalog::money_digits(Context& context, PostgresConnection& connection) {
+  if (money_digits_) return *money_digits_;
+  ASSIGN_OR_RETURN(const PostgresResult ours,
+                   connection.query(context,
+                                    "SELECT set_config('lc_monetary', reset_val, false), setting FROM "
+                                    "pg_settings WHERE name = 'lc_monetary'"));
+  ASSIGN_OR_RETURN(const PostgresResult digits, connection.query(context, "SELECT scale(0::money::numeric)"));
+  RETURN_IF_ERROR(
+      connection.query(context, "SELECT set_config('lc_monetary', $1, false)", {std::string(ours.at(0, 1))}));
+  money_digits_ = number<uint16_t>(digits.at(0, 0));
+  return *money_digits_;
+}
+
 Result<DataType> PostgresTypeCatalog::data_type(Context& context, PostgresConnection& connection, uint32_t type,
                                                 int32_t modifier, bool nullable) {
   const auto built_in = std::ranges::find(kBuiltIns, type, &BuiltIn::oid);
   DataType result;
+  std::string_view name;
   if (built_in != kBuiltIns.end()) {
-    result = postgres_source_type(built_in->name, modifier, {});
+    name = built_in->name;
+    result = postgres_source_type(name, modifier, {});
   } else {
     auto known = types_.find({type, modifier});
     if (known == types_.end()) {
@@ -243,7 +263,11 @@ Result<DataType> PostgresTypeCatalog::data_type(Context& context, PostgresConnec
                                                                      .modifier = number<int32_t>(rows.at(0, 1))})
                   .first;
     }
-    result = postgres_source_type(known->second.type_name, known->second.modifier, known->second.bare_type);
+    name = known->second.type_name;
+    result = postgres_source_type(name, known->second.modifier, known->second.bare_type);
+  }
+  if (name == "money") {
+    ASSIGN_OR_RETURN(result.scale, money_digits(context, connection));
   }
   result.nullable = nullable;
   return result;

@@ -58,6 +58,9 @@ class PostgresTypeCatalog {
                              bool nullable);
 
  private:
+  Result<uint16_t> money_digits(Context& context, PostgresConnection& connection);
+
+  std::optional<uint16_t> money_digits_;
   // By type and modifier, domains resolved; bare_type holds the whole text.
   std::map<std::pair<uint32_t, int32_t>, PostgresColumn> types_;
 };

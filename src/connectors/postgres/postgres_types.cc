@@ -146,12 +146,16 @@ bool read_calendar(std::string_view text, const DataType& type, int64_t& value) 
          !__builtin_add_overflow(value, micros, &value);
 }
 
-// "$1,234.50", as money is printed in the locale C.
-void append_money(ColumnVector& values, std::string_view text, std::string& scratch) {
+// "$1,234.50", as money is printed in the locale C: a number of coins, of which the database's own locale may count
+// another number than hundred to a whole.
+void append_money(ColumnVector& values, const DataType& type, std::string_view text, std::string& scratch) {
   scratch.clear();
   for (const char c : text) {
-    if (c != '$' && c != ',') scratch.push_back(c);
+    if (c >= '0' && c <= '9' && !(scratch.empty() && c == '0')) scratch.push_back(c);
   }
+  if (scratch.size() <= type.scale) scratch.insert(0, type.scale + 1 - scratch.size(), '0');
+  if (type.scale > 0) scratch.insert(scratch.size() - type.scale, 1, '.');
+  if (text.starts_with('-')) scratch.insert(0, 1, '-');
   values.append_bytes(scratch);
 }
 
@@ -362,7 +366,7 @@ Result<> append_postgres_text(ColumnVector& values, const DataType& type, std::s
         return {};
       }
       if (text.find('$') != std::string_view::npos) {
-        append_money(values, text, scratch);
+        append_money(values, type, text, scratch);
         return {};
       }
       break;

@@ -91,6 +91,13 @@ TEST(PostgresValueTest, reads_numbers_as_the_server_prints_them) {
   EXPECT_EQ(read(plain, "NaN"), "NaN");
   EXPECT_EQ(read(money, "-$1,234,567.89"), "-1234567.89");
   EXPECT_EQ(read(money, "-$0.05"), "-0.05");
+  EXPECT_EQ(read(money, "$0.00"), "0.00");
+  const DataType yen{.kind = TypeKind::kDecimal, .precision = 19, .scale = 0};
+  EXPECT_EQ(read(yen, "-$1,234,567.89"), "-123456789");
+  EXPECT_EQ(read(yen, "$0.00"), "0");
+  const DataType dinar{.kind = TypeKind::kDecimal, .precision = 19, .scale = 3};
+  EXPECT_EQ(read(dinar, "$1,234,567.89"), "123456.789");
+  EXPECT_EQ(read(dinar, "-$0.05"), "-0.005");
   for (const char* text : {"1.10", "-0.000001", "NaN", "Infinity", "-Infinity"}) EXPECT_EQ(read(bare, text), text);
   EXPECT_EQ(read(bare, std::string(500, '7')), std::string(500, '7'));
 }

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <stdlib.h>
+
+#include <filesystem>
 
 #include "integration/pipelines/pipeline_fixture.h"
 
@@ -319,6 +322,39 @@ TEST(PostgresSource, drops_its_slot_at_the_end_if_it_is_told_to) {
   pipeline->source_options("debezium.slot.drop.on.stop: true");
   catch_up_and_verify(*pipeline);
   EXPECT_EQ(test.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"), "0");
+}
+
+// The server stores coins, and the locale says how many of them make a whole: none in yen, a thousand in dinars.
+TEST(PostgresSource, money_has_the_digits_of_the_databases_locale) {
+  if (!std::filesystem::exists("/usr/share/i18n/locales/ja_JP")) GTEST_SKIP() << "the package locales is not installed";
+  const TempFolder locales;
+  std::filesystem::permissions(locales.path(), std::filesystem::perms{0755});
+  for (const std::string name : {"ja_JP", "ar_BH"}) {
+    const auto made = Process::spawn(
+        {.command = {"localedef", "--no-archive", "-i", name, "-f", "UTF-8", locales.file(name + ".utf8")},
+         .output_folder = locales.path()});
+    ASSERT_TRUE(made.has_value()) << made.error().message();
+    ASSERT_TRUE((*made)->wait().has_value());
+  }
+  setenv("LOCPATH", locales.path().c_str(), 1);
+  auto server = PostgresServer::start({.arguments = {"-c", "wal_level=logical"}});
+  unsetenv("LOCPATH");
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  for (const auto& [locale, whole] : {std::pair("ja_JP.utf8", "1234"), std::pair("ar_BH.utf8", "1234.000")}) {
+    SCOPED_TRACE(locale);
+    const std::string database = fresh_database(**server);
+    execute(**server, fmt::format("ALTER DATABASE {} SET lc_monetary = '{}'", database, locale));
+    const auto sql = [&](std::string_view statement) { execute(**server, statement, database); };
+    sql("CREATE TABLE t (id int PRIMARY KEY, v money); INSERT INTO t VALUES (1, 1234), (2, -5), (3, NULL)");
+    const Pipeline pipeline(**server, "sqlite", database);
+    catch_up_and_verify(pipeline);
+    sql("INSERT INTO t VALUES (4, 1234); ALTER TABLE t ADD w money DEFAULT 1234; UPDATE t SET v = 1234 WHERE id = 2");
+    catch_up_and_verify(pipeline);
+    const std::string value = whole;
+    EXPECT_THAT(pipeline.target_rows("v, w", "t", "id"),
+                ElementsAre(value + "|" + value, value + "|" + value, "NULL|" + value, value + "|" + value));
+    drop_database(**server, database);
+  }
 }
 
 // --- bugs of others ---
