@@ -11,8 +11,9 @@ namespace {
 
 using Jobs = std::vector<std::pair<std::string, ProgressReport>>;
 
-constexpr JobPhase kPhases[] = {JobPhase::kStarting,   JobPhase::kCopying,  JobPhase::kStreaming,
-                                JobPhase::kRestarting, JobPhase::kFinished, JobPhase::kFailed};
+constexpr JobPhase kPhases[] = {JobPhase::kStarting,  JobPhase::kCopying,    JobPhase::kResynchronizing,
+                                JobPhase::kStreaming, JobPhase::kRestarting, JobPhase::kFinished,
+                                JobPhase::kFailed};
 
 std::string label_value(std::string_view text) {
   std::string value;

@@ -55,6 +55,20 @@ const ConnectorInfo* find_connector(const ConnectorSpec& spec, bool as_source, c
   return nullptr;
 }
 
+void check_can_resynchronize(const LoadedJob& job, Problems& found) {
+  if (job.sink && job.sink->guarantee() != Guarantee::kExactlyOnce) {
+    found.error(job.spec.sink.location, "",
+                fmt::format("log.lost.behavior: resynchronize needs a sink that can be compared, which '{}' cannot",
+                            job.spec.sink.type),
+                "Leave the key 'log.lost.behavior' out of the pipeline, or choose a database as the sink.");
+  }
+  if (job.source && !(job.source->wants_snapshot() && job.source->wants_stream())) {
+    found.error(job.spec.source.location, "",
+                "log.lost.behavior: resynchronize needs a job that copies the rows and then follows the log",
+                "Leave the key 'log.lost.behavior' out of the pipeline, or scan.startup.mode out of the source.");
+  }
+}
+
 std::optional<LoadedJob> load(const JobText& text, const JobText* sink, const ConnectorRegistry& registry,
                               Problems& problems) {
   Problems found;
@@ -74,6 +88,7 @@ std::optional<LoadedJob> load(const JobText& text, const JobText* sink, const Co
           fmt::format("apply: transactional needs a sink with transactions, which '{}' has not", job.spec.sink.type),
           "Leave the key 'apply' out of the pipeline, or choose a database as the sink.");
     }
+    if (job.spec.pipeline.lost_log == LostLog::kResynchronize) check_can_resynchronize(job, found);
     job.transform = JobTransform::create(job.spec, found);
   }
   const bool good = !found.has_errors();

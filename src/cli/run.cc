@@ -16,6 +16,7 @@
 #include "cli/progress_display.h"
 #include "engine/job.h"
 #include "net/http_server.h"
+#include "verify/resynchronize.h"
 
 namespace sluice {
 namespace {
@@ -56,7 +57,8 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, TaskPo
                       JobOptions{.state_dir = state_directory(command, file),
                                  .until_caught_up = command.until_caught_up,
                                  .reset = command.reset,
-                                 .accept_changes = command.accept_changes},
+                                 .accept_changes = command.accept_changes,
+                                 .resynchronize = resynchronize},
                       tasks);
     jobs.back().verification = std::move(verification);
   }

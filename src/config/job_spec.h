@@ -42,6 +42,10 @@ struct TransformSpec {
 // their commits.
 enum class ApplyMode : uint8_t { kParallel, kTransactional };
 
+// What happens when the source no longer has changes that the target lacks: the job stops, or compares both and repairs
+// what differs.
+enum class LostLog : uint8_t { kStop, kResynchronize };
+
 enum class SchemaBehavior : uint8_t { kException, kEvolve, kTryEvolve, kLenient, kIgnore };
 
 struct PipelineSpec {
@@ -49,7 +53,8 @@ struct PipelineSpec {
   int64_t parallelism = 1;  // chunk readers during the copy, writer lanes afterwards
   ApplyMode apply = ApplyMode::kParallel;
   SchemaBehavior schema_behavior = SchemaBehavior::kLenient;
-  bool exclude_given = false;  // lenient without an exclude list excludes drop/truncate table
+  LostLog lost_log = LostLog::kStop;  // log.lost.behavior
+  bool exclude_given = false;         // lenient without an exclude list excludes drop/truncate table
   bool route_first_match = false;
   std::string local_time_zone;                         // empty = system
   bool flink_semantics = false;                        // transform.semantics: sql (default) | flink

@@ -127,6 +127,8 @@ class Source {
     return std::move(readers[0]);
   }
   virtual Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) = 0;
+  // Changes that the job needs are gone for good: removes what the server has kept for the job and cannot send any more.
+  virtual Result<> give_up_log(Context&) { return {}; }
   // Null if the server drops its log after a time, whoever reads it. Pure.
   virtual std::unique_ptr<HeldLog> held_log() const { return nullptr; }
   // True if a second reader may read the log beside the job's own: from where a placed reader stands, and from where

@@ -67,7 +67,9 @@ Result<> Job::run_attempts(Context& context, JobOptions& options) {
     auto result = run_attempt(context, options);
     if (result || context.stop_requested()) return result;
     const Error& error = result.error();
-    if (!error.retryable()) return result;
+    const bool lost = error.code() == ErrorCode::kPositionLost && spec_.pipeline.lost_log == LostLog::kResynchronize;
+    if (!error.retryable() && !lost) return result;
+    if (lost) lost_log_ = error.message();
     const ProgressReport report = progress_.report();
     if (report.position != position_before || report.chunks_copied != copied_before) {
       failures = 0;
@@ -121,13 +123,25 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
            spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once",
            spec_.pipeline.apply == ApplyMode::kTransactional ? ", whole transactions after the copy" : "");
 
+  if (lost_log_) RETURN_IF_ERROR(begin_resynchronizing(parts, state, tables));
   RETURN_IF_ERROR(settle_rules(parts, state, tables, options.accept_changes));
   RETURN_IF_ERROR(forget_excluded_tables(parts, state));
   const bool streaming_begun = !state.lanes.empty();
+  const bool resynchronizing = !state.resynchronizing.empty();
+  if (resynchronizing && !source_->wants_snapshot()) {
+    return Error(ErrorCode::kConfig,
+                 "target and source are being compared, and the source is not to be copied any more",
+                 "Leave scan.startup.mode as it was until the job streams again; or start it with --reset.");
+  }
+  if (resynchronizing) RETURN_IF_ERROR(source_->give_up_log(attempt));
   if (source_->wants_snapshot()) {
     RETURN_IF_ERROR(run_snapshot_phase(parts, tables, state));
   } else {
     RETURN_IF_ERROR(open_targets(parts, tables, state));
+  }
+  if (resynchronizing) {
+    SLUICE_CHECK(options.resynchronize);
+    RETURN_IF_ERROR(options.resynchronize(parts, tables, state));
   }
   if (!source_->wants_stream()) return {};
   if (!streaming_begun) RETURN_IF_ERROR(begin_stream(parts, state, tables));
@@ -145,6 +159,23 @@ size_t Job::parallelism() const {
 // Two transactions of the target become visible one after the other, so whole transactions need one writer.
 size_t Job::lanes() const { return spec_.pipeline.apply == ApplyMode::kTransactional ? 1 : parallelism(); }
 
+// In this order: a change log that is there is of no use to a ledger that asks for a comparison.
+Result<> Job::begin_resynchronizing(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables) {
+  log_warn("changes that the target lacks are lost at the source ({}): comparing both and repairing what differs",
+           *lost_log_);
+  for (const auto& [table, table_state] : state.tables) {
+    const bool present =
+        std::ranges::any_of(tables, [&](const SourceTable& source) { return source.schema->id == table; });
+    if (present || !source_->captures(table)) continue;
+    log_warn("table {} is not at the source any more; what the target has of it stays", table.text());
+  }
+  if (spool_) RETURN_IF_ERROR(spool_->forget());
+  RETURN_IF_ERROR(parts.ledger.begin_resynchronizing(parts.context, *lost_log_));
+  lost_log_.reset();
+  ASSIGN_OR_RETURN(state, parts.ledger.load(parts.context));
+  return {};
+}
+
 // The first lanes: all where the earliest chunk was read, or where the startup options say.
 Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables) {
   Position start;
@@ -160,6 +191,8 @@ Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<S
     RETURN_IF_ERROR(parts.ledger.plan_tables(parts.context, known));
     state.tables = std::move(known);
   }
+  if (!state.resynchronizing.empty()) log_info("target and source are the same again; streaming from {}", start.text);
+  state.resynchronizing.clear();
   state.lanes.assign(parts.lanes, start);
   return parts.ledger.set_lanes(parts.context, state.lanes, 0);
 }

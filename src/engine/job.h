@@ -6,6 +6,7 @@
 // run() blocks its caller, which becomes the coordinator; progress() may be read from any thread meanwhile.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,11 +16,16 @@
 
 namespace sluice {
 
+// Compares the tables whose chunks are planned so with the target, repairs what differs, and records the chunks as
+// copied (verify/resynchronize.h).
+using Resynchronize = std::function<Result<>(JobParts&, const std::vector<SourceTable>&, JobState&)>;
+
 struct JobOptions {
   std::string state_dir;         // for the change log, and for sinks that cannot keep the ledger
   bool until_caught_up = false;  // end once the target has what the source had when the job began
   bool reset = false;            // forget the ledger and copy again
   bool accept_changes = false;   // go on although rows would be made otherwise than those that are there
+  Resynchronize resynchronize;   // for jobs that may (PipelineSpec::lost_log)
 };
 
 // The name under which the ledger keeps a job: pipeline.name, else the file's name without folder and ending.
@@ -43,6 +49,7 @@ class Job {
   size_t parallelism() const;
   size_t lanes() const;
   Result<bool> stream(JobParts& parts, JobState& state);
+  Result<> begin_resynchronizing(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
   Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
   Result<> forget_excluded_tables(JobParts& parts, JobState& state);
   Result<> settle_rules(JobParts& parts, const JobState& state, const std::vector<SourceTable>& tables, bool accept);
@@ -56,8 +63,9 @@ class Job {
   Progress progress_;
   RateLimiter limiter_;
   TaskPool& tasks_;
-  std::unique_ptr<LogSpool> spool_;  // while the job runs; null if the source drops its log by itself
-  std::optional<Position> until_;    // for until_caught_up: where the source stood when the job began
+  std::unique_ptr<LogSpool> spool_;      // while the job runs; null if the source drops its log by itself
+  std::optional<std::string> lost_log_;  // why what the target lacks cannot be read, until the ledger says so too
+  std::optional<Position> until_;        // for until_caught_up: where the source stood when the job began
 };
 
 }  // namespace sluice

@@ -22,6 +22,8 @@ std::string chunk_name(const TableId& table, size_t index) {
 std::string schema_name(const TableId& table) { return "schema/" + table_path(table); }
 std::string lane_name(size_t lane) { return fmt::format("lane/{}", lane); }
 
+constexpr const char* kResynchronizing = "resynchronizing";
+
 LedgerEntry schema_entry(const TableId& table, const std::string& detail) {
   const json out = {{"schema", table.schema}, {"table", table.table}, {"detail", detail}};
   return {.name = schema_name(table), .position = "", .detail = out.dump()};
@@ -35,6 +37,8 @@ std::optional<std::string> optional_text(const json& in, const char* key) {
 void read_entry(const LedgerEntry& entry, std::map<size_t, Position>& lanes, JobState& state) {
   if (entry.name == "job") {
     state.rules = entry.detail;
+  } else if (entry.name == kResynchronizing) {
+    state.resynchronizing = entry.detail;
   } else if (entry.name == "life") {
     state.life = entry.detail;
   } else if (entry.name.starts_with("lane/")) {
@@ -51,6 +55,8 @@ void read_entry(const LedgerEntry& entry, std::map<size_t, Position>& lanes, Job
     chunk.chunk.lower = optional_text(in, "lower");
     chunk.chunk.upper = optional_text(in, "upper");
     chunk.into_empty_table = in.at("empty").get<bool>();
+    chunk.compare = in.value("compare", false);
+    chunk.chunk.by_key = in.value("by_key", true);
     chunk.position.text = entry.position;
     state.tables[chunk.chunk.table].chunks.push_back(std::move(chunk));
   }
@@ -125,10 +131,29 @@ Result<> JobLedger::record_rules(Context& context, const std::string& rules) {
   return ledger_->update(context, {&entry, 1}, {});
 }
 
+Result<> JobLedger::begin_resynchronizing(Context& context, const std::string& why) {
+  ASSIGN_OR_RETURN(const auto entries, ledger_->load(context));
+  std::vector<std::string> gone;
+  for (const auto& entry : entries) {
+    const bool holds = entry.name == "job" || entry.name == "life" || entry.name == kResynchronizing;
+    if (!holds) gone.push_back(entry.name);
+  }
+  chunks_.clear();
+  const LedgerEntry entry{.name = kResynchronizing, .position = "", .detail = why};
+  return ledger_->update(context, {&entry, 1}, gone);
+}
+
+Result<> JobLedger::record_compared(Context& context, std::span<PlannedChunk* const> chunks) {
+  std::vector<LedgerEntry> entries;
+  for (const PlannedChunk* chunk : chunks) entries.push_back(chunk_entry(*chunk));
+  std::lock_guard lock(mutex_);
+  return ledger_->update(context, entries, {});
+}
+
 Result<> JobLedger::set_lanes(Context& context, const std::vector<Position>& lanes, size_t old_lanes) {
   std::vector<LedgerEntry> entries;
   for (size_t i = 0; i < lanes.size(); ++i) entries.push_back(lane_entry(i, lanes[i]));
-  std::vector<std::string> gone;
+  std::vector<std::string> gone = {kResynchronizing};
   for (size_t i = lanes.size(); i < old_lanes; ++i) gone.push_back(lane_name(i));
   return ledger_->update(context, entries, gone);
 }
@@ -196,6 +221,8 @@ LedgerEntry JobLedger::chunk_entry(const PlannedChunk& chunk) {
   const TableId& table = chunk.chunk.table;
   json out = {
       {"schema", table.schema}, {"table", table.table}, {"n", chunk.chunk.index}, {"empty", chunk.into_empty_table}};
+  if (chunk.compare) out["compare"] = true;
+  if (!chunk.chunk.by_key) out["by_key"] = false;
   if (chunk.chunk.lower) out["lower"] = *chunk.chunk.lower;
   if (chunk.chunk.upper) out["upper"] = *chunk.chunk.upper;
   return {.name = chunk_name(table, chunk.chunk.index), .position = chunk.position.text, .detail = out.dump()};

@@ -19,6 +19,7 @@ namespace sluice {
 struct PlannedChunk {
   SnapshotChunk chunk;
   bool into_empty_table = false;  // the target tables were empty when the copy of this table began
+  bool compare = false;           // the target's rows are compared and repaired instead of written
   Position position;              // empty until copied
 };
 
@@ -31,8 +32,9 @@ struct TableState {
 struct JobState {
   std::vector<Position> lanes;  // empty: streaming has not begun
   std::map<TableId, TableState> tables;
-  std::string life;   // of the job, from its beginning or --reset; empty: it has none yet
-  std::string rules;  // of transform and route, as they were (transform/rule_changes.h); empty: not known
+  std::string resynchronizing;  // why, from the loss of the source's log to the end of the comparison; else empty
+  std::string life;             // of the job, from its beginning or --reset; empty: it has none yet
+  std::string rules;            // of transform and route, as they were (transform/rule_changes.h); empty: not known
 };
 
 Result<JobState> parse_job_state(std::span<const LedgerEntry> entries);
@@ -52,6 +54,11 @@ class JobLedger {
   Result<> plan_tables(Context& context, const std::map<TableId, TableState>& tables);
   Result<> record_life(Context& context, const std::string& life);
   Result<> record_rules(Context& context, const std::string& rules);
+  // The source has lost its log: nothing that is known about tables and lanes holds any more. Until streaming begins
+  // again tables are planned to be compared.
+  Result<> begin_resynchronizing(Context& context, const std::string& why);
+  // Chunks that were compared, in one transaction. Any thread.
+  Result<> record_compared(Context& context, std::span<PlannedChunk* const> chunks);
   // Streaming begins, or the number of lanes changes: all lanes at their positions, replacing `old_lanes` entries.
   Result<> set_lanes(Context& context, const std::vector<Position>& lanes, size_t old_lanes);
   // A schema change at a position that all lanes have reached: table descriptions and lanes in one transaction. Tables

@@ -30,7 +30,7 @@ Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, c
   struct Wanted {
     TableSchemaPtr target;
     bool long_copy;
-    bool joins;  // a job that streams already, with nothing copied yet
+    bool may_differ;  // in columns: it was not made by this copy, and is not held to be as the ledger says
   };
   std::vector<Wanted> wanted;
   std::map<TableId, size_t> sources;
@@ -42,16 +42,18 @@ Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, c
     ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
     // Where rows could share a key, that must come out at once, not at the end of the copy.
     const bool long_copy = planned && !known->second.copied() && known->second.chunks.size() > 1;
-    const bool joins = !state.lanes.empty() && planned && !known->second.copied() &&
-                       known->second.chunks.front().into_empty_table && parts.spec.routes.empty();
+    const bool unfinished = planned && !known->second.copied();
+    const bool joins = !state.lanes.empty() && unfinished && known->second.chunks.front().into_empty_table &&
+                       parts.spec.routes.empty();
+    const bool compare = unfinished && known->second.chunks.front().compare;
     for (const auto& target : targets) {
-      wanted.push_back({target, long_copy && has_key_of(*target, *table.schema), joins});
+      wanted.push_back({target, long_copy && has_key_of(*target, *table.schema), joins || compare});
       ++sources[target->id];
     }
   }
-  for (const auto& [target, long_copy, joins] : wanted) {
+  for (const auto& [target, long_copy, may_differ] : wanted) {
     RETURN_IF_ERROR(parts.policy.open_target(parts.context, target, long_copy && sources[target->id] == 1));
-    if (joins) RETURN_IF_ERROR(parts.policy.add_missing_columns(parts.context, target));
+    if (may_differ) RETURN_IF_ERROR(parts.policy.add_missing_columns(parts.context, target));
   }
   return {};
 }

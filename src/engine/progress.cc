@@ -11,6 +11,7 @@ std::string_view job_phase_name(JobPhase phase) {
   switch (phase) {
     case JobPhase::kStarting: return "starting";
     case JobPhase::kCopying: return "copying";
+    case JobPhase::kResynchronizing: return "resynchronizing";
     case JobPhase::kStreaming: return "streaming";
     case JobPhase::kRestarting: return "restarting";
     case JobPhase::kFinished: return "finished";

@@ -13,7 +13,7 @@
 
 namespace sluice {
 
-enum class JobPhase : uint8_t { kStarting, kCopying, kStreaming, kRestarting, kFinished, kFailed };
+enum class JobPhase : uint8_t { kStarting, kCopying, kResynchronizing, kStreaming, kRestarting, kFinished, kFailed };
 std::string_view job_phase_name(JobPhase phase);
 
 // Whether the target shows whole source transactions only (engine/whole_transactions.h).

@@ -202,12 +202,14 @@ Result<> plan_tables(JobParts& parts, const std::vector<const SourceTable*>& tab
       const SourceTable& table = *tables[i];
       ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
       ASSIGN_OR_RETURN(const bool empty, targets_are_empty(parts, targets));
-      RETURN_IF_ERROR(check_rows_can_be_replaced(table, targets, empty));
+      const bool compare = !empty && !state.resynchronizing.empty();
+      if (!compare) RETURN_IF_ERROR(check_rows_can_be_replaced(table, targets, empty));
       ASSIGN_OR_RETURN(auto chunks, parts.source.split(parts.context, table.schema));
       TableState& table_state = planned[table.schema->id];
       table_state.detail = table.detail;
       for (auto& chunk : chunks) {
-        table_state.chunks.push_back({.chunk = std::move(chunk), .into_empty_table = empty, .position = {}});
+        table_state.chunks.push_back(
+            {.chunk = std::move(chunk), .into_empty_table = empty, .compare = compare, .position = {}});
       }
     }
     RETURN_IF_ERROR(parts.ledger.plan_tables(parts.context, planned));
@@ -253,6 +255,10 @@ Result<> forget_lost_tables(JobParts& parts, const std::vector<SourceTable>& tab
 // What was copied of the table does not fit what is to come (`why`): it is thrown away, and the table is planned anew.
 Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState& state, std::string_view why) {
   const TableState& table_state = state.tables[table.schema->id];
+  if (table_state.chunks.front().compare) {
+    log_warn("table {} {} while it was being compared; its comparison starts again", table.schema->id.text(), why);
+    return parts.ledger.forget_table(parts.context, table.schema->id, table_state);
+  }
   ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
   const auto& chunks = table_state.chunks;
   const bool any_copied = std::ranges::any_of(chunks, [](const auto& chunk) { return !chunk.position.empty(); });
@@ -307,7 +313,7 @@ Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, Jo
   std::vector<CopyTask> tasks;
   for (const auto& table : tables) {
     for (auto& chunk : state.tables[table.schema->id].chunks) {
-      if (chunk.position.empty()) tasks.push_back({.table = &table, .chunk = &chunk});
+      if (chunk.position.empty() && !chunk.compare) tasks.push_back({.table = &table, .chunk = &chunk});
     }
   }
   if (tasks.empty()) return {};
@@ -370,7 +376,7 @@ Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tab
     ASSIGN_OR_RETURN(const uint64_t rows, parts.source.estimate_rows(parts.context, table.schema->id));
     parts.progress.add_plan(table.schema->id, rows, chunks.size(), static_cast<uint64_t>(copied));
   }
-  parts.progress.set_phase(JobPhase::kCopying);
+  parts.progress.set_phase(state.resynchronizing.empty() ? JobPhase::kCopying : JobPhase::kResynchronizing);
   return copy_tables(parts, tables, state);
 }
 

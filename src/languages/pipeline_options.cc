@@ -48,6 +48,15 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .default_value = "lenient",
         .allowed = {"exception", "evolve", "try_evolve", "lenient", "ignore"}},
        &P::schema_behavior},
+      {{.name = "log.lost.behavior",
+        .summary =
+            "What the job does when the source no longer has changes that the target lacks (a slot that is lost or "
+            "was made again, a purged binary log): stop, or resynchronize: compare the tables with the source "
+            "chunk by chunk, repair the rows that differ, remove those that only the target has, and go on. The "
+            "target tables must then be this job's alone.",
+        .default_value = "stop",
+        .allowed = {"stop", "resynchronize"}},
+       &P::lost_log},
       {{.name = "route-mode",
         .summary = "Whether a table goes to the targets of all matching routes or of the first one.",
         .default_value = "ALL_MATCH",
@@ -151,6 +160,7 @@ PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
     if (name == options.schema_behavior) spec.schema_behavior = behavior;
   }
   spec.apply = options.apply == "transactional" ? ApplyMode::kTransactional : ApplyMode::kParallel;
+  spec.lost_log = options.lost_log == "resynchronize" ? LostLog::kResynchronize : LostLog::kStop;
   spec.route_first_match = options.route_mode == "FIRST_MATCH";
   spec.local_time_zone = options.local_time_zone == "systemDefault" ? "" : options.local_time_zone;
   spec.flink_semantics = options.semantics == "flink";

@@ -19,6 +19,7 @@ struct PipelineOptions {
   std::string apply;
   std::string runtime_mode;
   std::string schema_behavior;
+  std::string lost_log;
   std::string route_mode;
   std::string local_time_zone;
   std::string semantics;

@@ -77,6 +77,7 @@ TEST(PipelineYamlTest, has_flink_cdcs_defaults_without_a_pipeline_block) {
   EXPECT_EQ(spec.pipeline.restart_delay_max.count(), 30000);
   EXPECT_EQ(spec.pipeline.restart_attempts, -1);
   EXPECT_EQ(spec.pipeline.verify_interval.count(), 0);
+  EXPECT_EQ(spec.pipeline.lost_log, LostLog::kStop);
 }
 
 TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
@@ -84,6 +85,7 @@ TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
   route-mode: first_match
   local-time-zone: Asia/Tokyo
   apply: transactional
+  log.lost.behavior: resynchronize
   transform.semantics: flink
   read-limit: {rows-per-second: 1000, bytes-per-second: 5000}
   channel.bytes: 65536
@@ -96,6 +98,7 @@ TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
     rows-per-second: 500
 )"));
   EXPECT_EQ(spec.pipeline.apply, ApplyMode::kTransactional);
+  EXPECT_EQ(spec.pipeline.lost_log, LostLog::kResynchronize);
   EXPECT_TRUE(spec.pipeline.route_first_match);
   EXPECT_EQ(spec.pipeline.local_time_zone, "Asia/Tokyo");
   EXPECT_TRUE(spec.pipeline.flink_semantics);

@@ -37,11 +37,10 @@ std::set<TableId> Range::source_tables() const {
   return tables;
 }
 
-Result<std::vector<Range>> Sides::ranges_of(const TableSchemaPtr& target, const std::vector<TableSchemaPtr>& sources) {
+std::vector<Range> ranges_of(const TableSchemaPtr& target, const std::vector<ChunkedTable>& sources) {
   Range whole{.target = target, .rows = {.table = target->id}, .sources = {}};
   std::vector<Range> ranges;
-  for (const auto& schema : sources) {
-    ASSIGN_OR_RETURN(const auto chunks, source.split(context, schema));
+  for (const auto& [schema, chunks] : sources) {
     const bool alike = sources.size() == 1 && chunks.front().by_key && std::ranges::all_of(chunks, has_numbers) &&
                        !schema->key.empty() && !target->key.empty() &&
                        schema->columns[schema->key[0]] == target->columns[target->key[0]] &&
@@ -60,15 +59,23 @@ Result<std::vector<Range>> Sides::ranges_of(const TableSchemaPtr& target, const 
   return ranges;
 }
 
+Result<std::vector<Range>> Sides::ranges_of(const TableSchemaPtr& target, const std::vector<TableSchemaPtr>& sources) {
+  std::vector<ChunkedTable> chunked;
+  for (const auto& schema : sources) {
+    ASSIGN_OR_RETURN(auto chunks, source.split(context, schema));
+    chunked.emplace_back(schema, std::move(chunks));
+  }
+  return sluice::ranges_of(target, chunked);
+}
+
 Result<std::unique_ptr<ChunkReader>> Sides::fresh_reader(bool placed) {
   return source.open_comparing_reader(context, placed);
 }
 
-Result<> Sides::read_source(ChunkReader& reader, const Range& range, const EachBatch& each,
-                            const std::function<void(const TableId&)>& begun) {
+Result<> Sides::read_source(ChunkReader& reader, const Range& range, const EachBatch& each, const EachBegun& begun) {
   for (const auto& [schema, chunk] : range.sources) {
     RETURN_IF_ERROR(reader.begin(context, chunk, schema));
-    if (begun) begun(schema->id);
+    if (begun) begun(chunk);
     for (bool more = true; more;) {
       ChangeBatch batch(schema);
       ASSIGN_OR_RETURN(more, reader.next(context, batch));

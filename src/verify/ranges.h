@@ -28,7 +28,14 @@ struct Range {
   std::set<TableId> source_tables() const;
 };
 
+// A source table and its chunks.
+using ChunkedTable = std::pair<TableSchemaPtr, std::vector<SnapshotChunk>>;
+// Of a target table: one range a chunk where both sides order keys alike (integers that pass through unchanged), else
+// one.
+std::vector<Range> ranges_of(const TableSchemaPtr& target, const std::vector<ChunkedTable>& sources);
+
 using EachBatch = std::function<Result<>(const ChangeBatch&)>;
+using EachBegun = std::function<void(const SnapshotChunk&)>;
 
 // The two sides of a job.
 struct Sides {
@@ -38,14 +45,12 @@ struct Sides {
   JobTransform& transform;
   RateLimiter* limiter = nullptr;  // of what is read from the source; null: none
 
-  // Of a target table; cut like the source's chunks where both sides order keys alike (integers that pass through
-  // unchanged), else one.
+  // Of a target table, as the source cuts its tables now.
   Result<std::vector<Range>> ranges_of(const TableSchemaPtr& target, const std::vector<TableSchemaPtr>& sources);
   // Sees the source's rows of now. A `placed` one knows where in the log that is, if the source can tell.
   Result<std::unique_ptr<ChunkReader>> fresh_reader(bool placed = false);
   // `begun` is called after each chunk's begin, when the reader's position is that of the chunk.
-  Result<> read_source(ChunkReader& reader, const Range& range, const EachBatch& each,
-                       const std::function<void(const TableId&)>& begun = {});
+  Result<> read_source(ChunkReader& reader, const Range& range, const EachBatch& each, const EachBegun& begun = {});
   Result<> read_target(TableReader& reader, const Range& range, const EachBatch& each);
 };
 

@@ -61,8 +61,8 @@ Result<SnapshotPositions> Settler::read_source(std::vector<Suspect>& suspects) {
   for (auto& suspect : suspects) {
     suspect.clear();
     RETURN_IF_ERROR(
-        sides_.read_source(*source_, *suspect.range, collect(suspect, suspect.source), [&](const TableId& table) {
-          auto& known = positions[table];
+        sides_.read_source(*source_, *suspect.range, collect(suspect, suspect.source), [&](const SnapshotChunk& chunk) {
+          auto& known = positions[chunk.table];
           if (std::ranges::find(known, source_->position()) == known.end()) known.push_back(source_->position());
         }));
   }

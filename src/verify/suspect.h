@@ -19,6 +19,9 @@ namespace sluice {
 constexpr size_t kBuckets = 1024;
 inline size_t bucket_of(const Digest& key) { return key.high % kBuckets; }
 
+// Rows under suspicion are looked at once there are so many, because both sides' hashes of them are held in memory.
+constexpr uint64_t kSuspectRows = 500'000;
+
 struct Suspect {
   const Range* range = nullptr;
   size_t table = 0;  // ordinal of the verdict

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <thread>
 
 #include "base/clock.h"
+#include "verify/range_sums.h"
 #include "verify/ranges.h"
 #include "verify/settler.h"
 #include "verify/suspect.h"
@@ -16,13 +16,8 @@
 namespace sluice {
 namespace {
 
-// Rows under suspicion are looked at once there are so many, because both sides' hashes of them are held in memory.
-constexpr uint64_t kSuspectRows = 500'000;
-
 // A snapshot holds up the server's clean-up and statements that alter its tables.
 constexpr std::chrono::seconds kLongestSnapshot{60};
-
-using BucketSums = std::vector<DigestSum>;
 
 class Verifier {
  public:
@@ -97,39 +92,17 @@ Result<> Verifier::settle() {
 }
 
 Result<> Verifier::verify_range(const Range& range) {
-  // A range of a table that is cut is small as it is.
-  const bool cut = range.rows.lower || range.rows.upper;
-  BucketSums expected(cut ? 1 : kBuckets);
-  BucketSums found(expected.size());
-  const auto add_to = [&](BucketSums& sums) -> EachBatch {
-    return [&sums, cut](const ChangeBatch& batch) -> Result<> {
-      for (size_t row = 0; row < batch.rows(); ++row) {
-        sums[cut ? 0 : bucket_of(key_digest(batch, row))].add(row_digest(batch, row));
-      }
-      return {};
-    };
-  };
   if (monotonic_now() - source_opened_ > kLongestSnapshot) RETURN_IF_ERROR(open_source());
-  Result<> target_read;
-  Result<> source_read;
-  {
-    const std::jthread other([&] { target_read = sides_.read_target(*target_, range, add_to(found)); });
-    source_read = sides_.read_source(*source_, range, add_to(expected));
-  }
-  RETURN_IF_ERROR(std::move(source_read));
-  RETURN_IF_ERROR(std::move(target_read));
-  Suspect suspect{.range = &range, .table = verdicts_.size() - 1};
-  for (size_t i = 0; i < expected.size(); ++i) {
-    verdicts_.back().rows += expected[i].rows;
-    if (expected[i] == found[i]) continue;
-    suspect.buckets.set(i);
-    suspect_rows_ += expected[i].rows + found[i].rows;
-  }
+  ASSIGN_OR_RETURN(const RangeSums sums, sum_range(sides_, *source_, *target_, range));
+  verdicts_.back().rows += sums.rows();
+  Suspect suspect{.range = &range, .table = verdicts_.size() - 1, .buckets = sums.differing()};
   if (suspect.buckets.none()) {
     ranges_.pop_back();
     return {};
   }
-  if (cut) suspect.buckets.set();
+  for (size_t i = 0; i < kBuckets; ++i) {
+    if (suspect.buckets.test(i)) suspect_rows_ += sums.rows_of(i);
+  }
   suspects_.push_back(std::move(suspect));
   return suspect_rows_ < kSuspectRows ? Result<>() : settle();
 }

@@ -121,10 +121,13 @@ Result<std::optional<Bytes>> BinlogConnection::next(Context& context, std::chron
   if (length == packet_error) {
     if (connection_->last_error_number() != kErrorReadingBinlog)
       return connection_->last_error("reading the binary log");
-    return Error(
-        ErrorCode::kPositionLost, fmt::format("the source server refuses to send its log: {}", mysql_error(mysql)),
-        "If the log was purged, keep it longer (binlog_expire_logs_seconds) and start the job anew with --reset; if "
-        "another replica has the same server-id, give this source another one.");
+    const std::string text = fmt::format("the source server refuses to send its log: {}", mysql_error(mysql));
+    if (text.find("same server_") != std::string::npos) {
+      return Error(ErrorCode::kConfig, text, "Another replica has this server-id: give this source another one.");
+    }
+    return Error(ErrorCode::kPositionLost, text,
+                 "If the log was purged, keep it longer (binlog_expire_logs_seconds) and start the job anew with "
+                 "--reset, or set log.lost.behavior: resynchronize in the pipeline block.");
   }
   const uint8_t status = length > 0 ? mysql->net.read_pos[0] : kPacketError;
   if (status == kPacketEnd) return Error(ErrorCode::kConnect, "the source server ended its log");

@@ -33,8 +33,10 @@ uint64_t number(std::string_view text) {
 std::string quote(std::string_view name) { return PostgresConnection::quote_identifier(name); }
 
 std::string drop_advice(const std::string& name) {
-  return fmt::format("Drop it (SELECT pg_drop_replication_slot('{}')) and start the job with --reset: it copies again.",
-                     name);
+  return fmt::format(
+      "Drop it (SELECT pg_drop_replication_slot('{}')) and start the job with --reset: it copies again. Or set "
+      "log.lost.behavior: resynchronize in the pipeline block.",
+      name);
 }
 
 Error lost(const std::string& name, std::string_view why) {
@@ -264,7 +266,9 @@ Result<> check_slot(Context& context, PostgresConnection& connection, const std:
     return Error(
         ErrorCode::kPositionLost,
         fmt::format("replication slot '{}' is gone; the changes behind {} went with it", name, position.text()),
-        "Start the job with --reset: it makes a new slot and copies again.");
+        "Start the job with --reset: it makes a new slot and copies again. Or set log.lost.behavior: resynchronize in "
+        "the "
+        "pipeline block.");
   }
   if (slot->confirmed <= position) return {};
   return Error(
@@ -273,7 +277,18 @@ Result<> check_slot(Context& context, PostgresConnection& connection, const std:
                   "or used by somebody else, or the job's change log is gone, and the changes between are lost",
                   name, slot->confirmed.text(), position.text()),
       "If the job ran with another --state, start it with that: its change log may hold the changes. Else start "
-      "it with --reset: it copies again. No two jobs may share a slot.");
+      "it with --reset: it copies again; or set log.lost.behavior: resynchronize in the pipeline block. No two jobs "
+      "may "
+      "share a slot.");
+}
+
+Result<> drop_lost_slot(Context& context, PostgresConnection& connection, const std::string& name) {
+  const auto slot = read_slot(context, connection, name);
+  if (slot) return {};
+  if (slot.error().code() != ErrorCode::kPositionLost) return slot.error();
+  log_info("dropping replication slot '{}', which the server has given up", name);
+  auto dropped = connection.query(context, "SELECT pg_drop_replication_slot($1)", {name});
+  return dropped ? Result<>() : Result<>(std::move(dropped).error());
 }
 
 Result<ExportedSnapshot> create_slot(Context& context, ReplicationConnection& connection, const std::string& name,

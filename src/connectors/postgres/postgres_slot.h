@@ -32,6 +32,9 @@ Result<std::optional<SlotState>> read_slot(Context& context, PostgresConnection&
 // Otherwise changes are gone for ever (kPositionLost): says which, and the remedy. Never creates one.
 Result<> check_slot(Context& context, PostgresConnection& connection, const std::string& name, Lsn position);
 
+// Drops the slot if the server has given it up; leaves one alone that can send changes.
+Result<> drop_lost_slot(Context& context, PostgresConnection& connection, const std::string& name);
+
 // A snapshot of the database and the place in the log where it stands. Lives as long as the connection that made it
 // stays open and does nothing else.
 struct ExportedSnapshot {

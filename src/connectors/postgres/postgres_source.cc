@@ -132,6 +132,8 @@ class PostgresSource : public Source {
     return open_postgres_log_reader(context, options_, captured_, std::move(start));
   }
 
+  Result<> give_up_log(Context& context) override { return drop_lost_slot(context, *connection_, options_.slot_name); }
+
   std::unique_ptr<HeldLog> held_log() const override {
     return wants_stream() ? make_postgres_held_log(options_, captured_) : nullptr;
   }
