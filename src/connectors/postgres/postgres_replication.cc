@@ -27,7 +27,7 @@ constexpr std::chrono::milliseconds kWaitSlice{200};
 // once in a while instead of waking up for each.
 constexpr std::chrono::milliseconds kBusy{10};
 constexpr std::chrono::milliseconds kRest{5};
-constexpr std::chrono::milliseconds kWhile{1};
+constexpr std::chrono::milliseconds kWhile{2};
 
 uint64_t number_at(const char* bytes) {
   uint64_t value = 0;
@@ -141,7 +141,13 @@ struct ReplicationConnection::State : PostgresClient {
     }
   }
 
-  // Waits until bytes come or the time is over; false if none came.
+  // Reads what has come, if anything has.
+  Result<> take_in(const Context& context) {
+    if (PQconsumeInput(connection_) == 0) return broken(context, "reading the stream");
+    return {};
+  }
+
+  // Waits until bytes come or the time is over, and reads them; false if none came.
   Result<bool> wait_readable(Context& context, std::chrono::milliseconds timeout) {
     const MonotonicTime begun = monotonic_now();
     const MonotonicTime end = begun + timeout;
@@ -155,7 +161,7 @@ struct ReplicationConnection::State : PostgresClient {
       const int ready = ::poll(&entry, 1, static_cast<int>(slice.count()));
       if (ready < 0 && errno != EINTR) return broken(context, "waiting for the server");
       if (ready > 0) {
-        if (PQconsumeInput(connection_) == 0) return broken(context, "reading the stream");
+        RETURN_IF_ERROR(take_in(context));
         if (const MonotonicTime now = monotonic_now(); now - begun >= kRest) rested = now;
         return true;
       }
@@ -214,7 +220,7 @@ Result<std::optional<ReplicationMessage>> ReplicationConnection::receive(Context
                                                                          std::chrono::milliseconds timeout) {
   PQfreemem(state_->received);
   state_->received = nullptr;
-  for (;;) {
+  for (bool looked = false;;) {
     const int size = PQgetCopyData(state_->connection_, &state_->received, 1);
     if (size > 0) {
       ASSIGN_OR_RETURN(auto message, parse({state_->received, static_cast<size_t>(size)}));
@@ -222,7 +228,13 @@ Result<std::optional<ReplicationMessage>> ReplicationConnection::receive(Context
     }
     if (size == -1) return state_->ended(context);
     if (size == -2) return state_->lost(context, "reading the stream");
-    ASSIGN_OR_RETURN(const bool more, state_->wait_readable(context, timeout));
+    bool more = !looked;
+    if (timeout.count() > 0) {
+      ASSIGN_OR_RETURN(more, state_->wait_readable(context, timeout));
+    } else if (more) {
+      RETURN_IF_ERROR(state_->take_in(context));
+      looked = true;
+    }
     if (!more) return std::optional<ReplicationMessage>();
   }
 }
