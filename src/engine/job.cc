@@ -243,6 +243,18 @@ Result<> Job::forget_excluded_tables(JobParts& parts, JobState& state) {
   return {};
 }
 
+// What the ledger says after a phase that was stopped in the middle of anything: it may have forgotten a table that
+// must be copied again.
+Result<> Job::reload(JobParts& parts, JobState& state) {
+  const JobState before = std::exchange(state, {});
+  ASSIGN_OR_RETURN(state, parts.ledger.load(parts.context));
+  for (const auto& [table, table_state] : before.tables) {
+    if (state.tables.contains(table) || !source_->captures(table)) continue;
+    return Error(ErrorCode::kSchemaChanged, fmt::format("table {} is to be copied again", table.text()));
+  }
+  return {};
+}
+
 // The number of lanes may change only where all of them stand at the same place.
 Result<> Job::settle_lane_count(JobParts& parts, JobState& state) {
   if (state.lanes.size() == parts.lanes) return {};
@@ -264,7 +276,7 @@ Result<> Job::bring_lanes_together(JobParts& parts, JobState& state) {
            farthest->text, parts.lanes);
   for (bool ended = false; !ended;) {
     ASSIGN_OR_RETURN(ended, run_stream_phase(parts, state, farthest));
-    ASSIGN_OR_RETURN(state, parts.ledger.load(parts.context));
+    RETURN_IF_ERROR(reload(parts, state));
   }
   return {};
 }
@@ -288,7 +300,7 @@ Result<bool> Job::stream(JobParts& parts, JobState& state) {
     RETURN_IF_ERROR(forget_passed_chunks(parts, state));
     ASSIGN_OR_RETURN(const bool ended, run_stream_phase(parts, state, until_));
     if (ended) return true;
-    ASSIGN_OR_RETURN(state, parts.ledger.load(parts.context));
+    RETURN_IF_ERROR(reload(parts, state));
   }
 }
 

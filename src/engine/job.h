@@ -53,6 +53,7 @@ class Job {
   Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
   Result<> forget_excluded_tables(JobParts& parts, JobState& state);
   Result<> settle_rules(JobParts& parts, const JobState& state, const std::vector<SourceTable>& tables, bool accept);
+  Result<> reload(JobParts& parts, JobState& state);
   Result<> settle_lane_count(JobParts& parts, JobState& state);
   Result<> bring_lanes_together(JobParts& parts, JobState& state);
   Result<> forget_passed_chunks(JobParts& parts, JobState& state);

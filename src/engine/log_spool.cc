@@ -107,8 +107,12 @@ LogSpool::LogSpool(Source& source, std::unique_ptr<HeldLog> held, const Pipeline
       detached_since_(monotonic_now()) {}
 
 LogSpool::~LogSpool() {
-  context_.request_stop();
-  changed_.notify_all();
+  {
+    // With the lock, so that the thread is not between its look and its sleep.
+    std::lock_guard lock(mutex_);
+    context_.request_stop();
+    changed_.notify_all();
+  }
   if (thread_.joinable()) thread_.join();
 }
 
@@ -208,15 +212,18 @@ void LogSpool::read_until_told() {
     const Error& error = read.error();
     // A disk that is full may have room again; the source keeps what could not be written. What needs a copy, or a
     // person, comes up when the target has everything before it.
-    const bool again = error.code() == ErrorCode::kState || error.retryable();
-    if (!again || error.code() == ErrorCode::kSchemaChanged) {
-      log_warn("the change log ends here for now: {}", error.message());
-      stopped_ = error;
+    const bool unwritable = error.code() == ErrorCode::kState;
+    const bool ends = !unwritable && (!error.retryable() || error.code() == ErrorCode::kSchemaChanged);
+    // A target that has taken all there is need not wait for a disk.
+    const bool awaited = unwritable && attached_ && at_end_;
+    if (ends || awaited) {
+      log_warn("the change log ends here for now: {}", error.describe());
+      stopped_ = awaited ? Error(ErrorCode::kTransient, error.message()) : error;
       active_ = false;
       changed_.notify_all();
       return;
     }
-    log_warn("{}: {}; trying again in {} ms", error_code_info(error.code()).name, error.message(), delay.count());
+    log_warn("{}: {}; trying again in {} ms", error_code_info(error.code()).name, error.describe(), delay.count());
     changed_.wait_for(lock, delay, [this] { return !active_ || reading_->stop_requested(); });
     delay = std::min(delay * 2, std::max(longest_delay_, kFirstDelay));
   }
@@ -357,9 +364,11 @@ Result<std::unique_ptr<LogReader>> LogSpool::attach(Context& phase, const LogSta
     last_word_ = monotonic_now();
   }
   auto spooled = prepare(start, life);
+  std::optional<Error> unusable;
   if (!spooled && spooled.error().code() == ErrorCode::kState) {
+    unusable = spooled.error();
     log_warn("the change log cannot be used, so the source keeps its log while the target does not take it: {}",
-             spooled.error().message());
+             unusable->describe());
     log_.reset();
     spooled = false;
   }
@@ -375,7 +384,9 @@ Result<std::unique_ptr<LogReader>> LogSpool::attach(Context& phase, const LogSta
     auto inner = source_.open_log_reader(phase, start);
     if (!inner) {
       detach();
-      return std::move(inner).error();
+      // What the source no longer has may be in there.
+      const bool may_have_it = unusable && inner.error().code() == ErrorCode::kPositionLost;
+      return may_have_it ? std::move(*unusable) : std::move(inner).error();
     }
     return std::unique_ptr<LogReader>(new Reader(*this, start.position, nullptr, std::move(inner).value()));
   }
@@ -461,7 +472,10 @@ Result<> LogSpool::acknowledge(const Position& position, bool in_memory) {
   LogState base;
   // What is on disk must know as much as the source will be told. Nobody else uses it while changes pass by memory.
   const bool rewrite = in_memory && log_ && (log_->empty() ? base_stale_ : covers(position, log_->end().position));
-  if (rewrite) base = base_;
+  if (rewrite) {
+    base = base_;
+    base_stale_ = false;
+  }
   changed_.notify_all();
   lock.unlock();
   if (!log_) return {};
@@ -471,10 +485,16 @@ Result<> LogSpool::acknowledge(const Position& position, bool in_memory) {
     progress_.set_change_log_bytes(log_->bytes());
     return {};
   }
-  RETURN_IF_ERROR(log_->begin_at(std::move(base)));
+  if (const auto begun = log_->begin_at(std::move(base)); !begun) {
+    // What is on disk would be older than what the source is told. The target has all of it.
+    log_warn("{}; the source keeps its log from now on while the target does not take it", begun.error().describe());
+    log_.reset();
+    lock.lock();
+    can_spool_ = false;
+    lock.unlock();
+    RETURN_IF_ERROR(ChangeLog::remove(folder_));
+  }
   progress_.set_change_log_bytes(0);
-  lock.lock();
-  base_stale_ = false;
   return {};
 }
 

@@ -338,7 +338,7 @@ Result<bool> StreamPhase::dispatch(StreamElement& element) {
 Result<bool> StreamPhase::run() {
   auto ended = follow();
   const bool yielded = parts_.spool != nullptr && parts_.spool->wants_log() && !parts_.context.stop_requested();
-  if (!ended && yielded) return false;
+  if (!ended && ended.error().code() == ErrorCode::kStopped && yielded) return false;
   return ended;
 }
 

@@ -3,9 +3,11 @@
 // doubled, whenever the program is killed.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
 
@@ -213,7 +215,6 @@ TEST_F(Spool, one_transaction_larger_than_the_change_log_passes) {
   expect_exact();
 }
 
-// A table that is made while the target is away must be copied: the log waits in front of its rows.
 // Lanes that a kill left apart are brought together first, and the log may have to be spooled while that lasts.
 TEST_F(Spool, lanes_that_stand_apart_come_together_through_the_change_log) {
   copy_and_follow();
@@ -239,6 +240,7 @@ TEST_F(Spool, lanes_that_stand_apart_come_together_through_the_change_log) {
   expect_exact();
 }
 
+// A table that is made while the target is away must be copied: the log waits in front of its rows.
 TEST_F(Spool, a_new_table_is_copied_when_the_target_is_back) {
   copy_and_follow();
   const auto job = start_following();
@@ -257,6 +259,67 @@ TEST_F(Spool, a_new_table_is_copied_when_the_target_is_back) {
   job->stop();
   expect_exact();
   expect_same_rows(*source_, *pipeline_, "id, v", "made_later", "id");
+}
+
+// The state directory is a small disk of its own.
+class FullDisk : public Spool {
+ protected:
+  void SetUp() override {
+    Spool::SetUp();
+    std::filesystem::create_directory(state());
+    if (::mount("none", state().c_str(), "tmpfs", 0, "size=2m") != 0) {
+      GTEST_SKIP() << "this user may not mount a small disk";
+    }
+    mounted_ = true;
+  }
+  void TearDown() override {
+    Spool::TearDown();
+    if (mounted_) {
+      EXPECT_EQ(::umount2(state().c_str(), MNT_DETACH), 0);
+    }
+  }
+  void fill_disk() const {
+    std::ofstream ballast(state() + "/ballast");
+    const std::string page(4096, 'x');
+    while (ballast.write(page.data(), static_cast<std::streamsize>(page.size())).flush()) {
+    }
+  }
+
+ private:
+  bool mounted_ = false;
+};
+
+// What the target has, the source is told, whatever becomes of the change log.
+TEST_F(FullDisk, does_not_keep_the_slot_of_a_healthy_target) {
+  copy_and_follow();
+  const auto job = start_following();
+  fill_disk();
+  sql("ALTER TABLE t ADD COLUMN more INT DEFAULT 3");
+  insert(1000, 100);
+  EXPECT_TRUE(says("the source keeps its log from now on")) << tail(said());
+  insert(2000, 100);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  job->stop();
+  expect_exact();
+}
+
+TEST_F(FullDisk, does_not_hold_up_a_target_that_is_back) {
+  copy_and_follow();
+  const auto job = start_following();
+  pipeline_->target()->kill9();
+  insert(1000, 2000);
+  EXPECT_TRUE(says(kSpooling)) << tail(said());
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  fill_disk();
+  insert(4000, 3000);
+  EXPECT_TRUE(says("No space left on device")) << tail(said());
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  EXPECT_TRUE(wait_until([&] {
+    return pipeline_->target_value(fmt::format("SELECT COUNT(*) FROM {}.t", database_)) == "5010";
+  })) << tail(said());
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  job->stop();
+  expect_exact();
 }
 
 TEST_F(Spool, reset_forgets_the_change_log) {
