@@ -68,9 +68,10 @@ class SinkWriter {
   // True if changes of this table must take effect in the source's order among those of all other such tables: foreign
   // keys of the target connect them. write() then gets batches cut so that they do.
   virtual Result<bool> wants_source_order(Context&, const TableSchemaPtr&) { return false; }
-  // Removes all rows of the table as part of the open transaction.
-  virtual Result<> truncate(Context&, const TableSchemaPtr& table) {
-    return Error(ErrorCode::kUnsupported, "rows of " + table->id.text() + " cannot be removed in a transaction");
+  // Removes all rows of the tables as part of the open transaction; they may refer to each other.
+  virtual Result<> truncate(Context&, std::span<const TableSchemaPtr> tables) {
+    return Error(ErrorCode::kUnsupported,
+                 "rows of " + tables.front()->id.text() + " cannot be removed in a transaction");
   }
   // All rows of the copy into this table are committed: adds what Sink::create_for_copy() left out. Doing it again, or
   // finding nothing left out, is not an error. No transaction is open.

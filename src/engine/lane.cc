@@ -106,7 +106,7 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   if (auto* truncate = std::get_if<Truncate>(&element)) {
     rows_open_ = true;
     at_group_end_ = false;
-    return writer_->truncate(context_, truncate->table);
+    return writer_->truncate(context_, truncate->tables);
   }
   if (auto* end = std::get_if<GroupEnd>(&element)) {
     reached_ = std::move(*end);

@@ -20,9 +20,9 @@ namespace sluice {
 // Coordinates the coordinator and all lanes at a schema change or at the end: every lane commits what it has and says
 // so.
 struct Flush {};
-// Empties a table within the open transaction, because the source did so within one of its own.
+// Empties tables within the open transaction, because the source did so within one of its own.
 struct Truncate {
-  TableSchemaPtr table;
+  std::vector<TableSchemaPtr> tables;
 };
 using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush, Truncate>;
 

@@ -281,13 +281,15 @@ Result<bool> StreamPhase::truncate_within_transaction(const SchemaChangeEvent& e
   if (!whole_ || !only_truncates || event.changes.empty() || statement_of_its_own || !event.tracked.empty())
     return false;
   if (parts_.spec.pipeline.schema_behavior == SchemaBehavior::kException) return false;
+  Truncate truncate;
   for (const auto& change : event.changes) {
     ASSIGN_OR_RETURN(const auto targets, parts_.transform.apply(change));
     for (const auto& target : targets) {
-      if (parts_.policy.decide(target).empty()) continue;
-      if (!lanes_.front().send(Truncate{target.after}, kControlBytes)) return lane_failure().error();
+      if (!parts_.policy.decide(target).empty()) truncate.tables.push_back(target.after);
     }
   }
+  if (truncate.tables.empty()) return true;
+  if (!lanes_.front().send(std::move(truncate), kControlBytes)) return lane_failure().error();
   return true;
 }
 

@@ -272,6 +272,31 @@ TEST_P(Transactional, foreign_keys_and_unique_keys_of_the_target_hold_at_every_c
   EXPECT_EQ(pipeline_->verify(), 0);
 }
 
+// Each is a statement of its own, of one kind: the target's session prepares it once.
+TEST(TransactionalMoves, of_keys_do_not_pile_up_in_the_session) {
+  DatabaseServer* const source = Servers::shared().get("mariadb");
+  ASSERT_NE(source, nullptr);
+  const std::string database = fresh_database(*source, "moves");
+  {
+    Pipeline pipeline(*source, "postgres", database);
+    pipeline.pipeline_options("apply: transactional");
+    execute(*source, "CREATE TABLE t (id INT PRIMARY KEY, boss INT); INSERT INTO t VALUES (1, NULL)", database);
+    pipeline.run_until_caught_up();
+    // In order, because of the foreign key; a trigger sees the session's statements.
+    pipeline.target_execute(fmt::format(
+        "ALTER TABLE {0}.t ADD FOREIGN KEY (boss) REFERENCES {0}.t (id); CREATE TABLE {0}.seen (n BIGINT);"
+        "CREATE FUNCTION {0}.look() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO {0}.seen SELECT count(*) "
+        "FROM pg_prepared_statements; RETURN NEW; END';"
+        "CREATE TRIGGER look AFTER UPDATE ON {0}.t FOR EACH ROW EXECUTE FUNCTION {0}.look()",
+        database));
+    for (int id = 1; id <= 50; ++id) execute(*source, fmt::format("UPDATE t SET id = {}", id + 1), database);
+    pipeline.run_until_caught_up();
+    EXPECT_EQ(pipeline.target_value(fmt::format("SELECT COUNT(*) FROM {}.seen", database)), "50");
+    EXPECT_EQ(pipeline.target_value(fmt::format("SELECT MAX(n) < 10 FROM {}.seen", database)), "t");
+  }
+  drop_database(*source, database);
+}
+
 // PostgreSQL empties a table within a transaction.
 class TransactionalTruncate : public testing::TestWithParam<std::string> {};
 
@@ -293,6 +318,39 @@ TEST_P(TransactionalTruncate, takes_effect_with_the_rest_of_its_transaction) {
     EXPECT_THAT(pipeline.target_rows("id, v", "t", "id"), testing::IsEmpty());
     EXPECT_THAT(read_file(pipeline.folder().file("stderr")),
                 testing::Not(testing::HasSubstr("applied truncate.table")));
+  }
+  drop_database(*source, database);
+}
+
+// Each of the tables alone could not be emptied: the rows of the other refer to it, or its own do.
+TEST_P(TransactionalTruncate, empties_tables_that_refer_to_each_other) {
+  if (GetParam() == "sqlite") GTEST_SKIP() << "SQLite adds no foreign keys to a table";
+  DatabaseServer* const source = Servers::shared().get("postgres_source");
+  ASSERT_NE(source, nullptr);
+  const std::string database = fresh_database(*source, "truncate");
+  {
+    Pipeline pipeline(*source, GetParam(), database);
+    pipeline.pipeline_options("apply: transactional");
+    execute(
+        *source,
+        "CREATE TABLE parents (id INT PRIMARY KEY, boss INT); CREATE TABLE children (id INT PRIMARY KEY, parent INT);"
+        "INSERT INTO parents VALUES (1, NULL), (2, 1), (3, 2); INSERT INTO children VALUES (1, 3), (2, 1)",
+        database);
+    pipeline.run_until_caught_up();
+    const std::string parents = database + ".parents";
+    const std::string children = database + ".children";
+    pipeline.target_execute(
+        fmt::format("ALTER TABLE {0} ADD CONSTRAINT of_boss FOREIGN KEY (boss) REFERENCES {0} (id)", parents));
+    pipeline.target_execute(fmt::format(
+        "ALTER TABLE {} ADD CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES {} (id)", children, parents));
+    execute(
+        *source,
+        "BEGIN; INSERT INTO parents VALUES (4, 3); TRUNCATE parents, children; INSERT INTO parents VALUES (7, NULL);"
+        "INSERT INTO children VALUES (7, 7); COMMIT",
+        database);
+    pipeline.run_until_caught_up();
+    EXPECT_THAT(pipeline.target_rows("id, boss", "parents", "id"), testing::ElementsAre("7|NULL"));
+    EXPECT_THAT(pipeline.target_rows("id, parent", "children", "id"), testing::ElementsAre("7|7"));
   }
   drop_database(*source, database);
 }

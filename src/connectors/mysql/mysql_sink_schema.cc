@@ -160,6 +160,22 @@ Result<std::map<std::string, bool>> mysql_tables_with_foreign_keys(Context& cont
   return tables;
 }
 
+Result<bool> mysql_referred_to_by_none_else(Context& context, MysqlConnection& connection,
+                                            std::span<const TableSchemaPtr> tables) {
+  std::string names;
+  for (const auto& table : tables) {
+    const std::string& database = table->id.schema;
+    names += fmt::format("{}({}, {})", names.empty() ? "" : ", ", database.empty() ? "DATABASE()" : literal(database),
+                         literal(table->id.table));
+  }
+  ASSIGN_OR_RETURN(const MysqlRows rows,
+                   connection.query(context, fmt::format("SELECT COUNT(*) FROM information_schema.KEY_COLUMN_USAGE "
+                                                         "WHERE (REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME) IN "
+                                                         "({0}) AND (TABLE_SCHEMA, TABLE_NAME) NOT IN ({0})",
+                                                         names)));
+  return rows.at(0)[0] == "0";
+}
+
 std::string_view bytewise_collation(bool mariadb) { return mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin"; }
 
 std::vector<std::string> mysql_ddl(const SchemaChange& change, std::string_view collation) {

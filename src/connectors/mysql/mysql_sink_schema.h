@@ -26,6 +26,10 @@ Result<MysqlTargetTable> describe_mysql_table(Context& context, MysqlConnection&
 Result<std::map<std::string, bool>> mysql_tables_with_foreign_keys(Context& context, MysqlConnection& connection,
                                                                    const std::string& database);
 
+// Whether no other tables have foreign keys to these.
+Result<bool> mysql_referred_to_by_none_else(Context& context, MysqlConnection& connection,
+                                            std::span<const TableSchemaPtr> tables);
+
 std::string qualified_mysql(const TableId& table);
 // A collation in which texts are equal only if they are the same bytes, trailing blanks included.
 std::string_view bytewise_collation(bool mariadb);

@@ -92,11 +92,12 @@ Result<bool> PostgresWriter::wants_source_order(Context& context, const TableSch
   return plan->foreign_keys;
 }
 
-Result<> PostgresWriter::truncate(Context& context, const TableSchemaPtr& table) {
+Result<> PostgresWriter::truncate(Context& context, std::span<const TableSchemaPtr> tables) {
   RETURN_IF_ERROR(close_copy(context));
   RETURN_IF_ERROR(begin());
-  return connection_->send("TRUNCATE TABLE " + qualified(table->id), {},
-                           {IfMissing::kImpossible, "emptying " + table->id.text()});
+  std::string names;
+  for (const auto& table : tables) names += (names.empty() ? "" : ", ") + qualified(table->id);
+  return connection_->send("TRUNCATE TABLE " + names, {}, {IfMissing::kImpossible, "emptying " + names});
 }
 
 Result<> PostgresWriter::finish_copy(Context& context, const TableId& table) {
@@ -125,7 +126,7 @@ Result<> PostgresWriter::write_keyed(Context& context, Plan& plan, const ChangeB
 Result<> PostgresWriter::write_partial(Context& context, Plan& plan, const ChangeBatch& batch,
                                        const PartialRows& rows) {
   for (PartialPlan& known : plan.partial) {
-    if (known.insert != rows.insert || known.columns != rows.columns) continue;
+    if (known.move || known.insert != rows.insert || known.columns != rows.columns) continue;
     return send_rows(context, plan, known.statement, batch, rows.rows);
   }
   PartialPlan made{.insert = rows.insert, .columns = rows.columns};
@@ -146,16 +147,22 @@ Result<> PostgresWriter::write_partial(Context& context, Plan& plan, const Chang
 }
 
 Result<> PostgresWriter::write_move(Context& context, Plan& plan, const ChangeBatch& batch, uint32_t row) {
+  PartialPlan made{.move = true};
+  for (uint32_t column = 0; column < batch.columns.size(); ++column) {
+    if (batch.columns[column].presence(value_row(batch, column, row)) != Presence::kAbsent) {
+      made.columns.push_back(column);
+    }
+  }
+  for (PartialPlan& known : plan.partial) {
+    if (known.move && known.columns == made.columns) return send_rows(context, plan, known.statement, batch, {&row, 1});
+  }
   std::vector<Field> set;
   std::vector<Field> where;
-  for (uint32_t column = 0; column < batch.columns.size(); ++column) {
-    if (batch.columns[column].presence(value_row(batch, column, row)) != Presence::kAbsent) set.push_back({column});
-  }
+  for (const uint32_t column : made.columns) set.push_back({column});
   for (const uint32_t column : plan.schema->key) where.push_back({column, true});
-  plan.partial.push_back({.columns = {}, .statement = update_statement(plan, set, where)});
-  auto sent = send_rows(context, plan, plan.partial.back().statement, batch, {&row, 1});
-  plan.partial.pop_back();
-  return sent;
+  made.statement = update_statement(plan, set, where);
+  plan.partial.push_back(std::move(made));
+  return send_rows(context, plan, plan.partial.back().statement, batch, {&row, 1});
 }
 
 Result<> PostgresWriter::write_keyless(Context& context, Plan& plan, const ChangeBatch& batch) {

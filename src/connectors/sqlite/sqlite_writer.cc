@@ -81,11 +81,14 @@ Result<> SqliteWriter::commit(Context& context, const LedgerEntry& entry) {
   return {};
 }
 
-Result<> SqliteWriter::truncate(Context& context, const TableSchemaPtr& table) {
+Result<> SqliteWriter::truncate(Context& context, std::span<const TableSchemaPtr> tables) {
   database_->use(context);
   if (!database_->in_transaction()) RETURN_IF_ERROR(database_->begin());
-  return database_->execute("DELETE FROM " + quote_sqlite_identifier(table->id.table))
-      .context("emptying " + table->id.text());
+  for (const auto& table : tables) {
+    RETURN_IF_ERROR(database_->execute("DELETE FROM " + quote_sqlite_identifier(table->id.table))
+                        .context("emptying " + table->id.text()));
+  }
+  return {};
 }
 
 Result<> SqliteWriter::write_rows(const ChangeBatch& batch, bool into_empty_table) {
