@@ -11,6 +11,8 @@ RowsOrigin GroupBuilder::next_event(const Transaction& transaction, uint64_t pla
   } else if (transactions_->back().event_time_us != transaction.event_time_us) {
     transactions_->push_back(transaction);
   }
+  if (transaction.id.empty() && place != place_) event_ = 0;
+  place_ = place;
   return {.transaction = static_cast<uint32_t>(transactions_->size() - 1),
           .event = event_++,
           .first_sequence = sequence_,

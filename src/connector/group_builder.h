@@ -27,12 +27,15 @@ class GroupBuilder {
     transaction_listed_ = false;
     transaction_split_ = false;
     event_ = 0;
+    place_ = 0;
   }
   // Takes the rows of the open transaction out again. False if some of them have been handed on.
   bool abandon_transaction();
   bool transaction_has_rows() const { return transaction_listed_; }
   // The origin of the next rows event of `transaction`, which is listed anew if its events have another time.
   RowsOrigin next_event(const Transaction& transaction, uint64_t place);
+  // A rows event that is left out: those behind it have the number that they have for a job that captures it.
+  void skip_event() { ++event_; }
   // The open batch for this shape.
   ChangeBatch& batch(const TableSchemaPtr& schema);
   void add_rows(uint32_t rows, size_t bytes) {
@@ -62,6 +65,7 @@ class GroupBuilder {
   uint32_t first_listed_ = 0;       // the open transaction, in transactions_
   bool transaction_split_ = false;  // rows of the open transaction have been handed on
   uint32_t event_ = 0;
+  uint64_t place_ = 0;  // of the last event
   uint32_t sequence_ = 0;
   size_t bytes_ = 0;
 };

@@ -24,7 +24,7 @@ enum class RowKind : uint8_t { kInsert, kUpdateBefore, kUpdateAfter, kDelete, kR
 
 struct RowOrigin {
   uint32_t transaction = 0;  // index into ChangeBatch::transactions
-  uint32_t event = 0;        // ordinal of the row event in its transaction
+  uint32_t event = 0;        // ordinal of the row event: if a GTID names the transaction in that, else at its place
   uint32_t row = 0;          // ordinal of the row change in its event
   uint32_t sequence = 0;     // ordinal of the row change in its group, over all tables
   uint64_t place = 0;        // of the row event in the log; MySQL: offset in the transaction's file, PostgreSQL: LSN

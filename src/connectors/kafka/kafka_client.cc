@@ -133,6 +133,10 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::open(const KafkaProperties
   ASSIGN_OR_RETURN(Conf conf, make_conf(properties, {{"client.id", "sluice"},
                                                      {"enable.idempotence", "true"},
                                                      {"acks", "all"},
+                                                     // A record that cannot be written stops those behind it, of the
+                                                     // same keys perhaps; none is given up because of its age.
+                                                     {"enable.gapless.guarantee", "true"},
+                                                     {"message.timeout.ms", "0"},
                                                      {"linger.ms", "5"},
                                                      {"compression.codec", "lz4"},
                                                      {"queue.buffering.max.kbytes", kQueueKilobytes},

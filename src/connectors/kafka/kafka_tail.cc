@@ -7,17 +7,20 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/log.h"
+
 namespace sluice {
 namespace {
 
 constexpr int64_t kFirstWindow = 1000;
 constexpr int64_t kWindowGrowth = 4;
-constexpr size_t kHeadLength = 20;  // "v1;<16 digits>;"
+constexpr int64_t kLongSearch = 1'000'000;
+constexpr size_t kHeadLength = 20;  // "v2;<16 digits>;"
 
 // A header in parts.
 struct Place {
   std::string_view chunk;   // of a row of the copy; else empty
-  std::string_view change;  // "<event>;<row>;<part>"
+  std::string_view change;  // "<event>;<row>;<part>;<place>"
   std::string_view id;
   std::string_view start;
 };
@@ -25,14 +28,14 @@ struct Place {
 Place parse_place(std::string_view position) {
   position.remove_prefix(kHeadLength);
   if (position.starts_with(kCopyMark)) return {.chunk = position.substr(kCopyMark.size())};
-  size_t ends[4] = {};
+  size_t ends[5] = {};
   size_t at = 0;
   for (size_t& end : ends) {
     end = std::min(position.find(';', at), position.size());
     at = std::min(end + 1, position.size());
   }
-  return {.change = position.substr(0, ends[2]),
-          .id = position.substr(std::min(ends[2] + 1, position.size()), ends[3] - std::min(ends[2] + 1, ends[3])),
+  return {.change = position.substr(0, ends[3]),
+          .id = position.substr(std::min(ends[3] + 1, position.size()), ends[4] - std::min(ends[3] + 1, ends[4])),
           .start = position.substr(at)};
 }
 
@@ -61,6 +64,10 @@ Result<int64_t> find_begin(Context& context, KafkaReader& reader, const std::str
                            const std::function<bool(const Place&)>& older) {
   KafkaReader::Range window{.begin = whole.end, .end = whole.end};
   for (int64_t size = kFirstWindow; window.begin > whole.begin; size *= kWindowGrowth) {
+    if (size > kLongSearch) {
+      log_info("topic {}, partition {}: reading back from record {} for the last one that the ledger knows", topic,
+               partition, window.begin);
+    }
     window = {.begin = std::max(whole.begin, window.begin - size), .end = window.begin};
     std::optional<int64_t> begin;
     const Take look = [&](const KafkaReadRecord& record, const Place& place) -> Result<> {
@@ -94,7 +101,7 @@ Result<std::string> last_chunk(Context& context, KafkaReader& reader, const std:
 }  // namespace
 
 std::string position_head(std::string_view job) {
-  return fmt::format("v1;{:016x};", XXH3_64bits(job.data(), job.size()));
+  return fmt::format("v2;{:016x};", XXH3_64bits(job.data(), job.size()));
 }
 
 Result<KafkaTail> KafkaTail::read_stream(Context& context, KafkaReader& reader, const KafkaTopic& topic,

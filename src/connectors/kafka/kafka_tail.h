@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a topic holds beyond the ledger. The header `sluice.position` of each record tells the job and
-//   v1;<hash of the job>;<event>;<row>;<part>;<GTID or nothing>;<start of the transaction>     of a change,
-//   v1;<hash of the job>;copy;<chunk>                                                          of a row of the copy.
+//   v2;<hash of the job>;<event>;<row>;<part>;<place>;<GTID or nothing>;<start of the transaction>     of a change,
+//   v2;<hash of the job>;copy;<chunk>                                                                  of a row of the
+//   copy.
+// <place> is that of the rows event in the log, where no GTID names the transaction. Either names the change also for a
+// job that captures other tables by now.
 // One writer writes a job's changes in the order of the log, so those whose transactions the ledger does not cover are
 // the last of the job in each partition.
 #pragma once
@@ -21,7 +24,7 @@ namespace sluice {
 inline constexpr const char* kPositionHeader = "sluice.position";
 inline constexpr std::string_view kCopyMark = "copy;";
 
-// The start of the header: "v1;<hash of the job>;".
+// The start of the header: "v2;<hash of the job>;".
 std::string position_head(std::string_view job);
 
 class KafkaTail {

@@ -58,8 +58,10 @@ void KafkaWriter::make_position(const ChangeBatch& batch, const DebeziumRecord& 
   }
   const RowOrigin& origin = batch.origins[record.row];
   const Transaction& transaction = (*batch.transactions)[origin.transaction];
-  fmt::format_to(std::back_inserter(position_), "{};{};{};{};{}", origin.event, origin.row, record.part, transaction.id,
-                 transaction.start.text);
+  // A place means nothing on another server, where a GTID may have to be found again.
+  const uint64_t place = transaction.id.empty() ? origin.place : 0;
+  fmt::format_to(std::back_inserter(position_), "{};{};{};{};{};{}", origin.event, origin.row, record.part, place,
+                 transaction.id, transaction.start.text);
 }
 
 Result<> KafkaWriter::send(Context& context, Target& target, const ChangeBatch& batch, const DebeziumRecord& record) {

@@ -690,11 +690,17 @@ Result<> MysqlLogReader::handle_rows(Context& context, const Event& event) {
     last_map_id_ = map_id;
   }
   MappedTable& mapped = *last_mapped_;
-  if (!mapped.captured) return {};
+  if (!mapped.captured) {
+    group_.skip_event();
+    return {};
+  }
   auto known = ChunkFilter::Known::kNone;
   if (mapped.filter != nullptr) {
     known = mapped.filter->known(transaction_);
-    if (known == ChunkFilter::Known::kAll) return {};
+    if (known == ChunkFilter::Known::kAll) {
+      group_.skip_event();
+      return {};
+    }
   }
   if (!mapped.decoder) {
     const MysqlTable* table = catalog_.find(mapped.id);
