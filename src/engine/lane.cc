@@ -55,8 +55,12 @@ bool Lane::flush() {
 }
 
 void Lane::set_position(const Position& position) {
-  std::lock_guard lock(mutex_);
-  durable_ = position;
+  {
+    std::lock_guard lock(mutex_);
+    durable_ = position;
+    stands_still_ = false;
+  }
+  wake();
 }
 
 Position Lane::durable() const {
@@ -74,7 +78,9 @@ Result<> Lane::commit() {
   if (rows_open_) parts_.progress.add_commit(reached_.source_time_ms);
   rows_open_ = false;
   last_commit_ = monotonic_now();
-  set_position(reached_.position);
+  std::lock_guard lock(mutex_);
+  durable_ = reached_.position;
+  stands_still_ = false;
   return {};
 }
 
@@ -121,6 +127,7 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   // The coordinator may now move the lane ahead; this group end must not take it back.
   reached_ = {};
   std::lock_guard lock(mutex_);
+  stands_still_ = true;
   ++flushes_done_;
   flushed_.notify_all();
   return {};
@@ -130,6 +137,10 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
 // become durable, too: the source keeps what is behind.
 std::optional<MonotonicTime> Lane::next_check() const {
   if (rows_open_ || !at_group_end_) return std::nullopt;
+  if (!behind()) {
+    std::lock_guard lock(mutex_);
+    if (stands_still_) return std::nullopt;
+  }
   return last_commit_ + (behind() ? kIdleCommitInterval : kOwnershipCheckInterval);
 }
 

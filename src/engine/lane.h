@@ -70,6 +70,7 @@ class Lane final : public Task {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable flushed_;
   Position durable_;
+  bool stands_still_ = false;  // since a flush: the coordinator may be writing the lane's entry
   size_t flushes_asked_ = 0;
   size_t flushes_done_ = 0;
   std::optional<Error> error_;
