@@ -39,19 +39,24 @@ class MysqlChunkReader : public ChunkReader {
       RETURN_IF_ERROR(read_snapshot_position(context));
     }
     RETURN_IF_ERROR(check_definition(context, schema));
+    ASSIGN_OR_RETURN(const auto key, chunk_column(*schema, options_));
+    std::string condition;
+    if (key) condition = chunk_condition(*connection_, *schema, *key, chunk);
+    if (!condition.empty()) condition = " WHERE " + condition;
+    return begin_select(context, *schema, "", condition);
+  }
+
+  // `more` comes behind the table's columns.
+  Result<> begin_select(Context& context, const TableSchema& schema, std::string_view more, std::string_view tail) {
+    stream_.reset();
     std::string columns;
-    for (const auto& column : schema->columns) {
+    for (const auto& column : schema.columns) {
       if (!columns.empty()) columns += ", ";
       columns += snapshot_expression(column.type, MysqlConnection::quote_identifier(column.name));
     }
-    ASSIGN_OR_RETURN(const auto key, chunk_column(*schema, options_));
-    std::string sql = fmt::format("SELECT {} FROM {}", columns, quoted(schema->id));
-    if (key) {
-      const std::string condition = chunk_condition(*connection_, *schema, *key, chunk);
-      if (!condition.empty()) sql += " WHERE " + condition;
-    }
-    auto opened = connection_->stream(context, sql);
-    if (!opened) return definition_error(std::move(opened).error(), *schema);
+    auto opened =
+        connection_->stream(context, fmt::format("SELECT {}{} FROM {}{}", columns, more, quoted(schema.id), tail));
+    if (!opened) return definition_error(std::move(opened).error(), schema);
     stream_.emplace(std::move(opened).value());
     return {};
   }
@@ -79,8 +84,26 @@ class MysqlChunkReader : public ChunkReader {
         }
         bytes += row[i].size() + 9;
       }
+      if (row.size() > columns.size()) last_key_.clear();
+      for (auto i = static_cast<unsigned>(columns.size()); i < row.size(); ++i) last_key_.emplace_back(row[i]);
     }
     return true;
+  }
+  const KeyText& last_key() const { return last_key_; }
+  MysqlConnection& connection() { return *connection_; }
+
+  // The table as it is, held still until the locks are released; null if there is none.
+  Result<TableSchemaPtr> lock_table(Context& context, const TableId& table) {
+    auto locked = connection_->query(context, fmt::format("SELECT 1 FROM {} LIMIT 0", quoted(table)));
+    if (!locked && connection_->last_error_number() == kNoSuchTable) return TableSchemaPtr();
+    TableSchema named;
+    named.id = table;
+    if (!locked) return definition_error(std::move(locked).error(), named);
+    ASSIGN_OR_RETURN(const auto tables, read_definitions(context, table));
+    if (tables.empty()) return TableSchemaPtr();
+    if (checked_.empty()) locked_ = monotonic_now();
+    checked_.insert(table);
+    return tables[0].table.schema;
   }
 
   Result<> release_locks(Context& context) override {
@@ -140,18 +163,22 @@ class MysqlChunkReader : public ChunkReader {
     if (checked_.empty()) locked_ = monotonic_now();
     auto locked = connection_->query(context, fmt::format("SELECT 1 FROM {} LIMIT 0", quoted(schema->id)));
     if (!locked) return definition_error(std::move(locked).error(), *schema);
-    // MySQL's information_schema shows a transaction the definitions of its snapshot, while the rows come in those of
-    // now: after two columns have swapped their names it would read one for the other.
-    if (!connection_->is_mariadb() && !definitions_) {
-      ASSIGN_OR_RETURN(definitions_, MysqlConnection::connect(context, options_.connection()));
-    }
-    ASSIGN_OR_RETURN(const auto tables, read_tables(context, definitions_ ? *definitions_ : *connection_, {schema->id},
-                                                    {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
+    ASSIGN_OR_RETURN(const auto tables, read_definitions(context, schema->id));
     if (tables.empty() || *tables[0].table.schema != *schema) {
       return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was altered", schema->id.text()));
     }
     checked_.insert(schema->id);
     return {};
+  }
+
+  Result<std::vector<NamedTable>> read_definitions(Context& context, const TableId& table) {
+    // MySQL's information_schema shows a transaction the definitions of its snapshot, while the rows come in those of
+    // now: after two columns have swapped their names it would read one for the other.
+    if (!connection_->is_mariadb() && !definitions_) {
+      ASSIGN_OR_RETURN(definitions_, MysqlConnection::connect(context, options_.connection()));
+    }
+    return read_tables(context, definitions_ ? *definitions_ : *connection_, {table},
+                       {.tinyint1_as_boolean = options_.tinyint1_as_boolean});
   }
 
   std::unique_ptr<MysqlConnection> connection_;
@@ -162,6 +189,7 @@ class MysqlChunkReader : public ChunkReader {
   bool snapshot_open_ = false;
   std::set<TableId> checked_;          // tables whose metadata lock is held
   MonotonicTime locked_;               // since when the first of them is
+  KeyText last_key_;                   // of the last row, if begin_select() asked for more than the columns
   std::optional<MysqlStream> stream_;  // after connection_, so that it goes first
 };
 
@@ -188,11 +216,8 @@ Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& re
   return {};
 }
 
-}  // namespace
-
-Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
-                                                                           const MysqlSourceOptions& options, int count,
-                                                                           const Position& prepared_from) {
+Result<Readers> open_readers(Context& context, const MysqlSourceOptions& options, int count,
+                             const Position& prepared_from) {
   Readers readers;
   bool mariadb = false;
   for (int i = 0; i < count; ++i) {
@@ -210,6 +235,120 @@ Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Conte
     ASSIGN_OR_RETURN(auto control, MysqlConnection::connect(context, options.connection()));
     RETURN_IF_ERROR(open_under_lock(context, *control, readers));
   }
+  return readers;
+}
+
+bool is_label(TypeKind kind) { return kind == TypeKind::kEnum || kind == TypeKind::kSet; }
+
+class MysqlKeyRangeReader : public KeyRangeReader {
+ public:
+  explicit MysqlKeyRangeReader(const MysqlSourceOptions& options) : options_(options) {}
+
+  Result<Position> open_snapshot(Context& context) override {
+    reader_.reset();
+    ASSIGN_OR_RETURN(auto readers, open_readers(context, options_, 1, {}));
+    reader_ = std::move(readers[0]);
+    return reader_->position();
+  }
+  Result<> close_snapshot(Context&) override {
+    reader_.reset();
+    return {};
+  }
+
+  Result<TableSchemaPtr> find_table(Context& context, const TableId& table) override {
+    return reader_->lock_table(context, table);
+  }
+
+  Result<std::optional<KeyText>> greatest_key(Context& context, const TableSchemaPtr& schema,
+                                              const KeyRange& range) override {
+    for (const uint32_t column : range.columns) {
+      const TypeKind kind = schema->columns[column].type.kind;
+      if (kind != TypeKind::kFloat && kind != TypeKind::kDouble) continue;
+      return Error(ErrorCode::kUnsupported, fmt::format("table {} has a floating-point key", schema->id.text()));
+    }
+    const std::string where = range.condition.empty() ? "" : fmt::format(" WHERE ({})", range.condition);
+    ASSIGN_OR_RETURN(const auto rows,
+                     reader_->connection().query(
+                         context, fmt::format("SELECT {} FROM {}{} ORDER BY {} LIMIT 1", bounds(*schema, range),
+                                              quoted(schema->id), where, order(*schema, range, " DESC"))));
+    if (rows.empty()) return std::optional<KeyText>();
+    KeyText key;
+    for (const auto& value : rows[0]) key.push_back(value.value_or(""));
+    return std::optional(std::move(key));
+  }
+
+  Result<std::optional<KeyText>> read(Context& context, const KeyRange& range, ChangeBatch& batch) override {
+    const TableSchema& schema = *batch.schema;
+    std::string where;
+    const auto add = [&where](const std::string& condition) {
+      where += fmt::format("{}({})", where.empty() ? " WHERE " : " AND ", condition);
+    };
+    if (range.after) add(beyond(schema, range, *range.after, ">", ">", ">="));
+    if (range.upto) add(beyond(schema, range, *range.upto, "<", "<=", "<="));
+    if (!range.condition.empty()) add(range.condition);
+    RETURN_IF_ERROR(
+        reader_->begin_select(context, schema, ", " + bounds(schema, range),
+                              fmt::format("{} ORDER BY {} LIMIT {}", where, order(schema, range, ""), range.limit)));
+    for (bool more = true; more;) {
+      ASSIGN_OR_RETURN(more, reader_->next(context, batch));
+    }
+    if (batch.rows() == 0) return std::optional<KeyText>();
+    return std::optional(reader_->last_key());
+  }
+
+ private:
+  static std::string name(const TableSchema& schema, uint32_t column) {
+    return MysqlConnection::quote_identifier(schema.columns[column].name);
+  }
+  // Labels are ordered by their numbers, which also stand for them in comparisons.
+  static std::string bounds(const TableSchema& schema, const KeyRange& range) {
+    std::string list;
+    for (const uint32_t column : range.columns) {
+      const std::string plain = name(schema, column);
+      const TypeKind kind = schema.columns[column].type.kind;
+      list += fmt::format("{}{}", list.empty() ? "" : ", ",
+                          is_label(kind) ? plain + "+0" : bound_expression(schema.columns[column], plain));
+    }
+    return list;
+  }
+  static std::string order(const TableSchema& schema, const KeyRange& range, std::string_view direction) {
+    std::string list;
+    for (const uint32_t column : range.columns) {
+      list += fmt::format("{}{}{}", list.empty() ? "" : ", ", name(schema, column), direction);
+    }
+    return list;
+  }
+  std::string literal(const Column& column, const std::string& value) const {
+    return is_label(column.type.kind) ? value : key_literal(reader_->connection(), column, value);
+  }
+  // (a, b) > (x, y) in a form that uses the index: a >= x AND (a > x OR a = x AND (b > y)).
+  std::string beyond(const TableSchema& schema, const KeyRange& range, const KeyText& key, std::string_view strict,
+                     std::string_view last, std::string_view loose) const {
+    std::string condition;
+    for (size_t i = range.columns.size(); i-- > 0;) {
+      const std::string column = name(schema, range.columns[i]);
+      const std::string value = literal(schema.columns[range.columns[i]], key[i]);
+      condition = condition.empty() ? fmt::format("{} {} {}", column, last, value)
+                                    : fmt::format("{0} {2} {1} AND ({0} {3} {1} OR {0} = {1} AND ({4}))", column, value,
+                                                  loose, strict, condition);
+    }
+    return condition;
+  }
+
+  const MysqlSourceOptions& options_;
+  std::unique_ptr<MysqlChunkReader> reader_;  // while a snapshot is open
+};
+
+}  // namespace
+
+std::unique_ptr<KeyRangeReader> make_mysql_key_range_reader(const MysqlSourceOptions& options) {
+  return std::make_unique<MysqlKeyRangeReader>(options);
+}
+
+Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
+                                                                           const MysqlSourceOptions& options, int count,
+                                                                           const Position& prepared_from) {
+  ASSIGN_OR_RETURN(Readers readers, open_readers(context, options, count, prepared_from));
   std::vector<std::unique_ptr<ChunkReader>> result;
   for (auto& reader : readers) result.push_back(std::move(reader));
   return result;

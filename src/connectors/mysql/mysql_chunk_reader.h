@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "connector/key_range_reader.h"
 #include "connector/source.h"
 #include "connectors/mysql/mysql_connection.h"
 #include "connectors/mysql/mysql_source_options.h"
@@ -23,5 +24,8 @@ namespace sluice::mysql {
 Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
                                                                            const MysqlSourceOptions& options, int count,
                                                                            const Position& prepared_from);
+
+// Opens such a snapshot whenever it is asked for one. `options` live longer.
+std::unique_ptr<KeyRangeReader> make_mysql_key_range_reader(const MysqlSourceOptions& options);
 
 }  // namespace sluice::mysql

@@ -32,11 +32,6 @@ std::string wide_text(Wide value) {
                    : fmt::format("{}", static_cast<uint64_t>(value));
 }
 
-// How the column's value is fetched for use as a bound.
-std::string bound_expression(const Column& column, const std::string& name) {
-  return is_binary(column.type.kind) ? fmt::format("HEX({})", name) : name;
-}
-
 class Splitter {
  public:
   Splitter(Context& context, MysqlConnection& connection, const TableSchema& schema, uint32_t column,
@@ -153,6 +148,10 @@ std::string configured_column(const TableSchema& schema, const MysqlSourceOption
 bool is_integer(TypeKind kind) {
   return kind == TypeKind::kInt8 || kind == TypeKind::kInt16 || kind == TypeKind::kInt32 || kind == TypeKind::kInt64 ||
          kind == TypeKind::kUInt64;
+}
+
+std::string bound_expression(const Column& column, const std::string& name) {
+  return is_binary(column.type.kind) ? fmt::format("HEX({})", name) : name;
 }
 
 std::string key_literal(const MysqlConnection& connection, const Column& column, std::string_view value) {

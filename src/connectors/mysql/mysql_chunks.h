@@ -26,6 +26,8 @@ bool is_integer(TypeKind kind);
 // "`id` >= 10 AND `id` < 20"; empty for a whole table.
 std::string chunk_condition(const MysqlConnection& connection, const TableSchema& schema, uint32_t column,
                             const SnapshotChunk& chunk);
+// How the value of a column is fetched for use as a bound; `name` is quoted.
+std::string bound_expression(const Column& column, const std::string& name);
 // A bound or value of the column as a literal. Binary columns have their values in hex.
 std::string key_literal(const MysqlConnection& connection, const Column& column, std::string_view value);
 

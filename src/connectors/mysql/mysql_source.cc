@@ -18,7 +18,7 @@ namespace sluice {
 namespace mysql {
 namespace {
 
-class MysqlSource : public Source {
+class MysqlSource : public Source, public ReadsKeyRanges {
  public:
   MysqlSource(MysqlSourceOptions options, CapturedTables captured)
       : options_(std::move(options)), captured_(std::move(captured)) {}
@@ -73,6 +73,7 @@ class MysqlSource : public Source {
     return open_mysql_log_reader(context, options_, captured_, std::move(start));
   }
   bool log_can_be_read_again() const override { return true; }
+  std::unique_ptr<KeyRangeReader> make_key_range_reader() override { return make_mysql_key_range_reader(options_); }
 
   Result<Position> start_position(Context& context) override {
     Position prepared_from;

@@ -9,6 +9,7 @@
 
 #include "connectors/postgres/postgres_catalog.h"
 #include "connectors/postgres/postgres_chunks.h"
+#include "connectors/postgres/postgres_comparing.h"
 #include "connectors/postgres/postgres_types.h"
 
 namespace sluice {
@@ -96,7 +97,61 @@ class PostgresChunkReader : public ChunkReader {
     return connection_->execute(context, "ROLLBACK TO SAVEPOINT chunk");
   }
 
+  // The table as the snapshot shows it, held still until the locks are released; null if there is none.
+  Result<TableSchemaPtr> lock_table(Context& context, const TableId& id) {
+    auto locked = find_locked(context, id);
+    if (locked || !is_definition_error()) return locked;
+    const bool missing = connection_->last_state() == "42P01";
+    RETURN_IF_ERROR(release_locks(context));
+    if (missing) return TableSchemaPtr();
+    TableSchema named;
+    named.id = id;
+    return changed(named);
+  }
+  // Of a table that was found by lock_table(); the key's columns come behind the table's.
+  Result<> begin_range(Context& context, const TableSchema& schema, const KeyRange& range, std::string_view tail) {
+    key_columns_ = range.columns.size();
+    RETURN_IF_ERROR(connection_->begin_copy_out(
+        context, fmt::format("COPY (SELECT {}, {} FROM {}{}) TO STDOUT", column_list(schema),
+                             key_list(schema, range, ""), from_, tail)));
+    copying_ = true;
+    return {};
+  }
+  const KeyText& last_key() const { return last_key_; }
+  const std::string& from() const { return from_; }  // of the table that was locked last
+  PostgresConnection& connection() { return *connection_; }
+
+  static std::string key_list(const TableSchema& schema, const KeyRange& range, std::string_view direction) {
+    std::string list;
+    for (const uint32_t column : range.columns) {
+      list += fmt::format("{}{}{}", list.empty() ? "" : ", ",
+                          PostgresConnection::quote_identifier(schema.columns[column].name), direction);
+    }
+    return list;
+  }
+
  private:
+  static std::string column_list(const TableSchema& schema) {
+    std::string columns;
+    for (const Column& column : schema.columns) {
+      columns += (columns.empty() ? "" : ", ") + PostgresConnection::quote_identifier(column.name);
+    }
+    return columns;
+  }
+
+  Result<TableSchemaPtr> find_locked(Context& context, const TableId& id) {
+    RETURN_IF_ERROR(release_locks(context));
+    const std::string name = PostgresConnection::qualified(id.schema, id.table);
+    RETURN_IF_ERROR(connection_->execute(context, fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", name)));
+    const std::vector<TableId> ids = {id};
+    ASSIGN_OR_RETURN(const auto tables, read_postgres_tables(context, *connection_, &ids));
+    if (tables.empty()) return TableSchemaPtr();
+    const TableSchemaPtr& schema = tables[0].schema;
+    ASSIGN_OR_RETURN(const bool partitioned, check_definition(context, *schema, name, column_list(*schema)));
+    from_ = (partitioned ? "" : "ONLY ") + name;
+    return schema;
+  }
+
   static Error changed(const TableSchema& schema) {
     return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was altered or dropped", schema.id.text()));
   }
@@ -109,10 +164,7 @@ class PostgresChunkReader : public ChunkReader {
   Result<> begin_locked(Context& context, const SnapshotChunk& chunk, const TableSchema& schema) {
     const std::string name = PostgresConnection::qualified(schema.id.schema, schema.id.table);
     RETURN_IF_ERROR(connection_->execute(context, fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", name)));
-    std::string columns;
-    for (const Column& column : schema.columns) {
-      columns += (columns.empty() ? "" : ", ") + PostgresConnection::quote_identifier(column.name);
-    }
+    const std::string columns = column_list(schema);
     ASSIGN_OR_RETURN(const bool partitioned, check_definition(context, schema, name, columns));
     ASSIGN_OR_RETURN(const std::string condition, postgres_chunk_condition(chunk, schema, options_));
     RETURN_IF_ERROR(connection_->begin_copy_out(context, fmt::format("COPY (SELECT {} FROM {}{}{}) TO STDOUT", columns,
@@ -174,6 +226,15 @@ class PostgresChunkReader : public ChunkReader {
       }
     }
     batch.kinds.push_back(RowKind::kRead);
+    if (key_columns_ == 0) return {};
+    last_key_.clear();
+    while (last_key_.size() < key_columns_ && at <= end) {
+      const auto* tab = static_cast<const char*>(std::memchr(at, '\t', static_cast<size_t>(end - at)));
+      if (tab == nullptr) tab = end;
+      unescape(std::string_view(at, static_cast<size_t>(tab - at)), unescaped_);
+      last_key_.push_back(unescaped_);
+      at = tab + 1;
+    }
     return {};
   }
 
@@ -181,11 +242,92 @@ class PostgresChunkReader : public ChunkReader {
   const PostgresSourceOptions& options_;
   const Position position_;
   bool copying_ = false;
+  std::string from_;
+  size_t key_columns_ = 0;  // behind the table's columns
+  KeyText last_key_;
   std::string unescaped_;
   std::string scratch_;
 };
 
+// Each snapshot is that of a temporary slot: the only one whose place in the log PostgreSQL tells exactly.
+class PostgresKeyRangeReader : public KeyRangeReader {
+ public:
+  explicit PostgresKeyRangeReader(const PostgresSourceOptions& options) : options_(options) {}
+
+  Result<Position> open_snapshot(Context& context) override {
+    reader_.reset();
+    ASSIGN_OR_RETURN(const auto slot, make_comparing_slot(context, options_));
+    ASSIGN_OR_RETURN(auto connection, PostgresConnection::connect(context, options_.connection()));
+    reader_ = std::make_unique<PostgresChunkReader>(std::move(connection), options_, slot->snapshot);
+    RETURN_IF_ERROR(reader_->open_snapshot(context, slot->snapshot.name));
+    return reader_->position();
+  }
+  Result<> close_snapshot(Context&) override {
+    reader_.reset();
+    return {};
+  }
+  Result<TableSchemaPtr> find_table(Context& context, const TableId& table) override {
+    return reader_->lock_table(context, table);
+  }
+
+  Result<std::optional<KeyText>> greatest_key(Context& context, const TableSchemaPtr& schema,
+                                              const KeyRange& range) override {
+    std::string where = not_null(*schema, range);
+    if (!range.condition.empty()) where += fmt::format(" AND ({})", range.condition);
+    ASSIGN_OR_RETURN(const PostgresResult rows,
+                     reader_->connection().query(
+                         context, fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1",
+                                              PostgresChunkReader::key_list(*schema, range, ""), reader_->from(), where,
+                                              PostgresChunkReader::key_list(*schema, range, " DESC"))));
+    if (rows.rows() == 0) return std::optional<KeyText>();
+    KeyText key;
+    for (size_t i = 0; i < range.columns.size(); ++i) key.emplace_back(rows.at(0, static_cast<int>(i)));
+    return std::optional(std::move(key));
+  }
+
+  Result<std::optional<KeyText>> read(Context& context, const KeyRange& range, ChangeBatch& batch) override {
+    const TableSchema& schema = *batch.schema;
+    std::string tail = " WHERE " + not_null(schema, range);
+    const std::string key = fmt::format("ROW({})", PostgresChunkReader::key_list(schema, range, ""));
+    if (range.after) tail += fmt::format(" AND {} > ROW({})", key, literals(*range.after));
+    if (range.upto) tail += fmt::format(" AND {} <= ROW({})", key, literals(*range.upto));
+    if (!range.condition.empty()) tail += fmt::format(" AND ({})", range.condition);
+    tail += fmt::format(" ORDER BY {} LIMIT {}", PostgresChunkReader::key_list(schema, range, ""), range.limit);
+    RETURN_IF_ERROR(reader_->begin_range(context, schema, range, tail));
+    for (bool more = true; more;) {
+      ASSIGN_OR_RETURN(more, reader_->next(context, batch));
+    }
+    if (batch.rows() == 0) return std::optional<KeyText>();
+    return std::optional(reader_->last_key());
+  }
+
+ private:
+  // Of a surrogate key: rows without it are not found by it.
+  static std::string not_null(const TableSchema& schema, const KeyRange& range) {
+    std::string condition;
+    for (const uint32_t column : range.columns) {
+      condition += fmt::format("{}{} IS NOT NULL", condition.empty() ? "" : " AND ",
+                               PostgresConnection::quote_identifier(schema.columns[column].name));
+    }
+    return condition;
+  }
+  static std::string literals(const KeyText& key) {
+    std::string list;
+    for (const std::string& value : key) {
+      list += (list.empty() ? "" : ", ") + PostgresConnection::quote_literal(value);
+    }
+    return list;
+  }
+
+  const PostgresSourceOptions& options_;
+  std::unique_ptr<PostgresChunkReader> reader_;  // while a snapshot is open
+};
+
 }  // namespace
+
+std::unique_ptr<KeyRangeReader> make_postgres_key_range_reader(const PostgresSourceOptions& options) {
+  return std::make_unique<PostgresKeyRangeReader>(options);
+}
 
 Result<std::vector<std::unique_ptr<ChunkReader>>> open_postgres_chunk_readers(Context& context,
                                                                               const PostgresSourceOptions& options,

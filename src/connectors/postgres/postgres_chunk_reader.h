@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "connector/key_range_reader.h"
 #include "connector/source.h"
 #include "connectors/postgres/postgres_connection.h"
 #include "connectors/postgres/postgres_slot.h"
@@ -20,5 +21,8 @@ Result<std::vector<std::unique_ptr<ChunkReader>>> open_postgres_chunk_readers(Co
                                                                               const PostgresSourceOptions& options,
                                                                               const ExportedSnapshot& snapshot,
                                                                               int count);
+
+// Opens the snapshot of a temporary slot whenever it is asked for one. `options` live longer.
+std::unique_ptr<KeyRangeReader> make_postgres_key_range_reader(const PostgresSourceOptions& options);
 
 }  // namespace sluice

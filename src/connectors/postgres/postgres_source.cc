@@ -25,7 +25,7 @@ constexpr int kFirstVersionWithFailover = 170000;
 constexpr const char* kNow =
     "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END";
 
-class PostgresSource : public Source {
+class PostgresSource : public Source, public ReadsKeyRanges {
  public:
   PostgresSource(PostgresSourceOptions options, PostgresCapturedTables captured)
       : options_(std::move(options)), captured_(std::move(captured)) {}
@@ -124,6 +124,7 @@ class PostgresSource : public Source {
   }
 
   bool log_can_be_read_again() const override { return wants_stream(); }
+  std::unique_ptr<KeyRangeReader> make_key_range_reader() override { return make_postgres_key_range_reader(options_); }
 
   Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) override {
     if (start.second_reader) return open_second_log_reader(context, std::move(start));
