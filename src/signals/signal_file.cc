@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "signals/signal_file.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+
+#include "base/log.h"
+
+namespace sluice {
+namespace {
+
+// A file that is larger is not one of signals.
+constexpr size_t kMostBytes = 16 << 20;
+
+std::string read_all(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  if (text.size() > kMostBytes) text.resize(kMostBytes);
+  return text;
+}
+
+}  // namespace
+
+std::vector<Signal> SignalFile::read() {
+  const std::string text = read_all(path_);
+  // A last line without its end may still be being written, unless it is whole JSON.
+  std::vector<Signal> signals;
+  read_ = 0;
+  size_t number = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t newline = text.find('\n', at);
+    const size_t end = std::min(newline, text.size());
+    const std::string_view line = std::string_view(text).substr(at, end - at);
+    at = newline == std::string::npos ? text.size() : newline + 1;
+    ++number;
+    const bool blank = line.find_first_not_of(" \t\r") == std::string_view::npos;
+    auto signal = blank ? Result<Signal>(Signal()) : parse_signal(line);
+    if (!signal && newline == std::string::npos) break;
+    read_ = at;
+    if (!signal) {
+      log_warn("{}:{}: {}; the line is ignored", path_, number, signal.error().message());
+    } else if (!blank) {
+      signals.push_back(std::move(*signal));
+    }
+  }
+  return signals;
+}
+
+Result<> SignalFile::clear() {
+  if (read_ == 0) return {};
+  const std::string rest = read_all(path_).substr(read_);
+  std::ofstream out(path_, std::ios::binary | std::ios::trunc);
+  out << rest;
+  out.flush();
+  read_ = 0;
+  if (out) return {};
+  return Error(ErrorCode::kState,
+               fmt::format("removing the signals that were read from '{}': {}", path_, std::strerror(errno)));
+}
+
+}  // namespace sluice

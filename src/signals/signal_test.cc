@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "signals/signal.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "signals/signal_file.h"
+
+namespace sluice {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(Signal, has_its_data_as_an_object_or_as_text) {
+  const auto object = parse_signal(R"({"id":"a","type":"log","data":{"message":"at {}"}})");
+  ASSERT_TRUE(object.has_value());
+  EXPECT_EQ(object->id, "a");
+  EXPECT_EQ(object->data, R"({"message":"at {}"})");
+  const auto text = parse_signal(R"({"type":"log","data":"{\"message\":\"x\"}"})");
+  ASSERT_TRUE(text.has_value());
+  EXPECT_EQ(*parse_log(text->data), "x");
+}
+
+TEST(Signal, that_is_wrong_says_what_is_wrong) {
+  EXPECT_THAT(parse_signal("{").error().message(), HasSubstr("not a JSON object"));
+  EXPECT_THAT(parse_signal(R"({"id":"a"})").error().message(), HasSubstr("no 'type'"));
+  EXPECT_THAT(parse_execute_snapshot("[]").error().message(), HasSubstr("not a JSON object"));
+  EXPECT_THAT(parse_execute_snapshot("{}").error().message(), HasSubstr("no 'data-collections'"));
+  EXPECT_THAT(parse_execute_snapshot(R"({"data-collections":[1]})").error().message(), HasSubstr("not a text"));
+  EXPECT_THAT(parse_execute_snapshot(R"({"data-collections":["a"],"type":"blocking"})").error().message(),
+              HasSubstr("'blocking'"));
+  EXPECT_THAT(parse_execute_snapshot(R"({"data-collections":["a"],"additional-conditions":[{"filter":"x"}]})")
+                  .error()
+                  .message(),
+              HasSubstr("'data-collection'"));
+  EXPECT_THAT(parse_log("").error().message(), HasSubstr("not a JSON object"));
+}
+
+TEST(Signal, orders_snapshots_with_conditions_and_another_key) {
+  const auto order =
+      parse_execute_snapshot(R"({"data-collections":["inv\\.item","inv.b"],"type":"INCREMENTAL","surrogate-key":"n",)"
+                             R"("additional-conditions":[{"data-collection":"inv.item","filter":"color='blue'"}]})");
+  ASSERT_TRUE(order.has_value()) << order.error().message();
+  EXPECT_THAT(order->tables, ElementsAre("inv\\.item", "inv.b"));
+  EXPECT_EQ(order->surrogate_key, "n");
+  ASSERT_EQ(order->conditions.size(), 1U);
+  EXPECT_EQ(order->conditions[0].filter, "color='blue'");
+  EXPECT_TRUE(parse_stop_snapshot("")->empty());
+  EXPECT_THAT(*parse_stop_snapshot(R"({"data-collections":["a"]})"), ElementsAre("a"));
+}
+
+TEST(Signal, names_tables_by_patterns_that_match_the_whole_name) {
+  EXPECT_TRUE(matches_table("inv\\.item", "inv.item"));
+  EXPECT_TRUE(matches_table("inv.*", "inv.item"));
+  EXPECT_FALSE(matches_table("inv", "inv.item"));
+  EXPECT_TRUE(matches_table("a[", "a["));
+  EXPECT_FALSE(matches_table("a[", "b"));
+}
+
+TEST(SignalFile, gives_each_line_once_and_keeps_what_is_not_whole) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "signals_of_signal_file_test";
+  std::ofstream(path) << "{\"type\":\"a\"}\n\nnonsense\n{\"type\":\"b\"}\n{\"type\":";
+  SignalFile file(path.string());
+  const auto first = file.read();
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_EQ(first[1].type, "b");
+  std::ofstream(path, std::ios::app) << "\"c\"}";
+  ASSERT_TRUE(file.clear().has_value());
+  const auto second = file.read();
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(second[0].type, "c");
+  ASSERT_TRUE(file.clear().has_value());
+  EXPECT_TRUE(file.read().empty());
+  std::filesystem::remove(path);
+  EXPECT_TRUE(file.read().empty());
+}
+
+}  // namespace
+}  // namespace sluice
