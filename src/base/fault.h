@@ -60,6 +60,13 @@ inline constexpr std::array kChangeLogFaultPoints = {
     std::string_view("before_hand_over"),           // the target has caught up, the reader goes back to memory
 };
 
+// Those of tables that are copied while the stream goes on.
+inline constexpr std::array kIncrementalFaultPoints = {
+    std::string_view("after_piece_written"),       // rows are on their way to the lanes
+    std::string_view("before_snapshot_recorded"),  // they are durable, the ledger does not know
+    std::string_view("after_snapshot_recorded"),   // it does
+};
+
 #ifdef SLUICE_FAULTS
 void fault_point(std::string_view name);
 #else

@@ -249,7 +249,9 @@ void DebeziumEncoder::append_source(const Table& table, const ChangeBatch& batch
   const int64_t micros = transaction.event_time_us;
   value_ += table.source_start;
   append_member("ts_ms", micros / 1000, value_);
-  value_ += snapshot ? ",\"snapshot\":\"true\"" : ",\"snapshot\":\"false\"";
+  value_ += ",\"snapshot\":\"";
+  value_ += snapshot ? std::string_view(copy_mark_) : std::string_view("false");
+  value_ += '"';
   value_ += table.source_db;
   if (options_.source == EventSource::kPostgres) {
     const uint64_t lsn = snapshot ? place_ : batch.origins[row].place;

@@ -41,6 +41,8 @@ class DebeziumEncoder {
   // `topic` names the schemas.
   using Emit = std::function<Result<>(const DebeziumRecord&)>;
   Result<> encode(const ChangeBatch& batch, const std::string& topic, size_t& row, const Emit& emit);
+  // What rows of a copy say in source.snapshot: "true" or "incremental".
+  void mark_copied_rows(std::string_view mark) { copy_mark_ = mark; }
   const DebeziumOptions& options() const { return options_; }
   // kUnsupported if the table has a column that cannot be carried yet.
   Result<> check(const TableSchema& schema) const;
@@ -62,6 +64,7 @@ class DebeziumEncoder {
   DebeziumOptions options_;
   std::map<std::pair<TableSchemaPtr, std::string>, std::unique_ptr<Table>> tables_;
   Table* last_ = nullptr;
+  std::string copy_mark_ = "true";
   // The transaction whose place was read last.
   std::shared_ptr<const TransactionList> transactions_;
   uint32_t transaction_ = 0;

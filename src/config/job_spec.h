@@ -56,18 +56,24 @@ struct PipelineSpec {
   LostLog lost_log = LostLog::kStop;  // log.lost.behavior
   bool exclude_given = false;         // lenient without an exclude list excludes drop/truncate table
   bool route_first_match = false;
-  std::string local_time_zone;                         // empty = system
-  bool flink_semantics = false;                        // transform.semantics: sql (default) | flink
-  int64_t rows_per_second = 0;                         // read-limit.rows-per-second, 0 = no limit
-  int64_t bytes_per_second = 0;                        // read-limit.bytes-per-second
-  int64_t channel_bytes = 8 << 20;                     // channel.bytes: most bytes waiting between two stages
-  std::chrono::milliseconds commit_interval{5};        // commit.interval: longest wait before a commit
-  std::chrono::milliseconds restart_delay_max{30000};  // restart.delay-max: backoff doubles from 100 ms up to this
-  int64_t restart_attempts = -1;                       // restart.attempts without progress in between; -1 = no limit
-  int64_t change_log_retained_limit = 1 << 30;         // change-log.retained-limit: bytes at the source, 0 = never
-  int64_t change_log_max_bytes = int64_t{10} << 30;    // change-log.max-bytes
-  std::chrono::milliseconds verify_interval{0};        // verify.interval: pause between background checks, 0 = none
-  int64_t verify_rows_per_second = 20000;              // verify.rows-per-second: of such a check, 0 = no limit
+  std::string local_time_zone;                           // empty = system
+  bool flink_semantics = false;                          // transform.semantics: sql (default) | flink
+  int64_t rows_per_second = 0;                           // read-limit.rows-per-second, 0 = no limit
+  int64_t bytes_per_second = 0;                          // read-limit.bytes-per-second
+  int64_t channel_bytes = 8 << 20;                       // channel.bytes: most bytes waiting between two stages
+  std::chrono::milliseconds commit_interval{5};          // commit.interval: longest wait before a commit
+  std::chrono::milliseconds restart_delay_max{30000};    // restart.delay-max: backoff doubles from 100 ms up to this
+  int64_t restart_attempts = -1;                         // restart.attempts without progress in between; -1 = no limit
+  int64_t change_log_retained_limit = 1 << 30;           // change-log.retained-limit: bytes at the source, 0 = never
+  int64_t change_log_max_bytes = int64_t{10} << 30;      // change-log.max-bytes
+  std::chrono::milliseconds verify_interval{0};          // verify.interval: pause between background checks, 0 = none
+  int64_t verify_rows_per_second = 20000;                // verify.rows-per-second: of such a check, 0 = no limit
+  std::vector<std::string> signal_channels;              // signal.enabled.channels: source, file
+  std::string signal_table;                              // signal.data.collection, may be empty
+  std::string signal_file;                               // signal.file
+  std::chrono::milliseconds signal_poll_interval{5000};  // signal.poll.interval.ms
+  int64_t snapshot_chunk_size = 1024;                    // incremental.snapshot.chunk.size: rows
+  std::vector<std::string> notification_channels;        // notification.enabled.channels: log
 };
 
 struct JobSpec {

@@ -9,7 +9,8 @@
 // Entries: "lane/<n>" position of a lane · "chunk/<db.table>/<n>" a planned chunk (detail: bounds) and, once copied,
 // its position · "schema/<db.table>" schema as of the lanes' position (detail) · "job" what the rows of
 // the job were made with (detail) · "resynchronizing" while the source's log is lost and its rows are being compared
-// with the target's (detail: why) · "life" a name of the job's life, from its beginning or --reset (detail).
+// with the target's (detail: why) · "life" a name of the job's life, from its beginning or --reset (detail) ·
+// "snapshots" that signals have asked for, and how far they are (detail).
 //
 // Fencing: take_over() raises the job's epoch on all entries; every later write names its epoch and fails with kFenced
 // if another process has raised it since. A zombie therefore cannot commit.

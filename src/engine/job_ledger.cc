@@ -39,6 +39,8 @@ void read_entry(const LedgerEntry& entry, std::map<size_t, Position>& lanes, Job
     state.rules = entry.detail;
   } else if (entry.name == kResynchronizing) {
     state.resynchronizing = entry.detail;
+  } else if (entry.name == "snapshots") {
+    state.snapshots = entry.detail;
   } else if (entry.name == "life") {
     state.life = entry.detail;
   } else if (entry.name.starts_with("lane/")) {
@@ -123,6 +125,12 @@ Result<> JobLedger::plan_tables(Context& context, const std::map<TableId, TableS
 
 Result<> JobLedger::record_life(Context& context, const std::string& life) {
   const LedgerEntry entry{.name = "life", .position = "", .detail = life};
+  return ledger_->update(context, {&entry, 1}, {});
+}
+
+Result<> JobLedger::record_snapshots(Context& context, const std::string& snapshots) {
+  const LedgerEntry entry{.name = "snapshots", .position = "", .detail = snapshots};
+  std::lock_guard lock(mutex_);
   return ledger_->update(context, {&entry, 1}, {});
 }
 

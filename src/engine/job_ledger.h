@@ -34,6 +34,7 @@ struct JobState {
   std::map<TableId, TableState> tables;
   std::string resynchronizing;  // why, from the loss of the source's log to the end of the comparison; else empty
   std::string life;             // of the job, from its beginning or --reset; empty: it has none yet
+  std::string snapshots;        // that signals have asked for (engine/snapshot_queue.h)
   std::string rules;            // of transform and route, as they were (transform/rule_changes.h); empty: not known
 };
 
@@ -53,6 +54,7 @@ class JobLedger {
   Result<JobState> load(Context& context);
   Result<> plan_tables(Context& context, const std::map<TableId, TableState>& tables);
   Result<> record_life(Context& context, const std::string& life);
+  Result<> record_snapshots(Context& context, const std::string& snapshots);
   Result<> record_rules(Context& context, const std::string& rules);
   // The source has lost its log: nothing that is known about tables and lanes holds any more. Until streaming begins
   // again tables are planned to be compared.

@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "connector/known_changes.h"
+#include "engine/incremental_copy.h"
 #include "engine/lane.h"
 #include "engine/partitioner.h"
 #include "engine/whole_transactions.h"
@@ -68,6 +69,7 @@ class StreamPhase {
   void watch_target(const Elements& elements, size_t bytes, const Position& durable);
   Result<bool> dispatch(StreamElement& element);
   Result<> dispatch_batch(ChangeBatch batch);
+  Result<> send_rows(std::vector<ChangeBatch> targets);
   Result<> dispatch_group_end(const GroupEnd& end);
   Result<> dispatch_schema_change(SchemaChangeEvent event);
   Result<bool> truncate_within_transaction(const SchemaChangeEvent& event);
@@ -77,6 +79,8 @@ class StreamPhase {
   Result<> lane_failure();
   void publish_durable_position();
   bool catching_up() const { return !lane_starts_.empty(); }
+  Result<> open_copies();
+  Result<> copy_beside();
 
   JobParts& parts_;
   JobState& state_;
@@ -93,7 +97,9 @@ class StreamPhase {
   Position watched_durable_;
   MonotonicTime durable_since_;
   std::deque<Lane> lanes_;
-  std::mutex mutex_;  // guards the two below
+  std::unique_ptr<IncrementalCopy> copies_;  // null if nobody can ask for any
+  Position between_groups_;                  // where all lanes have been sent to; empty in the middle of a group
+  std::mutex mutex_;                         // guards the two below
   Position durable_;
   std::optional<Error> reader_error_;
 };
@@ -120,7 +126,24 @@ Result<> StreamPhase::open() {
     ASSIGN_OR_RETURN(auto writer, parts_.sink.open_writer(context_, parts_.ledger.job(), parts_.ledger.epoch()));
     lanes_.emplace_back(parts_, context_, i, std::move(writer), state_.lanes[i], lane_bytes);
   }
+  if (!catching_up()) between_groups_ = durable_;
+  return open_copies();
+}
+
+Result<> StreamPhase::open_copies() {
+  IncrementalCopy::Outlet outlet{
+      .write = [this](std::vector<ChangeBatch> targets) { return send_rows(std::move(targets)); },
+      .end_group =
+          [this] { return dispatch_group_end({.position = between_groups_, .source_time_ms = wall_clock_ms()}); },
+      .flush = [this] { return flush_lanes(); }};
+  ASSIGN_OR_RETURN(copies_, IncrementalCopy::open(parts_, state_, std::move(outlet)));
   return {};
+}
+
+// Between two groups, the target may get rows that are read again.
+Result<> StreamPhase::copy_beside() {
+  if (!copies_ || catching_up() || between_groups_.empty()) return {};
+  return copies_->step(between_groups_);
 }
 
 Result<> StreamPhase::open_reader(LogStart start) {
@@ -210,7 +233,13 @@ Result<> StreamPhase::dispatch_batch(ChangeBatch batch) {
   if (!parts_.limiter.acquire(context_, row_changes, bytes)) return lane_failure();
   parts_.progress.add_changes(table, row_changes, bytes);
   std::vector<ChangeBatch> targets;
+  if (copies_) copies_->note_changes(batch);
+  between_groups_ = {};
   RETURN_IF_ERROR(parts_.transform.apply(std::move(batch), targets));
+  return send_rows(std::move(targets));
+}
+
+Result<> StreamPhase::send_rows(std::vector<ChangeBatch> targets) {
   for (auto& target : targets) {
     if (target.rows() == 0) continue;
     ASSIGN_OR_RETURN(auto split, partitioner_.split(parts_.policy.fit(std::move(target))));
@@ -325,13 +354,17 @@ Result<bool> StreamPhase::dispatch(StreamElement& element) {
     return false;
   }
   if (const auto* change = std::get_if<SchemaChangeEvent>(&element)) {
+    if (copies_) copies_->note_schema_change(*change);
+    between_groups_ = {};
     ASSIGN_OR_RETURN(const bool with_rows, truncate_within_transaction(*change));
     if (with_rows) return false;
     RETURN_IF_ERROR(dispatch_schema_change(*change));
+    between_groups_ = change->position;
     return until_ && parts_.source.covers(change->position, *until_);
   }
   const auto& end = std::get<GroupEnd>(element);
   RETURN_IF_ERROR(dispatch_group_end(end));
+  between_groups_ = end.position;
   if (!until_ || !parts_.source.covers(end.position, *until_)) return false;
   RETURN_IF_ERROR(flush_lanes());
   return true;
@@ -356,6 +389,7 @@ Result<bool> StreamPhase::follow() {
     context_.request_stop();
     incoming_.close();
     reader_thread.join();
+    copies_.reset();
     lanes_.clear();
     return result;
   };
@@ -370,6 +404,10 @@ Result<bool> StreamPhase::follow() {
         if (lane.error()) return finish(lane_failure().error());
       }
     }
+    if (elements && copies_) {
+      auto looked = copies_->look_at(*elements, !between_groups_.empty());
+      if (!looked) return finish(std::move(looked).error());
+    }
     for (size_t i = 0; elements && i < elements->size(); ++i) {
       auto ended = dispatch((*elements)[i]);
       if (!ended) return finish(std::move(ended).error());
@@ -378,6 +416,7 @@ Result<bool> StreamPhase::follow() {
         return finish(true);
       }
     }
+    if (auto copied = copy_beside(); !copied) return finish(std::move(copied).error());
     publish_durable_position();
   }
   return finish(Error(ErrorCode::kStopped, "stopped while streaming"));

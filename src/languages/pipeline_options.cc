@@ -136,6 +136,37 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .default_value = "20000",
         .min = 0},
        &P::verify_rows_per_second},
+      {{.name = "signal.enabled.channels",
+        .summary = "Where signals to the running job come from: source (the table signal.data.collection) and file.",
+        .default_value = "source",
+        .allowed = {"source", "file"}},
+       &P::signal_channels},
+      {{.name = "signal.data.collection",
+        .summary = "Captured table whose new rows (id, type, data) are signals, as in Debezium: database.table, "
+                   "PostgreSQL: schema.table.",
+        .default_value = ""},
+       &P::signal_table},
+      {{.name = "signal.file",
+        .summary = "File with one signal a line, as JSON; what was read is removed from it.",
+        .default_value = "file-signals.txt"},
+       &P::signal_file},
+      {{.name = "signal.poll.interval.ms",
+        .summary = "Milliseconds between two looks into the file.",
+        .default_value = "5000",
+        .min = 1,
+        .max = 86400000},
+       &P::signal_poll_interval_ms},
+      {{.name = "incremental.snapshot.chunk.size",
+        .summary = "Rows read at once when a signal has tables copied again.",
+        .default_value = "1024",
+        .min = 1,
+        .max = 1000000},
+       &P::snapshot_chunk_size},
+      {{.name = "notification.enabled.channels",
+        .summary = "Where the progress of such copies is told, as Debezium's notifications: log.",
+        .default_value = "",
+        .allowed = {"log"}},
+       &P::notification_channels},
       {{.name = "schema-operator.rpc-timeout",
         .summary = "Accepted for compatibility.",
         .ignored_because = "Schema changes are applied in the order of the log, without calls between processes."},
@@ -174,6 +205,12 @@ PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
   spec.change_log_max_bytes = options.change_log_max_bytes;
   spec.verify_interval = options.verify_interval;
   spec.verify_rows_per_second = options.verify_rows_per_second;
+  spec.signal_channels = options.signal_channels;
+  spec.signal_table = options.signal_table;
+  spec.signal_file = options.signal_file;
+  spec.signal_poll_interval = std::chrono::milliseconds(options.signal_poll_interval_ms);
+  spec.snapshot_chunk_size = options.snapshot_chunk_size;
+  spec.notification_channels = options.notification_channels;
   return spec;
 }
 

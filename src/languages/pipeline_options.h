@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "config/job_spec.h"
 #include "config/option.h"
@@ -35,6 +36,12 @@ struct PipelineOptions {
   int64_t change_log_max_bytes = 0;
   std::chrono::milliseconds verify_interval{0};
   int64_t verify_rows_per_second = 0;
+  std::vector<std::string> signal_channels;
+  std::string signal_table;
+  std::string signal_file;
+  int64_t signal_poll_interval_ms = 0;
+  int64_t snapshot_chunk_size = 0;
+  std::vector<std::string> notification_channels;
 
   static std::span<const Option<PipelineOptions>> options();
 };

@@ -18,6 +18,7 @@ Result<std::unique_ptr<KafkaWriter>> KafkaWriter::open(const KafkaSinkOptions& o
 Result<> KafkaWriter::begin(Context&, const LedgerEntry& entry) {
   copying_ = entry.name.starts_with("chunk/");
   if (copying_) chunk_ = entry.name;
+  encoder_.mark_copied_rows(copying_ ? "true" : "incremental");
   if (committed_.empty()) committed_.text = entry.position;
   return {};
 }

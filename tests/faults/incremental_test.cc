@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables are copied again beside the stream, because signals ask for it, while an application changes the same rows,
+// alters the tables, and the program is killed: no older value may replace a newer one, no deleted row may come back,
+// and every row that the target lacks must come.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <fstream>
+
+#include "base/fault.h"
+#include "faults/workload.h"
+
+namespace sluice::support {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int kKilled = 128 + 9;
+
+struct Pair {
+  std::string source;
+  std::string target;
+};
+void PrintTo(const Pair& pair, std::ostream* out) { *out << pair.source << " to " << pair.target; }
+
+class Incremental : public testing::TestWithParam<Pair> {
+ protected:
+  void SetUp() override {
+    source_ = Servers::shared().get(GetParam().source);
+    if (source_ == nullptr) GTEST_SKIP() << MysqlServer::unavailable() << PostgresServer::newest_unavailable();
+    database_ = fresh_database(*source_, "again");
+    pipeline_ = std::make_unique<Pipeline>(*source_, GetParam().target, database_);
+    sql(fmt::format("CREATE TABLE signals (id VARCHAR(42) PRIMARY KEY, type VARCHAR(32) NOT NULL, data {} NULL)",
+                    postgres() ? "TEXT" : "VARCHAR(2048)"));
+    options("incremental.snapshot.chunk.size: 100");
+  }
+  void TearDown() override {
+    if (source_ != nullptr) drop_database(*source_, database_);
+  }
+  bool postgres() const { return source_->kind() == "postgres"; }
+  void options(const std::string& more) {
+    pipeline_->pipeline_options(
+        fmt::format("parallelism: 2\nrestart.delay-max: 1s\nsignal.data.collection: {}.signals\n{}", database_, more));
+  }
+  void sql(std::string_view statement) const { execute(*source_, statement, database_); }
+  std::string name(const std::string& table) const { return pipeline_->target() ? database_ + "." + table : table; }
+  void signal(const std::string& id, const std::string& type, const std::string& data) const {
+    sql(fmt::format("INSERT INTO signals VALUES ('{}', '{}', '{}')", id, type, data));
+  }
+  std::string snapshot_of(const std::string& tables) const {
+    return fmt::format(R"x({{"data-collections":["{}[.]({})"]}})x", database_, tables);
+  }
+  std::unique_ptr<Process> start(std::map<std::string, std::string> env = {}) const {
+    return pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")}, std::move(env));
+  }
+  std::string said() const { return read_file(pipeline_->folder().file("stderr")); }
+  bool says(const std::string& words) const {
+    const bool said_it = wait_until([&] { return said().find(words) != std::string::npos; }, std::chrono::minutes(2));
+    EXPECT_TRUE(said_it) << "never said: " << words << "\n" << tail(said(), 30);
+    return said_it;
+  }
+  // Nothing in the log tells the job of these.
+  void lose_rows(const std::string& table) const { pipeline_->target_execute("DELETE FROM " + name(table)); }
+  std::string rows_in_target(const std::string& table, const std::string& condition = "1 = 1") const {
+    return pipeline_->target_value(fmt::format("SELECT COUNT(*) FROM {} WHERE {}", name(table), condition));
+  }
+  void make_numbers(const std::string& table, int rows) const {
+    sql(fmt::format("CREATE TABLE {} (a INT, b VARCHAR(10), v INT, PRIMARY KEY (a, b))", table));
+    std::string values;
+    for (int i = 0; i < rows; ++i) values += fmt::format("{}({}, 'x{}', {})", i == 0 ? "" : ",", i / 7, i % 7, i);
+    sql(fmt::format("INSERT INTO {} VALUES {}", table, values));
+  }
+
+  DatabaseServer* source_ = nullptr;
+  std::string database_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_P(Incremental, copies_are_exact_while_the_same_rows_change_and_the_program_is_killed) {
+  Workload workload(*source_, database_, test_seed(), {.rows = 700});
+  pipeline_->run_until_caught_up();
+  workload.start();
+  int number = 0;
+  const auto order = [&] {
+    for (const char* table : {"items", "names", "pairs", "altered"}) lose_rows(table);
+    signal(fmt::format("s{}", ++number), "execute-snapshot", snapshot_of("items|names|pairs|altered"));
+  };
+  for (int round = 0; round < 2; ++round) {
+    for (const std::string_view point : kIncrementalFaultPoints) {
+      const auto killed = start({{"SLUICE_FAULT", fmt::format("{}:{}", point, 2 + 3 * round)}});
+      order();
+      workload.want_schema_change();
+      EXPECT_EQ(killed->wait(std::chrono::minutes(2)).value_or(-1), kKilled) << point << "\n" << tail(said(), 30);
+    }
+  }
+  auto job = start();
+  for (int i = 0; i < 3; ++i) {
+    order();
+    workload.want_schema_change();
+    ASSERT_TRUE(says(fmt::format("snapshot 's{}' has ended", number)));
+  }
+  workload.stop();
+  EXPECT_EQ(job->stop(), 0) << tail(said(), 30);
+  expect_exact_copy(*source_, *pipeline_);
+}
+
+TEST_P(Incremental, a_copy_that_was_killed_goes_on_where_it_was) {
+  make_numbers("t", 20000);
+  pipeline_->run_until_caught_up();
+  lose_rows("t");
+  signal("long", "execute-snapshot", snapshot_of("t"));
+  options("incremental.snapshot.chunk.size: 100\nread-limit.rows-per-second: 5000");
+  auto killed = start({{"SLUICE_FAULT", "after_snapshot_recorded:2"}});  // the first time, the signal is recorded
+  ASSERT_EQ(killed->wait(std::chrono::minutes(2)).value_or(-1), kKilled) << tail(said(), 30);
+  const std::string before = rows_in_target("t");
+  EXPECT_NE(before, "0");
+  EXPECT_NE(before, "20000");
+  // What is behind the place where it was is not read again.
+  pipeline_->target_execute(fmt::format("DELETE FROM {} WHERE a = 0", name("t")));
+  auto job = start();
+  ASSERT_TRUE(says("snapshot 'long' has ended"));
+  EXPECT_EQ(job->stop(), 0);
+  EXPECT_EQ(rows_in_target("t"), "19993");
+}
+
+TEST_P(Incremental, snapshots_wait_for_each_other_and_can_be_conditioned_paused_and_stopped) {
+  make_numbers("one", 1000);
+  make_numbers("two", 1000);
+  make_numbers("three", 1000);
+  sql("CREATE TABLE keyless (v INT)");
+  if (postgres()) sql("ALTER TABLE keyless REPLICA IDENTITY FULL");
+  pipeline_->run_until_caught_up();
+  for (const char* table : {"one", "two", "three"}) lose_rows(table);
+  auto job = start();
+  signal("p", "pause-snapshot", "");
+  signal("first", "execute-snapshot",
+         fmt::format(R"({{"data-collections":["{0}[.]one","{0}[.]keyless"],)"
+                     R"("additional-conditions":[{{"data-collection":"{0}.one","filter":"v < 300"}}]}})",
+                     database_));
+  signal("second", "execute-snapshot", snapshot_of("two|three"));
+  signal("q", "stop-snapshot", snapshot_of("three"));
+  signal("bad1", "execute-snapshot", "{}");
+  signal("bad2", "no-such-signal", "");
+  signal("l", "log", R"({"message":"here we are: {}"})");
+  ASSERT_TRUE(says("here we are: "));
+  EXPECT_THAT(said(), HasSubstr("signal 'bad1' of type 'execute-snapshot' is ignored: it names no 'data-collections'"));
+  EXPECT_THAT(said(), HasSubstr("signal 'bad2' of type 'no-such-signal' is ignored: there is no such signal here"));
+  EXPECT_EQ(rows_in_target("one"), "0");
+  // It is as it was after a kill.
+  job->kill9();
+  job = start();
+  signal("r", "resume-snapshot", "");
+  ASSERT_TRUE(says("snapshot 'second' has ended"));
+  const std::string text = said();
+  EXPECT_LT(text.find("snapshot 'first' has ended"), text.find("snapshot 'second' has ended"));
+  EXPECT_THAT(text, HasSubstr("keyless: 0 rows, NO_PRIMARY_KEY"));
+  EXPECT_EQ(job->stop(), 0);
+  EXPECT_EQ(rows_in_target("one"), "300");
+  EXPECT_EQ(rows_in_target("one", "v < 300"), "300");
+  EXPECT_EQ(rows_in_target("two"), "1000");
+  EXPECT_EQ(rows_in_target("three"), "0");
+}
+
+TEST_P(Incremental, a_file_orders_them_too_and_notifications_tell_of_them) {
+  make_numbers("t", 500);
+  const std::string file = pipeline_->folder().file("signals");
+  options(
+      fmt::format("signal.enabled.channels: file\nsignal.file: {}\nsignal.poll.interval.ms: 20\n"
+                  "notification.enabled.channels: log",
+                  file));
+  pipeline_->run_until_caught_up();
+  lose_rows("t");
+  auto job = start();
+  std::ofstream(file) << "nonsense\n"
+                      << fmt::format(R"({{"id":"f","type":"execute-snapshot","data":{}}})", snapshot_of("t")) << "\n";
+  ASSERT_TRUE(says("snapshot 'f' has ended"));
+  ASSERT_TRUE(says(R"("type":"COMPLETED")"));
+  EXPECT_EQ(job->stop(), 0);
+  EXPECT_EQ(rows_in_target("t"), "500");
+  EXPECT_EQ(read_file(file), "");
+  const std::string text = said();
+  EXPECT_THAT(text, HasSubstr(file + ":1: the signal is not a JSON object; the line is ignored"));
+  EXPECT_THAT(text, HasSubstr(R"({"id":"f","aggregate_type":"Incremental Snapshot","type":"STARTED")"));
+  EXPECT_THAT(text, HasSubstr(R"("total_rows_scanned":"500","status":"SUCCEEDED")"));
+}
+
+std::string pair_name(const testing::TestParamInfo<Pair>& info) {
+  return info.param.source + "_to_" + info.param.target;
+}
+
+INSTANTIATE_TEST_SUITE_P(Pairs, Incremental,
+                         testing::Values(Pair{"mariadb", "sqlite"}, Pair{"mysql", "sqlite"},
+                                         Pair{"mariadb", "postgres"}, Pair{"postgres_source", "postgres"},
+                                         Pair{"postgres_source", "sqlite"}),
+                         pair_name);
+
+}  // namespace
+}  // namespace sluice::support
