@@ -92,7 +92,7 @@ Result<> RangeRepair::repair_buckets(const Range& range, const std::bitset<kBuck
 
 // Rows that may repeat cannot be told from one another.
 Result<> RangeRepair::fill_again(const Range& range, RepairCounts& counts) const {
-  RETURN_IF_ERROR(writer.truncate(sides.context, range.target));
+  RETURN_IF_ERROR(writer.truncate(sides.context, {&range.target, 1}));
   const auto append = [&](const ChangeBatch& batch) -> Result<> {
     ChangeBatch rows(batch.schema);
     for (size_t row = 0; row < batch.rows(); ++row) append_as(RowKind::kInsert, batch, row, rows);
