@@ -30,6 +30,7 @@ Result<RepairCounts> RangeRepair::repair(const Range& range, const RangeSums& su
   if (differing.none()) return counts;
   if (range.target->key.empty()) {
     RETURN_IF_ERROR(fill_again(range, counts));
+    for (const auto& sum : sums.target) counts.surplus += counts.different == 0 ? sum.rows : 0;
     return counts;
   }
   std::bitset<kBuckets> buckets;
@@ -57,6 +58,8 @@ Result<> RangeRepair::repair_buckets(const Range& range, const std::bitset<kBuck
     }
     return {};
   }));
+  // What the target refuses must not leave a reader in the middle of its rows: it would be of no use any more.
+  Result<> written;
   // Away with the surplus first, and with what is in the way of unique values.
   RETURN_IF_ERROR(sides.read_target(target, range, [&](const ChangeBatch& batch) -> Result<> {
     ChangeBatch removed(batch.schema);
@@ -75,10 +78,13 @@ Result<> RangeRepair::repair_buckets(const Range& range, const std::bitset<kBuck
         if (remove_only) append_as(RowKind::kDelete, batch, row, removed);
       }
     }
-    return write(removed);
+    if (written) written = write(removed);
+    return {};
   }));
+  RETURN_IF_ERROR(std::move(written));
   if (remove_only || wanted.empty()) return {};
-  return sides.read_source(source, range, [&](const ChangeBatch& batch) -> Result<> {
+  written = {};
+  RETURN_IF_ERROR(sides.read_source(source, range, [&](const ChangeBatch& batch) -> Result<> {
     ChangeBatch rows(batch.schema);
     for (size_t row = 0; row < batch.rows(); ++row) {
       const auto found = wanted.find(key_digest(batch, row));
@@ -86,20 +92,25 @@ Result<> RangeRepair::repair_buckets(const Range& range, const std::bitset<kBuck
       append_as(RowKind::kInsert, batch, row, rows);
       if (!found->second.different) ++counts.missing;
     }
-    return write(rows);
-  });
+    if (written) written = write(rows);
+    return {};
+  }));
+  return written;
 }
 
 // Rows that may repeat cannot be told from one another.
 Result<> RangeRepair::fill_again(const Range& range, RepairCounts& counts) const {
   RETURN_IF_ERROR(writer.truncate(sides.context, {&range.target, 1}));
+  Result<> written;
   const auto append = [&](const ChangeBatch& batch) -> Result<> {
     ChangeBatch rows(batch.schema);
     for (size_t row = 0; row < batch.rows(); ++row) append_as(RowKind::kInsert, batch, row, rows);
     counts.different += rows.rows();
-    return write(rows);
+    if (written) written = write(rows);
+    return {};
   };
-  return sides.read_source(source, range, append, filling);
+  RETURN_IF_ERROR(sides.read_source(source, range, append, filling));
+  return written;
 }
 
 }  // namespace sluice

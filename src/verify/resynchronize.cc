@@ -136,7 +136,11 @@ class Resynchronizing {
   void work(Worker& worker);
   Result<> settle_conflicts();
   Result<> compare(Worker& worker, Unit& unit, Round round);
-  Result<RepairCounts> compare_range(Worker& worker, const Unit& unit, const Range& range, Round round, Places& places);
+  struct Compared {
+    uint64_t rows = 0;
+    RepairCounts repaired;
+  };
+  Result<Compared> compare_range(Worker& worker, const Unit& unit, const Range& range, Round round, Places& places);
   void take_in(const Range& range, uint64_t rows, const RepairCounts& counts);
   void report();
 
@@ -160,9 +164,9 @@ Result<Resynchronizing::Worker> Resynchronizing::open_worker(std::unique_ptr<Chu
   return worker;
 }
 
-// What the range holds is in the writer's transaction when this returns, or nothing is to be written.
-Result<RepairCounts> Resynchronizing::compare_range(Worker& worker, const Unit& unit, const Range& range, Round round,
-                                                    Places& places) {
+// What is to be written is in the writer's transaction when this returns.
+Result<Resynchronizing::Compared> Resynchronizing::compare_range(Worker& worker, const Unit& unit, const Range& range,
+                                                                 Round round, Places& places) {
   Sides sides{.context = context_,
               .source = parts_.source,
               .sink = parts_.sink,
@@ -180,7 +184,7 @@ Result<RepairCounts> Resynchronizing::compare_range(Worker& worker, const Unit& 
     note(chunk);
   };
   ASSIGN_OR_RETURN(const RangeSums sums, sum_range(sides, *worker.source, *worker.target, range, note));
-  RepairCounts counts;
+  Compared result{.rows = sums.rows(), .repaired = {}};
   if (sums.differing().any()) {
     RETURN_IF_ERROR(worker.writer->begin(context_, JobLedger::chunk_entry(*unit.chunks.front())));
     const RangeRepair repair{.sides = sides,
@@ -190,23 +194,21 @@ Result<RepairCounts> Resynchronizing::compare_range(Worker& worker, const Unit& 
                              .policy = parts_.policy,
                              .remove_only = round == Round::kRemove,
                              .filling = note_filling};
-    ASSIGN_OR_RETURN(counts, repair.repair(range, sums));
+    ASSIGN_OR_RETURN(result.repaired, repair.repair(range, sums));
   }
   if (moved) return Error(ErrorCode::kTransient, "the snapshot of the source moved on while it was being compared");
-  if (round == Round::kRepair) take_in(range, sums.rows(), counts);
-  return counts;
+  return result;
 }
 
 // Rows first, then the record: a kill in between compares again, and finds nothing.
 Result<> Resynchronizing::compare(Worker& worker, Unit& unit, Round round) {
   Places places;
-  bool wrote = false;
   for (const auto& range : unit.ranges) {
-    ASSIGN_OR_RETURN(const RepairCounts counts, compare_range(worker, unit, range, round, places));
-    wrote = wrote || counts.rows() > 0;
-    if (counts.rows() > 0) {
+    ASSIGN_OR_RETURN(const Compared compared, compare_range(worker, unit, range, round, places));
+    if (compared.repaired.rows() > 0) {
       RETURN_IF_ERROR(parts_.ledger.commit(context_, *worker.writer, JobLedger::chunk_entry(*unit.chunks.front())));
     }
+    if (round == Round::kRepair) take_in(range, compared.rows, compared.repaired);
   }
   if (round == Round::kRemove) return {};
   for (PlannedChunk* chunk : unit.chunks) {
