@@ -86,9 +86,7 @@ std::string transaction_schema() {
   return connect_schema_json({.type = "struct", .name = "event.block", .fields = fields}, true, "", "transaction");
 }
 
-std::string envelope_schema(EventSource source, const std::string& topic, const std::vector<EventField>& fields) {
-  std::vector<std::string> columns;
-  for (const auto& field : fields) columns.push_back(field.schema);
+std::string envelope_schema(EventSource source, const std::string& topic, const std::vector<std::string>& columns) {
   const std::string name = topic + ".Value";
   const ConnectSchema row{.type = "struct", .name = name, .version = 0, .fields = joined(columns)};
   const std::string members = joined(
@@ -129,21 +127,66 @@ uint64_t lsn_number(std::string_view text) {
 
 struct DebeziumEncoder::Table {
   TableSchemaPtr schema;
-  std::vector<EventField> fields;
-  std::string key_start;     // {"schema":..,"payload":
-  std::string value_start;   // the same
-  std::string source_start;  // ,"source":{"version":..,"name":..
-  std::string source_db;     // ,"db":..,"sequence":
-  std::string source_table;  // ,"table":.. with the schema in front
+  std::vector<EventField> fields;      // of every column; of those that are not shown empty
+  std::vector<uint32_t> shown;         // columns of the row
+  std::vector<uint32_t> key;           // columns
+  std::vector<EventField> key_fields;  // their fields, without masks
+  std::string key_start;               // {"schema":..,"payload":
+  std::string value_start;             // the same
+  std::string source_start;            // ,"source":{"version":..,"name":..
+  std::string source_db;               // ,"db":..,"sequence":
+  std::string source_table;            // ,"table":.. with the schema in front
 };
 
 DebeziumEncoder::DebeziumEncoder(DebeziumOptions options) : options_(std::move(options)) {}
 DebeziumEncoder::~DebeziumEncoder() = default;
 
 Result<> DebeziumEncoder::check(const TableSchema& schema) const {
-  for (const Column& column : schema.columns) {
-    auto field = make_event_field(column, options_);
+  Table unused;
+  RETURN_IF_ERROR(prepare_columns(schema, unused));
+  return prepare_key(schema, unused);
+}
+
+const ColumnMask* DebeziumEncoder::mask_of(const TableSchema& schema, const Column& column) const {
+  return options_.columns ? options_.columns->mask(schema.id, column.name) : nullptr;
+}
+
+// Columns of the table's key are always shown.
+bool DebeziumEncoder::shows(const TableSchema& schema, uint32_t column) const {
+  return !options_.columns || options_.columns->shows(schema.id, schema.columns[column].name) ||
+         std::ranges::find(schema.key, column) != schema.key.end();
+}
+
+Result<> DebeziumEncoder::prepare_columns(const TableSchema& schema, Table& table) const {
+  table.fields.resize(schema.columns.size());
+  for (uint32_t i = 0; i < schema.columns.size(); ++i) {
+    if (!shows(schema, i)) continue;
+    table.shown.push_back(i);
+    auto field = make_event_field(schema.columns[i], options_, mask_of(schema, schema.columns[i]));
     if (!field) return std::move(field).error().context("table " + schema.id.text());
+    table.fields[i] = std::move(*field);
+  }
+  return {};
+}
+
+Result<> DebeziumEncoder::prepare_key(const TableSchema& schema, Table& table) const {
+  table.key = schema.key;
+  if (const auto* names = options_.columns ? options_.columns->key(schema.id) : nullptr) {
+    table.key.clear();
+    for (const std::string& name : *names) {
+      const auto column = std::ranges::find(schema.columns, name, &Column::name);
+      if (column == schema.columns.end()) {
+        return Error(
+            ErrorCode::kConfig,
+            fmt::format("message.key.columns names the column '{}', which table {} has not", name, schema.id.text()));
+      }
+      table.key.push_back(static_cast<uint32_t>(column - schema.columns.begin()));
+    }
+  }
+  for (const uint32_t column : table.key) {
+    auto field = make_event_field(schema.columns[column], options_);
+    if (!field) return std::move(field).error().context("table " + schema.id.text());
+    table.key_fields.push_back(std::move(*field));
   }
   return {};
 }
@@ -155,18 +198,17 @@ Result<DebeziumEncoder::Table*> DebeziumEncoder::prepared(const TableSchemaPtr& 
   if (table) return last_;
   auto made = std::make_unique<Table>();
   made->schema = schema;
-  for (const Column& column : schema->columns) {
-    auto field = make_event_field(column, options_);
-    if (!field) return std::move(field).error().context("table " + schema->id.text());
-    made->fields.push_back(std::move(*field));
-  }
+  RETURN_IF_ERROR(prepare_columns(*schema, *made));
+  RETURN_IF_ERROR(prepare_key(*schema, *made));
   if (options_.schemas) {
     std::vector<std::string> columns;
-    for (const uint32_t column : schema->key) columns.push_back(made->fields[column].schema);
+    for (const EventField& field : made->key_fields) columns.push_back(field.schema);
+    std::vector<std::string> shown;
+    for (const uint32_t column : made->shown) shown.push_back(made->fields[column].schema);
     const std::string name = topic + ".Key";
     const ConnectSchema key{.type = "struct", .name = name, .version = 0, .fields = joined(columns)};
     made->key_start = "{\"schema\":" + connect_schema_json(key, false, "", "") + ",\"payload\":";
-    made->value_start = "{\"schema\":" + envelope_schema(options_.source, topic, made->fields) + ",\"payload\":";
+    made->value_start = "{\"schema\":" + envelope_schema(options_.source, topic, shown) + ",\"payload\":";
   }
   const bool postgres = options_.source == EventSource::kPostgres;
   made->source_start = fmt::format(",\"source\":{{\"version\":\"{}\",\"connector\":\"{}\",\"name\":", kVersion,
@@ -192,7 +234,7 @@ Result<> DebeziumEncoder::append_image(const Table& table, const ChangeBatch& ba
     return {};
   }
   char separator = '{';
-  for (size_t i = 0; i < batch.columns.size(); ++i) {
+  for (const uint32_t i : table.shown) {
     const EventField& field = table.fields[i];
     const size_t at = image == Image::kAfter ? value_row(batch, i, row) : row;
     value_ += separator;
@@ -213,16 +255,23 @@ Result<> DebeziumEncoder::make_key(const Table& table, const ChangeBatch& batch,
   out = table.key_start;
   payload_at = out.size();
   char separator = '{';
-  for (const uint32_t column : table.schema->key) {
+  for (size_t i = 0; i < table.key.size(); ++i) {
+    const uint32_t column = table.key[i];
+    const EventField& field = table.key_fields[i];
     const size_t at = value_row(batch, column, row);
-    if (!batch.columns[column].has_value(at)) {
-      return Error(ErrorCode::kData, fmt::format("a row of {} lacks its key column {}", batch.schema->id.text(),
-                                                 table.fields[column].name));
+    const Presence presence = batch.columns[column].presence(at);
+    if (presence == Presence::kAbsent || (presence == Presence::kNull && !field.type.nullable)) {
+      return Error(ErrorCode::kData,
+                   fmt::format("a row of {} lacks its key column {}", batch.schema->id.text(), field.name));
     }
     out += separator;
     separator = ',';
-    out += table.fields[column].name;
-    RETURN_IF_ERROR(append_event_value(table.fields[column], batch.columns[column], at, out));
+    out += field.name;
+    if (presence == Presence::kNull) {
+      out += field.null_value;
+    } else {
+      RETURN_IF_ERROR(append_event_value(field, batch.columns[column], at, out));
+    }
   }
   out += '}';
   if (options_.schemas) out += '}';
@@ -339,6 +388,19 @@ Result<> DebeziumEncoder::encode_key_change(const Table& table, const ChangeBatc
   return emit({.key = other_key_, .value = value_, .old_key = old_key, .row = after, .part = 2});
 }
 
+bool DebeziumEncoder::is_skipped(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
+                                 char operation) const {
+  if (options_.skipped.find(operation) != std::string::npos) return true;
+  if (!options_.skip_unchanged || operation != 'u' || before == kNoRow) return false;
+  return std::ranges::all_of(table.shown, [&](uint32_t column) {
+    const ColumnVector& values = batch.columns[column];
+    const Presence presence = values.presence(after);
+    if (presence == Presence::kAbsent) return true;  // the log leaves out what did not change
+    if (presence != values.presence(before)) return false;
+    return presence == Presence::kNull || values.equal_at(before, values, after);
+  });
+}
+
 Result<> DebeziumEncoder::encode(const ChangeBatch& batch, const std::string& topic, size_t& row, const Emit& emit) {
   ASSIGN_OR_RETURN(const Table* const table, prepared(batch.schema, topic));
   const size_t first = row++;
@@ -369,7 +431,8 @@ Result<> DebeziumEncoder::encode(const ChangeBatch& batch, const std::string& to
       }
       break;
   }
-  const std::vector<uint32_t>& key = table->schema->key;
+  if (is_skipped(*table, batch, before, after, operation)) return {};
+  const std::vector<uint32_t>& key = table->key;
   if (operation == 'u' && before != kNoRow) {
     const bool moved = std::ranges::any_of(key, [&](uint32_t column) {
       const ColumnVector& values = batch.columns[column];

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codec/column_rules.h"
 #include "data/value_text.h"
 
 namespace sluice {
@@ -268,6 +269,53 @@ TEST(DebeziumEvent, holds_numbers_of_any_length) {
   // 2^64 * 10^18 needs more than one limb of digits.
   EXPECT_EQ(value("18446744073709551616000000000000000000"), R"({"scale":0,"value":"DeC2s6dkAAAAAAAAAAAAAA=="})");
   EXPECT_THAT(value(std::string(1000, '9')), StartsWith(R"({"scale":0,"value":")"));
+}
+
+std::shared_ptr<const ColumnRules> rules(std::initializer_list<std::pair<const char*, const char*>> options) {
+  Settings settings;
+  for (const auto& [key, value] : options) settings.entries.push_back({key, value, {"job", 1}});
+  Problems problems;
+  auto made = ColumnRules::make(settings, problems);
+  EXPECT_EQ(problems.text(), "");
+  return made;
+}
+
+TEST(DebeziumEventTest, columns_are_left_out_and_masked_and_others_make_the_key) {
+  DebeziumOptions options{.source = EventSource::kMysql, .schemas = false};
+  options.columns = rules({{"column.exclude.list", "inv\\.item\\.(price|id)"},
+                           {"column.mask.with.3.chars", "INV.item.note"},
+                           {"message.key.columns", "inv.other:x;inv\\..*:note,id"}});
+  const auto sent =
+      encode(batch_of({{RowKind::kInsert, 1, "1.50", "secret"}, {RowKind::kDelete, 1, "1.50", "secret"}}), options);
+  ASSERT_EQ(sent.size(), 3u);
+  EXPECT_EQ(sent[0].key, R"({"note":"secret","id":1})");
+  EXPECT_THAT(sent[0].value, StartsWith(R"({"before":null,"after":{"id":1,"note":"***"},"source")"));
+  EXPECT_THAT(sent[1].value, StartsWith(R"({"before":{"id":1,"note":"***"},"after":null,"source")"));
+  options.schemas = true;
+  const auto with_schemas = encode(batch_of({{RowKind::kInsert, 1, "1.50", "secret"}}), options);
+  // The key's schema knows nothing of the mask.
+  EXPECT_THAT(with_schemas[0].key, HasSubstr(R"([{"type":"string","optional":false,"field":"note"},)"));
+  EXPECT_THAT(with_schemas[0].value,
+              HasSubstr(R"({"type":"string","optional":false,"parameters":{"masked":"true"},"field":"note"}],)"));
+  EXPECT_THAT(with_schemas[0].value, testing::Not(HasSubstr("price")));
+  options.columns = rules({{"message.key.columns", "inv.item:x"}});
+  EXPECT_FALSE(DebeziumEncoder(options).check(*items()).has_value());
+}
+
+TEST(DebeziumEventTest, operations_and_updates_without_change_can_be_skipped) {
+  DebeziumOptions options{.source = EventSource::kMysql, .schemas = false};
+  options.skip_unchanged = true;
+  options.columns = rules({{"column.exclude.list", ".*price"}});
+  const auto updates = batch_of({{RowKind::kUpdateBefore, 1, "1.50", "a"},
+                                 {RowKind::kUpdateAfter, 1, "2.50", "a"},
+                                 {RowKind::kUpdateBefore, 1, "2.50", "a"},
+                                 {RowKind::kUpdateAfter, 1, "2.50", "b"}});
+  EXPECT_EQ(encode(updates, options).size(), 1u);
+  options.skipped = "td";
+  const auto sent =
+      encode(batch_of({{RowKind::kDelete, 1, nullptr, "a"}, {RowKind::kInsert, 2, nullptr, "a"}}), options);
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].key, R"({"id":2})");
 }
 
 }  // namespace

@@ -220,6 +220,7 @@ std::string unavailable_value(const Mapping& mapping, const DebeziumOptions& opt
   std::string out = "\"";
   switch (mapping.form) {
     case EventForm::kText:
+    case EventForm::kMasked:
     case EventForm::kHstoreText:
       out.clear();
       append_json_string(options.placeholder, out);
@@ -258,9 +259,27 @@ std::string unavailable_value(const Mapping& mapping, const DebeziumOptions& opt
   return out;
 }
 
+// Takes the place of the text and of what stands for one that is not there.
+void apply_mask(const ColumnMask& mask, const DebeziumOptions& options, Mapping& mapping, EventField& field) {
+  const auto text = [&](std::string_view value) {
+    std::string json;
+    append_json_string(mask.of(value, field.type.length), json);
+    return json;
+  };
+  field.form = EventForm::kMasked;
+  field.mask = &mask;
+  field.unavailable = text(options.placeholder);
+  if (mask.kind == ColumnMask::Kind::kAsterisks) field.null_value = text("");
+  if (mask.kind == ColumnMask::Kind::kTruncate) {
+    mapping.schema.parameters.emplace_back("truncateLength", std::to_string(mask.length));
+  } else {
+    mapping.schema.parameters.emplace_back("masked", "true");
+  }
+}
+
 }  // namespace
 
-Result<EventField> make_event_field(const Column& column, const DebeziumOptions& options) {
+Result<EventField> make_event_field(const Column& column, const DebeziumOptions& options, const ColumnMask* mask) {
   auto mapped = map_type(column.type, options);
   if (!mapped) return std::move(mapped).error().context(fmt::format("column '{}'", column.name));
   EventField field;
@@ -269,9 +288,12 @@ Result<EventField> make_event_field(const Column& column, const DebeziumOptions&
   field.form = mapped->form;
   field.type = column.type;
   const std::string default_value = event_default(column, field, options, mapped->zero);
-  field.schema = connect_schema_json(mapped->schema, column.type.nullable, default_value, column.name);
   field.null_value = !default_value.empty() ? default_value : column.type.nullable ? "null" : mapped->zero;
   field.unavailable = unavailable_value(*mapped, options, field.null_value);
+  if (mask != nullptr && mapped->form == EventForm::kText && column.type.kind == TypeKind::kString) {
+    apply_mask(*mask, options, *mapped, field);
+  }
+  field.schema = connect_schema_json(mapped->schema, column.type.nullable, default_value, column.name);
   return field;
 }
 

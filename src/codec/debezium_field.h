@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "codec/column_rules.h"
 #include "codec/debezium_options.h"
 #include "data/column_vector.h"
 #include "data/types.h"
@@ -25,6 +26,7 @@ enum class EventForm : uint8_t {
   kDecimalAsDouble,
   kDecimalAsText,
   kText,
+  kMasked,  // text
   kBase64,
   kBase64Url,
   kHex,
@@ -52,13 +54,15 @@ struct EventField {
   std::string name;  // as JSON, with a colon behind
   EventForm form = EventForm::kText;
   DataType type;
-  std::string schema;       // the field's, as JSON
-  std::string null_value;   // what is written for NULL
-  std::string unavailable;  // for a value that the log did not carry
+  std::string schema;                // the field's, as JSON
+  std::string null_value;            // what is written for NULL
+  std::string unavailable;           // for a value that the log did not carry
+  const ColumnMask* mask = nullptr;  // kMasked; of the options
 };
 
-// kUnsupported names the column if its type cannot be carried yet.
-Result<EventField> make_event_field(const Column& column, const DebeziumOptions& options);
+// kUnsupported names the column if its type cannot be carried yet. A mask is for columns of text alone.
+Result<EventField> make_event_field(const Column& column, const DebeziumOptions& options,
+                                    const ColumnMask* mask = nullptr);
 
 // Appends a present value; kData if it has no form in the field's schema.
 Result<> append_event_value(const EventField& field, const ColumnVector& values, size_t row, std::string& out);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace sluice {
@@ -19,6 +20,8 @@ enum class TimeMode : uint8_t {
   kNanoseconds
 };
 
+class ColumnRules;
+
 struct DebeziumOptions {
   EventSource source = EventSource::kMysql;
   std::string database;      // of a PostgreSQL source
@@ -30,6 +33,9 @@ struct DebeziumOptions {
   bool interval_as_text = false;         // interval.handling.mode
   bool schemas = true;                   // JsonConverter's schemas.enable
   std::string placeholder = "__debezium_unavailable_value";
+  std::shared_ptr<const ColumnRules> columns;  // shared by the encoders of a job; null: every column as it is
+  std::string skipped;                         // skipped.operations: of c, u and d
+  bool skip_unchanged = false;                 // skip.messages.without.change
 };
 
 }  // namespace sluice

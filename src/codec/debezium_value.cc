@@ -268,6 +268,9 @@ Result<> append_event_value(const EventField& field, const ColumnVector& values,
     case EventForm::kDecimalAsDouble: return append_decimal_as_double(values.bytes_at(row), out);
     case EventForm::kDecimalAsText: append_decimal_as_text(values.bytes_at(row), out); return {};
     case EventForm::kText: append_json_string(values.bytes_at(row), out); return {};
+    case EventForm::kMasked:
+      append_json_string(field.mask->of(values.bytes_at(row), field.type.length), out);
+      return {};
     case EventForm::kBase64: quote(out, [&] { append_base64(values.bytes_at(row), out); }); return {};
     case EventForm::kBase64Url: quote(out, [&] { append_base64_url(values.bytes_at(row), out); }); return {};
     case EventForm::kHex: quote(out, [&] { append_hex(values.bytes_at(row), out); }); return {};
