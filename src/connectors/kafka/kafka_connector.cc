@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/kafka/kafka_connector.h"
 
+#include "codec/column_rules.h"
+#include "codec/record_transform.h"
 #include "connectors/kafka/kafka_writer.h"
 
 namespace sluice {
@@ -33,7 +35,8 @@ class KafkaSink final : public Sink {
   Result<> apply(Context& context, const SchemaChange& change) override {
     if (!change.after) return {};
     RETURN_IF_ERROR(DebeziumEncoder(options_.events(source_->describe(), "")).check(*change.after));
-    if (change.kind != SchemaChangeKind::kCreateTable) return {};
+    // A transform may name the topic otherwise.
+    if (change.kind != SchemaChangeKind::kCreateTable || options_.transforms) return {};
     ASSIGN_OR_RETURN(const KafkaTopic topic,
                      producer_->topic(context, names_.name_of(change.after->id), options_.creation));
     return {};
@@ -56,6 +59,9 @@ std::unique_ptr<Sink> make_kafka_sink(const Settings& settings, Problems& proble
   Problems found;
   auto options = parse_options<KafkaSinkOptions>(settings, "the kafka sink", found);
   options.check(settings, found);
+  options.given = settings;
+  options.columns = ColumnRules::make(settings, found);
+  TransformChain::make(settings, found);
   const bool good = !found.has_errors();
   problems.append(std::move(found));
   if (!good) return nullptr;

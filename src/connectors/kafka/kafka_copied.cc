@@ -16,10 +16,12 @@ constexpr std::string_view kBehindRow = R"(,"source":{"version":")";
 constexpr std::string_view kRead = R"(,"op":"r",)";
 constexpr std::string_view kDelete = R"(,"op":"d",)";
 
+// Of what a transform made instead of an envelope, all of it.
 std::string_view row_of(std::string_view value) {
   const size_t begin = value.find(kBeforeRow);
   const size_t end = value.rfind(kBehindRow);
-  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return {};
+  if (end == std::string_view::npos) return value;
+  if (begin == std::string_view::npos || end < begin) return {};
   return value.substr(begin + kBeforeRow.size(), end - begin - kBeforeRow.size());
 }
 
@@ -68,6 +70,7 @@ Result<> CopiedRows::delete_rest(Context& context, KafkaReader& reader, const st
       const std::string_view old_row = row_of(record.value);
       if (old_row.empty()) return {};
       const size_t begin = record.value.find(kBeforeRow);
+      if (begin == std::string_view::npos) return emit(row.partition, record.key, {});
       value = record.value.substr(0, begin);
       value.append(R"({"before":)").append(old_row).append(R"(,"after":null)");
       value += record.value.substr(begin + kBeforeRow.size() + old_row.size());

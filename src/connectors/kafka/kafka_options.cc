@@ -111,6 +111,40 @@ std::span<const Option<KafkaSinkOptions>> KafkaSinkOptions::options() {
          .summary = "Whether records carry the headers __debezium.context.*.",
          .default_value = "true"},
         &KafkaSinkOptions::extended_headers},
+      O{{.name = "skipped.operations",
+         .summary = "Operations that make no events: c, u, d, and t, which is never there.",
+         .default_value = "t"},
+        &KafkaSinkOptions::skipped},
+      O{{.name = "skip.messages.without.change",
+         .summary = "Whether updates that change no column of the event make none.",
+         .default_value = "false"},
+        &KafkaSinkOptions::skip_unchanged},
+      O{{.name = "column.include.list",
+         .summary = "Columns that events have, as regular expressions for schema.table.column; those of keys always "
+                    "are there.",
+         .optional = true},
+        &KafkaSinkOptions::column_include},
+      O{{.name = "column.exclude.list", .summary = "Columns that events do not have.", .optional = true},
+        &KafkaSinkOptions::column_exclude},
+      O{{.name = "column.truncate.*", .summary = "column.truncate.to.N.chars: columns of text that are cut."},
+        &KafkaSinkOptions::column_truncate},
+      O{{.name = "column.mask.*",
+         .summary = "column.mask.with.N.chars, column.mask.hash[.v2].ALGORITHM.with.salt.SALT: columns of text that "
+                    "are masked, but not in keys."},
+        &KafkaSinkOptions::column_mask},
+      O{{.name = "message.key.columns",
+         .summary = "Columns that make the key instead of the table's own: TABLES:COLUMN,COLUMN;...",
+         .optional = true},
+        &KafkaSinkOptions::key_columns},
+      O{{.name = "transforms",
+         .summary = "Single message transforms that every event goes through, by names; transforms.NAME.type and "
+                    "further options as in Kafka Connect.",
+         .optional = true},
+        &KafkaSinkOptions::transforms},
+      O{{.name = "transforms.*", .summary = "Their types and options."}, &KafkaSinkOptions::transform_options},
+      O{{.name = "predicates", .summary = "Names of conditions that transforms refer to.", .optional = true},
+        &KafkaSinkOptions::predicates},
+      O{{.name = "predicates.*", .summary = "Their types and options."}, &KafkaSinkOptions::predicate_options},
   };
   return kOptions;
 }
@@ -142,6 +176,11 @@ void KafkaSinkOptions::check(const Settings& settings, Problems& problems) const
     refuse(settings, "sink.delivery-guarantee", "transactions of Kafka are not there yet",
            "Leave it out: what is in a topic is not written again after a restart; see the README.", problems);
   }
+  for (const std::string& operation : skipped) {
+    if (operation == "c" || operation == "u" || operation == "d" || operation == "t") continue;
+    refuse(settings, "skipped.operations", fmt::format("'{}' cannot be skipped", operation),
+           "Operations are c, u, d and t; events of truncation (none) are not there yet.", problems);
+  }
   auto names = KafkaTopicNames::make(*this);
   if (!names) {
     refuse(settings, "sink.tableId-to-topic.mapping", names.error().message(), std::string(names.error().advice()),
@@ -168,8 +207,11 @@ DebeziumOptions KafkaSinkOptions::events(const SourceDescription& source, const 
   if (binaries == "hex") result.binaries = BinaryMode::kHex;
   result.unsigned_bigint_precise = unsigned_bigint == "precise";
   result.interval_as_text = intervals == "string";
-  result.schemas = schemas;
+  result.schemas = schemas || transforms;  // which work with schemas
   result.placeholder = placeholder;
+  result.columns = columns;
+  for (const std::string& operation : skipped) result.skipped += operation;
+  result.skip_unchanged = skip_unchanged;
   return result;
 }
 

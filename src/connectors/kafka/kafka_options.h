@@ -34,6 +34,20 @@ struct KafkaSinkOptions {
   std::string placeholder;
   bool tombstones = true;
   bool extended_headers = true;
+  std::vector<std::string> skipped;
+  bool skip_unchanged = false;
+  std::shared_ptr<const ColumnRules> columns;  // of the options column.* and message.key.columns; null: none
+  // Read by ColumnRules and TransformChain from `given`.
+  std::optional<std::string> column_include;
+  std::optional<std::string> column_exclude;
+  std::map<std::string, std::string> column_truncate;
+  std::map<std::string, std::string> column_mask;
+  std::optional<std::string> key_columns;
+  std::optional<std::string> transforms;
+  std::map<std::string, std::string> transform_options;
+  std::optional<std::string> predicates;
+  std::map<std::string, std::string> predicate_options;
+  Settings given;
 
   static std::span<const Option<KafkaSinkOptions>> options();
   // What options() cannot say; also asks librdkafka about the properties.

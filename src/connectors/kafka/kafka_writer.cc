@@ -12,6 +12,8 @@ Result<std::unique_ptr<KafkaWriter>> KafkaWriter::open(const KafkaSinkOptions& o
                                                        const Source& source, const std::string& job) {
   std::unique_ptr<KafkaWriter> writer(new KafkaWriter(options, names, source, job));
   ASSIGN_OR_RETURN(writer->producer_, KafkaProducer::open(options.properties));
+  Problems unused;  // the sink has been made with the same settings
+  writer->transforms_ = TransformChain::make(options.given, unused);
   return writer;
 }
 
@@ -23,31 +25,21 @@ Result<> KafkaWriter::begin(Context&, const LedgerEntry& entry) {
   return {};
 }
 
-Result<KafkaWriter::Target*> KafkaWriter::target_of(Context& context, const TableId& table) {
-  if (const auto known = targets_.find(table); known != targets_.end()) return &known->second;
-  const std::string name = names_.name_of(table);
+Result<KafkaWriter::Target*> KafkaWriter::target_of(Context& context, const std::string& topic) {
+  if (const auto known = targets_.find(topic); known != targets_.end()) return &known->second;
   Target target;
-  ASSIGN_OR_RETURN(target.topic, producer_->topic(context, name, options_.creation));
-  const auto [tail, is_new] = tails_.try_emplace(name);
-  if (is_new) {
-    if (!reader_) {
-      ASSIGN_OR_RETURN(reader_, KafkaReader::open(options_.properties));
-    }
-    const auto committed = [&](const Transaction& transaction) { return source_.covers(committed_, transaction); };
-    auto read = copying_ ? KafkaTail::read_copy(context, *reader_, target.topic, head_)
-                         : KafkaTail::read_stream(context, *reader_, target.topic, head_, committed);
-    if (!read) {
-      tails_.erase(tail);
-      return std::move(read).error();
-    }
-    tail->second = std::move(*read);
-    if (tail->second.size() > 0) {
-      log_info("topic {} holds {} records that the ledger does not know of; they are not written again", name,
-               tail->second.size());
-    }
+  ASSIGN_OR_RETURN(target.topic, producer_->topic(context, topic, options_.creation));
+  if (!reader_) {
+    ASSIGN_OR_RETURN(reader_, KafkaReader::open(options_.properties));
   }
-  target.tail = &tail->second;
-  return &targets_.emplace(table, std::move(target)).first->second;
+  const auto committed = [&](const Transaction& transaction) { return source_.covers(committed_, transaction); };
+  ASSIGN_OR_RETURN(target.tail, copying_ ? KafkaTail::read_copy(context, *reader_, target.topic, head_)
+                                         : KafkaTail::read_stream(context, *reader_, target.topic, head_, committed));
+  if (target.tail.size() > 0) {
+    log_info("topic {} holds {} records that the ledger does not know of; they are not written again", topic,
+             target.tail.size());
+  }
+  return &targets_.emplace(topic, std::move(target)).first->second;
 }
 
 void KafkaWriter::make_position(const ChangeBatch& batch, const DebeziumRecord& record) {
@@ -65,54 +57,104 @@ void KafkaWriter::make_position(const ChangeBatch& batch, const DebeziumRecord& 
                  transaction.id, transaction.start.text);
 }
 
-Result<> KafkaWriter::send(Context& context, Target& target, const ChangeBatch& batch, const DebeziumRecord& record) {
+Result<> KafkaWriter::send(Context& context, const std::string& topic, const ChangeBatch& batch,
+                           const DebeziumRecord& record) {
   if (record.value.data() == nullptr && !options_.tombstones) return {};
-  const bool hashed = options_.partition_strategy == "hash-by-key" && record.key.data() != nullptr;
-  const int32_t partition = hashed ? kafka_partition(record.key, target.topic.partitions) : 0;
   make_position(batch, record);
-  if (!batch.origins.empty()) {
-    if (target.tail->take(partition, position_)) return {};
-  } else if (CopiedRows* const copied = target.tail->copied(chunk_)) {
-    if (copied->take(partition, record.key, record.value)) return {};
-  }
   headers_.clear();
   if (!record.new_key.empty()) headers_.push_back({"__debezium.newkey", record.new_key});
   if (!record.old_key.empty()) headers_.push_back({"__debezium.oldkey", record.old_key});
-  return produce(context, target, {.partition = partition, .key = record.key, .value = record.value});
+  add_context_headers();
+  if (transforms_) return send_transformed(context, topic, batch, record);
+  return send_new(context, topic, batch, {.partition = -1, .key = record.key, .value = record.value});
 }
 
-// Adds the headers that all records have.
-Result<> KafkaWriter::produce(Context& context, const Target& target, const KafkaRecord& record) {
-  if (options_.extended_headers) {
-    headers_.push_back({"__debezium.context.connectorLogicalName", encoder_.options().topic_prefix});
-    headers_.push_back({"__debezium.context.taskId", "0"});
-    headers_.push_back({"__debezium.context.connectorName", connector_});
+void KafkaWriter::add_context_headers() {
+  if (!options_.extended_headers) return;
+  headers_.push_back({"__debezium.context.connectorLogicalName", encoder_.options().topic_prefix});
+  headers_.push_back({"__debezium.context.taskId", "0"});
+  headers_.push_back({"__debezium.context.connectorName", connector_});
+}
+
+Result<> KafkaWriter::send_transformed(Context& context, const std::string& topic, const ChangeBatch& batch,
+                                       const DebeziumRecord& record) {
+  static const SchemaPtr text = simple_schema("string", false);
+  EventRecord event{.topic = topic, .key = {}, .value = {}, .headers = {}};
+  ASSIGN_OR_RETURN(event.key, records_.read(record.key));
+  ASSIGN_OR_RETURN(event.value, records_.read(record.value));
+  for (const KafkaHeader& header : headers_) {
+    // Those of key changes are JSON, the others text.
+    JsonNode value = json_string(header.value);
+    if (header.value.starts_with('{')) {
+      ASSIGN_OR_RETURN(value, parse_json_node(header.value));
+    }
+    event.headers.push_back({std::string(header.name), {text, std::move(value)}});
+  }
+  ASSIGN_OR_RETURN(const bool kept, transforms_->apply(event));
+  if (!kept) return {};
+  KafkaRecord out{.partition = event.partition, .key = {}, .value = {}};
+  if (write_record_part(event.key, options_.schemas, key_text_)) out.key = key_text_;
+  if (write_record_part(event.value, options_.schemas, value_text_)) out.value = value_text_;
+  headers_.clear();
+  header_texts_.clear();
+  header_texts_.reserve(event.headers.size());
+  for (const RecordHeader& header : event.headers) {
+    std::string& value = header_texts_.emplace_back(json_plain(header.part.value));
+    if (header.part.value.kind == JsonNode::Kind::kObject || header.part.value.kind == JsonNode::Kind::kArray) {
+      append_json_node(header.part.value, value);
+    }
+    headers_.push_back({header.name, value});
+  }
+  return send_new(context, event.topic, batch, out);
+}
+
+// Unless the topic has it already. A partition below zero: by the key.
+Result<> KafkaWriter::send_new(Context& context, const std::string& topic, const ChangeBatch& batch,
+                               const KafkaRecord& record) {
+  if (target_ == nullptr || target_->topic.name != topic) {
+    ASSIGN_OR_RETURN(target_, target_of(context, topic));
+  }
+  KafkaRecord out = record;
+  const int32_t partitions = target_->topic.partitions;
+  const bool hashed = options_.partition_strategy == "hash-by-key" && record.key.data() != nullptr;
+  if (out.partition < 0) out.partition = hashed ? kafka_partition(record.key, partitions) : 0;
+  if (out.partition >= partitions) {
+    return Error(ErrorCode::kData, fmt::format("a transform chose partition {} of topic {}, which has {}",
+                                               out.partition, topic, partitions));
+  }
+  if (!batch.origins.empty()) {
+    if (target_->tail.take(out.partition, position_)) return {};
+  } else if (CopiedRows* const copied = target_->tail.copied(chunk_)) {
+    if (copied->take(out.partition, record.key, record.value)) return {};
   }
   headers_.push_back({kPositionHeader, position_});
-  return producer_->send(context, target.topic, record, headers_);
+  return producer_->send(context, target_->topic, out, headers_);
 }
 
 // Rows of the chunk that an earlier attempt wrote and that this one did not meet any more.
 Result<> KafkaWriter::delete_vanished(Context& context) {
-  for (auto& [table, target] : targets_) {
-    CopiedRows* const copied = target.tail->copied(chunk_);
+  for (auto& [topic, target] : targets_) {
+    CopiedRows* const copied = target.tail.copied(chunk_);
     if (copied == nullptr) continue;
     position_ = head_ + std::string(kCopyMark) + chunk_;
+    const KafkaTopic& to = target.topic;
     const auto emit = [&](int32_t partition, std::string_view key, std::string_view value) -> Result<> {
       if (value.data() == nullptr && !options_.tombstones) return {};
       headers_.clear();
-      return produce(context, target, {.partition = partition, .key = key, .value = value});
+      add_context_headers();
+      headers_.push_back({kPositionHeader, position_});
+      return producer_->send(context, to, {.partition = partition, .key = key, .value = value}, headers_);
     };
-    RETURN_IF_ERROR(copied->delete_rest(context, *reader_, target.topic.name, emit));
+    RETURN_IF_ERROR(copied->delete_rest(context, *reader_, topic, emit));
   }
   return {};
 }
 
 Result<> KafkaWriter::write(Context& context, const ChangeBatch& batch, bool) {
-  ASSIGN_OR_RETURN(Target* const target, target_of(context, batch.schema->id));
-  const auto emit = [&](const DebeziumRecord& record) { return send(context, *target, batch, record); };
+  const std::string topic = names_.name_of(batch.schema->id);
+  const auto emit = [&](const DebeziumRecord& record) { return send(context, topic, batch, record); };
   for (size_t row = 0; row < batch.rows();) {
-    RETURN_IF_ERROR(encoder_.encode(batch, target->topic.name, row, emit));
+    RETURN_IF_ERROR(encoder_.encode(batch, topic, row, emit));
   }
   fault_point("after_write");
   return {};

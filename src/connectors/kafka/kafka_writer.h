@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "codec/debezium_event.h"
+#include "codec/record_transform.h"
 #include "connector/sink.h"
 #include "connectors/kafka/kafka_client.h"
 #include "connectors/kafka/kafka_options.h"
@@ -27,7 +28,7 @@ class KafkaWriter : public SinkWriter {
  private:
   struct Target {
     KafkaTopic topic;
-    KafkaTail* tail = nullptr;
+    KafkaTail tail;
   };
   KafkaWriter(const KafkaSinkOptions& options, const KafkaTopicNames& names, const Source& source,
               const std::string& job)
@@ -37,9 +38,12 @@ class KafkaWriter : public SinkWriter {
         connector_(source.describe().connector),
         head_(position_head(job)),
         encoder_(options.events(source.describe(), job)) {}
-  Result<Target*> target_of(Context& context, const TableId& table);
-  Result<> send(Context& context, Target& target, const ChangeBatch& batch, const DebeziumRecord& record);
-  Result<> produce(Context& context, const Target& target, const KafkaRecord& record);
+  Result<Target*> target_of(Context& context, const std::string& topic);
+  Result<> send(Context& context, const std::string& topic, const ChangeBatch& batch, const DebeziumRecord& record);
+  Result<> send_transformed(Context& context, const std::string& topic, const ChangeBatch& batch,
+                            const DebeziumRecord& record);
+  Result<> send_new(Context& context, const std::string& topic, const ChangeBatch& batch, const KafkaRecord& record);
+  void add_context_headers();
   Result<> delete_vanished(Context& context);
   void make_position(const ChangeBatch& batch, const DebeziumRecord& record);
 
@@ -50,9 +54,14 @@ class KafkaWriter : public SinkWriter {
   const std::string head_;  // of positions
   DebeziumEncoder encoder_;
   std::unique_ptr<KafkaProducer> producer_;
-  std::unique_ptr<KafkaReader> reader_;  // from when tails are read
-  std::map<TableId, Target> targets_;
-  std::map<std::string, KafkaTail> tails_;  // by topic
+  std::unique_ptr<KafkaReader> reader_;         // from when tails are read
+  std::map<std::string, Target> targets_;       // by topic
+  Target* target_ = nullptr;                    // of the last record
+  std::unique_ptr<TransformChain> transforms_;  // null: none
+  RecordReader records_;                        // for them
+  std::string key_text_;
+  std::string value_text_;
+  std::vector<std::string> header_texts_;
   bool copying_ = false;
   std::string chunk_;   // whose rows are being written
   Position committed_;  // of the lane, before anything was written

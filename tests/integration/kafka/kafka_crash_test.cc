@@ -75,15 +75,15 @@ class Faults : public KafkaTest {
         pipeline.start({"run", "JOB", "--state", pipeline.folder().file("state")}, {{"SLUICE_FAULT", fault}});
     ASSERT_EQ(process->wait().value_or(-1), kKilled) << fault << "\n" << tail(process->err(), 30);
   }
-  void expect_whole_log();
+  void expect_whole_log(const std::string& table = "t");
 };
 INSTANTIATE_TEST_SUITE_P(Sources, Faults, testing::Values("mariadb", "mysql", "postgres_source"), source_name);
 
 // Every key's events: r or c, then u from what was before, d of what was before; at the end the row of the table.
-void Faults::expect_whole_log() {
+void Faults::expect_whole_log(const std::string& table) {
   std::map<int, std::optional<int64_t>> state;
   std::set<std::string> places;
-  for (const auto& message : read("t")) {
+  for (const auto& message : read(table)) {
     const Json event = event_of(message);
     if (event.is_null()) continue;
     const bool created = event["before"].is_null();
@@ -165,6 +165,37 @@ TEST_P(Faults, a_killed_copy_tells_again_only_what_is_different_by_now) {
   EXPECT_EQ(log[R"({"id":2})"], " r2 r200");
   EXPECT_EQ(log[R"({"id":3})"], " r3");
   EXPECT_EQ(log[R"({"id":21})"], " r21");
+  drop_database(*source_, database_);
+}
+
+TEST_P(Faults, a_killed_stream_repeats_nothing_where_a_transform_names_the_topics) {
+  const auto pipeline =
+      job("schemas.enable: false\ntransforms: r\ntransforms.r.type: org.apache.kafka.connect.transforms.RegexRouter\n"
+          "transforms.r.regex: (.*)\\.t\ntransforms.r.replacement: $1.routed");
+  make_table(kKeys);
+  pipeline->run_until_caught_up();
+  Counting counting(*source_, database_);
+  for (const char* fault : {"after_write:3", "before_commit:4", "after_commit:3"}) run_killed(*pipeline, fault);
+  counting.stop();
+  pipeline->run_until_caught_up();
+  expect_whole_log("routed");
+  drop_database(*source_, database_);
+}
+
+TEST_P(Faults, a_killed_copy_of_rows_without_envelope_tells_again_only_what_is_different_by_now) {
+  const auto pipeline =
+      job("schemas.enable: false\ntransforms: u\ntransforms.u.type: io.debezium.transforms.ExtractNewRecordState");
+  make_table(20);
+  run_killed(*pipeline, "after_chunk_commit:1");
+  sql("DELETE FROM t WHERE id = 1");
+  sql("UPDATE t SET v = 200 WHERE id = 2");
+  pipeline->run_until_caught_up();
+  std::map<std::string, std::string> log;
+  for (const auto& message : read("t")) log[*message.key] += " " + message.value.value_or("tombstone");
+  ASSERT_EQ(log.size(), 20u);
+  EXPECT_EQ(log[R"({"id":1})"], R"( {"id":1,"v":1} tombstone)");
+  EXPECT_EQ(log[R"({"id":2})"], R"( {"id":2,"v":2} {"id":2,"v":200})");
+  EXPECT_EQ(log[R"({"id":3})"], R"( {"id":3,"v":3})");
   drop_database(*source_, database_);
 }
 
