@@ -28,18 +28,24 @@ Exit codes: 0 done; 2 wrong command line; 3 wrong configuration; 4 server unreac
 log is gone; 6 a value or event that cannot be copied; 7 the target refused; 8 taken over by another process; 9 state
 directory; 70 a bug. 'verify': 0 equal, 1 different, 2 could not tell. 'sql': 1 a statement was refused.)";
 
-void add_sink(CLI::App* command, Command& parsed) {
+void add_connector_files(CLI::App* command, Command& parsed) {
   command
-      ->add_option("--sink", parsed.sink_file,
+      ->add_option("--sink", parsed.connector_files.sink,
                    "With a Debezium connector's FILE: where to. YAML with a block 'sink', or a Kafka Connect worker's "
                    ".properties (default: the Kafka that FILE names)")
       ->type_name("FILE");
+  command
+      ->add_option(
+          "--take-over", parsed.connector_files.offsets,
+          "With a Debezium connector's FILE: begin where the connector stopped, as Kafka Connect's offsets.dat "
+          "(or its topic's keys and values as text) says; later starts go on from the job's own state")
+      ->type_name("OFFSETS");
 }
 
 void add_file(CLI::App* command, Command& parsed) {
   command->add_option("FILE", parsed.file, "Job file: pipeline YAML, or a Debezium connector's JSON or .properties")
       ->required();
-  add_sink(command, parsed);
+  add_connector_files(command, parsed);
 }
 
 void add_state(CLI::App* command, Command& parsed) {
@@ -92,7 +98,7 @@ void declare(CLI::App& app, Command& parsed) {
                   "Job files: pipeline YAML, or a Debezium connector's JSON or .properties; each runs, restarts and "
                   "ends by itself")
       ->required();
-  add_sink(run, parsed);
+  add_connector_files(run, parsed);
   add_state(run, parsed);
   run->add_option("--metrics", parsed.metrics, "Serve metrics for Prometheus at this loopback address, path /metrics")
       ->type_name("[HOST:]PORT");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cli/job_file.h"
 
 namespace sluice {
 
@@ -17,7 +18,7 @@ struct Command {
   LogLevel log_level = LogLevel::kInfo;
   std::vector<std::string> files;        // job files: run
   std::string file;                      // job file: validate, explain, verify
-  std::string sink_file;                 // with a connector's file: where to: run, validate, explain, verify
+  ConnectorPaths connector_files;        // with a connector's file: run, validate, explain, verify
   std::string state_dir;                 // as given: run, explain, verify
   std::string metrics;                   // run: [HOST:]PORT to serve metrics at; empty: nowhere
   bool until_caught_up = false;          // run: end once the target holds what the source had committed at the start

@@ -71,7 +71,7 @@ Result<> explain(Context& context, LoadedJob& job) {
 
 int explain_command(const Command& command, const ConnectorRegistry& registry, Context& context) {
   Problems problems;
-  auto job = load_job(command.file, command.sink_file, registry, problems);
+  auto job = load_job(command.file, command.connector_files, registry, problems);
   if (!problems.all().empty()) fmt::print(stderr, "{}", problems.text());
   if (!job) return error_code_info(ErrorCode::kConfig).exit_code;
   const auto explained = explain(context, *job);

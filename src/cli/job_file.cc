@@ -69,11 +69,11 @@ void check_can_resynchronize(const LoadedJob& job, Problems& found) {
   }
 }
 
-std::optional<LoadedJob> load(const JobText& text, const JobText* sink, const ConnectorRegistry& registry,
+std::optional<LoadedJob> load(const JobText& text, const ConnectorExtras& extras, const ConnectorRegistry& registry,
                               Problems& problems) {
   Problems found;
   LoadedJob job;
-  if (auto spec = parse_job(text, sink, found)) {
+  if (auto spec = parse_job(text, extras, found)) {
     job.spec = std::move(*spec);
     if (const ConnectorInfo* info = find_connector(job.spec.source, true, registry, found)) {
       job.source = info->make_source(job.spec.source.settings, found);
@@ -102,18 +102,28 @@ std::optional<LoadedJob> load(const JobText& text, const JobText* sink, const Co
 
 std::optional<LoadedJob> load_job_text(const std::string& path, std::string_view text,
                                        const ConnectorRegistry& registry, Problems& problems) {
-  return load({path, text}, nullptr, registry, problems);
+  return load({path, text}, {}, registry, problems);
 }
 
-std::optional<LoadedJob> load_job(const std::string& path, const std::string& sink_path,
+std::optional<LoadedJob> load_job(const std::string& path, const ConnectorPaths& more,
                                   const ConnectorRegistry& registry, Problems& problems) {
   const auto text = read_job_file(path, problems);
   if (!text) return std::nullopt;
-  if (sink_path.empty()) return load({path, *text}, nullptr, registry, problems);
-  const auto sink_text = read_job_file(sink_path, problems);
-  if (!sink_text) return std::nullopt;
-  const JobText sink{sink_path, *sink_text};
-  return load({path, *text}, &sink, registry, problems);
+  JobText sink{more.sink, {}};
+  JobText offsets{more.offsets, {}};
+  std::string texts[2];
+  size_t index = 0;
+  for (JobText* each : {&sink, &offsets}) {
+    std::string& content = texts[index++];
+    if (each->file.empty()) continue;
+    auto read = read_job_file(each->file, problems);
+    if (!read) return std::nullopt;
+    content = std::move(*read);
+    each->text = content;
+  }
+  return load({path, *text},
+              {.sink = more.sink.empty() ? nullptr : &sink, .offsets = more.offsets.empty() ? nullptr : &offsets},
+              registry, problems);
 }
 
 }  // namespace sluice

@@ -20,9 +20,14 @@ struct LoadedJob {
   std::unique_ptr<JobTransform> transform;
 };
 
-// Adds every mistake of the file to `problems`, warnings too; null if there is an error. `sink_path`: for a Debezium
-// connector's file, the one that says where to; empty if none is given.
-std::optional<LoadedJob> load_job(const std::string& path, const std::string& sink_path,
+// Files that go with a Debezium connector's (languages/job_language.h); empty if not given.
+struct ConnectorPaths {
+  std::string sink;
+  std::string offsets;
+};
+
+// Adds every mistake of the files to `problems`, warnings too; null if there is an error.
+std::optional<LoadedJob> load_job(const std::string& path, const ConnectorPaths& more,
                                   const ConnectorRegistry& registry, Problems& problems);
 
 // The same of a job file from text; `path` names it in messages.

@@ -40,7 +40,7 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, TaskPo
   std::set<std::string> names;
   for (const auto& file : command.files) {
     Problems problems;
-    auto loaded = load_job(file, command.sink_file, registry, problems);
+    auto loaded = load_job(file, command.connector_files, registry, problems);
     if (loaded && !names.insert(job_name(loaded->spec)).second) {
       problems.error({.file = file, .line = 0, .column = 0}, "pipeline.name",
                      fmt::format("another of these jobs has the name '{}' too", job_name(loaded->spec)),
@@ -52,7 +52,7 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, TaskPo
     if (!loaded) continue;
     std::optional<LoadedJob> verification;
     if (loaded->spec.pipeline.verify_interval.count() > 0)
-      verification = load_job(file, command.sink_file, registry, problems);
+      verification = load_job(file, command.connector_files, registry, problems);
     jobs.emplace_back(std::move(*loaded),
                       JobOptions{.state_dir = state_directory(command, file),
                                  .until_caught_up = command.until_caught_up,

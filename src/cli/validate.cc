@@ -65,7 +65,7 @@ class ConnectionCheck {
 ValidationReport validate_job(const Command& command, const ConnectorRegistry& registry, Context& context) {
   ValidationReport report;
   Problems problems;
-  auto job = load_job(command.file, command.sink_file, registry, problems);
+  auto job = load_job(command.file, command.connector_files, registry, problems);
   report.text = problems.text();
   if (!job) {
     report.exit_code = error_code_info(ErrorCode::kConfig).exit_code;

@@ -80,7 +80,7 @@ int exit_code(const std::vector<TableVerdict>& verdicts) {
 
 int verify_command(const Command& command, const ConnectorRegistry& registry, Context& context) {
   Problems problems;
-  auto job = load_job(command.file, command.sink_file, registry, problems);
+  auto job = load_job(command.file, command.connector_files, registry, problems);
   if (!problems.all().empty()) fmt::print(stderr, "{}", problems.text());
   if (!job) return error_code_info(ErrorCode::kConfig).exit_code;
   if (const auto opened = job->source->open(context); !opened) return fail(opened.error());

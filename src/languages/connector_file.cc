@@ -9,6 +9,7 @@
 #include "config/option.h"
 #include "config/properties.h"
 #include "config/secrets.h"
+#include "languages/connect_offsets.h"
 #include "languages/connector_options.h"
 #include "languages/pipeline_yaml.h"
 
@@ -62,8 +63,8 @@ class ConnectorReader {
   ConnectorReader(ConnectorFile file, ConnectorKind kind, Problems& problems)
       : file_(std::move(file)), settings_(file_.settings), kind_(kind), problems_(problems) {}
 
-  std::optional<JobSpec> read(const JobText* sink) {
-    if (!read_sink_file(sink)) return std::nullopt;
+  std::optional<JobSpec> read(const ConnectorExtras& extras) {
+    if (!read_sink_file(extras.sink)) return std::nullopt;
     spec_.file = settings_.location.file;
     spec_.source.location = spec_.source.settings.location = settings_.location;
     spec_.source.type = postgres() ? "postgres" : "mysql";
@@ -74,6 +75,7 @@ class ConnectorReader {
     }
     make_tables();
     make_source_details();
+    make_beginning(extras.offsets);
     if (const Setting* name = find(settings_, "name"); name != nullptr && spec_.pipeline.name.empty()) {
       spec_.pipeline.name = name->value;
     }
@@ -205,7 +207,6 @@ class ConnectorReader {
   void make_source_details() {
     const Setting begin{"", "", settings_.location};
     if (!postgres()) add_to_source("treat-tinyint1-as-boolean.enabled", "false", begin);
-    if (const Setting* mode = find(settings_, "snapshot.mode")) make_startup(*mode);
     if (const Setting* mode = find(settings_, "database.ssl.mode")) make_ssl_mode(*mode);
     if (!postgres()) return;
     const Setting* slot = find(settings_, "slot.name");
@@ -217,6 +218,44 @@ class ConnectorReader {
       add_to_source("heartbeat.interval", beat->value, *beat);
       no_effect(*beat, "it only times 'heartbeat.action.query': records of heartbeats are not there yet");
     }
+  }
+
+  void make_beginning(const JobText* offsets) {
+    if (offsets != nullptr) return begin_at(*offsets);
+    if (const Setting* mode = find(settings_, "snapshot.mode")) make_startup(*mode);
+  }
+
+  // Where Kafka Connect says that the connector stands.
+  void begin_at(const JobText& offsets) {
+    const Location at{offsets.file, 0};
+    const auto refuse = [&](const Error& error) {
+      problems_.error(at, "", error.message(), std::string(error.advice()));
+    };
+    const auto all = parse_connect_offsets(offsets.text);
+    if (!all) return refuse(all.error());
+    const Setting* prefix = find(settings_, "topic.prefix");
+    const Setting* name = find(settings_, "name");
+    std::vector<const ConnectOffset*> found;
+    std::string others;
+    for (const ConnectOffset& offset : *all) {
+      if (prefix != nullptr && offset.server == prefix->value) found.push_back(&offset);
+      others += fmt::format("{}'{}'", others.empty() ? "" : ", ", offset.server);
+    }
+    if (found.size() > 1 && name != nullptr) {
+      std::erase_if(found, [&](const ConnectOffset* offset) { return offset->connector != name->value; });
+    }
+    if (found.size() != 1) {
+      problems_.error(at, "",
+                      fmt::format("it has {} offsets of topic.prefix '{}'", found.empty() ? "no" : "several",
+                                  prefix == nullptr ? "" : prefix->value),
+                      others.empty() ? "It is empty." : fmt::format("It has those of {}.", others));
+      return;
+    }
+    const auto taken = take_over(found[0]->offset, postgres());
+    if (!taken) return refuse(taken.error());
+    for (const auto& [key, value] : taken->options) add_to_source(key, value, {"", "", at});
+    if (!taken->warning.empty())
+      problems_.warn(at, "", taken->warning, "The transaction's events come again from its beginning.");
   }
 
   void make_startup(const Setting& mode) {
@@ -233,7 +272,7 @@ class ConnectorReader {
     problems_.error(mode.location, mode.key, fmt::format("'{}' cannot be followed", mode.value),
                     word == "always" ? "Use initial; 'sluice run --reset' copies again."
                     : word == "recovery" || word == "schema_only_recovery"
-                        ? "There is no schema history that could be lost: use initial."
+                        ? "There is no schema history that could be lost: use initial, or --take-over."
                         : "Possible are initial, initial_only, no_data and when_needed.");
   }
 
@@ -257,9 +296,7 @@ class ConnectorReader {
 
   void make_sink() {
     if (!into_kafka()) {
-      for (const Setting& setting : events_) {
-        no_effect(setting, fmt::format("it forms events, and the sink '{}' gets rows", spec_.sink.type));
-      }
+      for (const Setting& setting : events_) leave_out(setting);
       return;
     }
     require("topic.prefix", "It is the first part of every topic's name.", spec_.sink);
@@ -267,6 +304,28 @@ class ConnectorReader {
     for (const Setting& setting : events_) add_to_sink(setting.key, setting);
     make_format();
     if (!own_sink_) make_producer();
+  }
+
+  // An option of events where rows are wanted. The row instead of the envelope is what such a sink gets anyway; what
+  // other transforms do would be missed.
+  void leave_out(const Setting& setting) {
+    const bool of_rows = setting.key.starts_with("column.") || setting.key == "skipped.operations";
+    if (of_rows && setting.value != "t") {
+      problems_.error(
+          setting.location, setting.key,
+          fmt::format("option '{}' is for events, and the sink '{}' gets rows", setting.key, spec_.sink.type),
+          "Leave it out; a projection or filter in a block 'transform' of the sink's file changes rows.");
+      return;
+    }
+    const bool of_transform = setting.key.starts_with("transforms") || setting.key.starts_with("predicates");
+    if (!of_transform || setting.value.ends_with("ExtractNewRecordState")) {
+      no_effect(setting, fmt::format("it forms events, and the sink '{}' gets rows", spec_.sink.type));
+    } else if (setting.key.ends_with(".type") && setting.key.starts_with("transforms.")) {
+      problems_.error(
+          setting.location, setting.key,
+          fmt::format("transform '{}' changes events, and the sink '{}' gets rows", setting.value, spec_.sink.type),
+          "Leave it out; blocks 'route' and 'transform' of the sink's file change names and rows.");
+    }
   }
 
   // The properties of the producer: the connector's, else the worker's, else those of the Kafka that keeps the schema
@@ -445,7 +504,7 @@ ConnectorFile connector_properties(const JobText& job, Problems& problems) {
   return out;
 }
 
-std::optional<JobSpec> parse_connector(ConnectorFile file, const JobText* sink, Problems& problems) {
+std::optional<JobSpec> parse_connector(ConnectorFile file, const ConnectorExtras& extras, Problems& problems) {
   for (Setting& setting : file.settings.entries) resolve_references(setting, problems);
   const Setting* name = find(file.settings, "connector.class");
   if (name == nullptr) {
@@ -464,7 +523,7 @@ std::optional<JobSpec> parse_connector(ConnectorFile file, const JobText* sink, 
                                    : fmt::format("Did you mean '{}'?", closest));
     return std::nullopt;
   }
-  return ConnectorReader(std::move(file), *kind, problems).read(sink);
+  return ConnectorReader(std::move(file), *kind, problems).read(extras);
 }
 
 }  // namespace sluice

@@ -23,6 +23,6 @@ ConnectorFile connector_json(const std::string& file, const YamlNode& root, Prob
 // A connector's or a standalone worker's file, or Debezium Server's (debezium.source.*, debezium.sink.*).
 ConnectorFile connector_properties(const JobText& job, Problems& problems);
 
-std::optional<JobSpec> parse_connector(ConnectorFile file, const JobText* sink, Problems& problems);
+std::optional<JobSpec> parse_connector(ConnectorFile file, const ConnectorExtras& extras, Problems& problems);
 
 }  // namespace sluice

@@ -46,14 +46,15 @@ struct Parsed {
   }
 };
 
-Parsed parse(const std::string& file, std::string_view text, const JobText* sink = nullptr) {
+Parsed parse(const std::string& file, std::string_view text, const JobText* sink = nullptr,
+             const JobText* offsets = nullptr) {
   Problems problems;
-  auto spec = parse_job({file, text}, sink, problems);
+  auto spec = parse_job({file, text}, {sink, offsets}, problems);
   return {spec ? std::move(*spec) : JobSpec(), problems.text()};
 }
 
-Parsed postgres(std::string_view more, const JobText* sink = nullptr) {
-  return parse("pg.properties", std::string(kPostgres) + std::string(more), sink);
+Parsed postgres(std::string_view more, const JobText* sink = nullptr, const JobText* offsets = nullptr) {
+  return parse("pg.properties", std::string(kPostgres) + std::string(more), sink, offsets);
 }
 
 TEST(ConnectorFileTest, the_tutorials_connector_is_a_job_into_its_kafka) {
@@ -163,13 +164,13 @@ TEST(ConnectorFileTest, a_workers_file_says_which_kafka_and_how_events_are_writt
 
 TEST(ConnectorFileTest, what_cannot_apply_is_a_warning_and_what_would_change_events_an_error) {
   const Parsed parsed = postgres(
-      "bootstrap.servers=k:1\nmax.batch.size=4096\nmessage.key.columns=public.a:x\nhstore.handling.mode=json\n"
+      "bootstrap.servers=k:1\nmax.batch.size=4096\nprovide.transaction.metadata=true\nhstore.handling.mode=json\n"
       "hearbeat.interval.ms=5\nsnapshot.mode=always\ntasks.max=1\nskipped.operations=t\n");
   EXPECT_EQ(parsed.problems,
             "pg.properties:9: warning: option 'max.batch.size' does not apply\n"
             "  hint: What waits is limited in bytes: channel.bytes of the block pipeline.\n"
-            "pg.properties:10: option 'message.key.columns' cannot be followed: it is not there yet\n"
-            "  hint: Leave it out if the events may be without it.\n"
+            "pg.properties:10: option 'provide.transaction.metadata' cannot be followed: it is not there yet\n"
+            "  hint: Leave it out, or set it to false.\n"
             "pg.properties:12: unknown option 'hearbeat.interval.ms' of this connector\n"
             "  hint: Did you mean 'heartbeat.interval.ms'?\n"
             "pg.properties:13: 'snapshot.mode': 'always' cannot be followed\n"
@@ -191,10 +192,40 @@ TEST(ConnectorFileTest, what_is_missing_and_classes_that_are_not_there_are_named
               HasSubstr("option 'tasks.max' must be a value, not a list"));
 }
 
+TEST(ConnectorFileTest, another_sink_gets_no_transforms_but_the_one_that_makes_rows) {
+  const JobText sink{"sink.yaml", "sink:\n  type: sqlite\n  path: shop.db\n"};
+  const Parsed parsed = postgres(
+      "transforms=u,r\ntransforms.u.type=io.debezium.transforms.ExtractNewRecordState\n"
+      "transforms.r.type=org.apache.kafka.connect.transforms.RegexRouter\ncolumn.exclude.list=public.a.b\n"
+      "skipped.operations=t\n",
+      &sink);
+  EXPECT_THAT(parsed.problems, HasSubstr("pg.properties:9: warning: option 'transforms.u.type' does not apply"));
+  EXPECT_THAT(
+      parsed.problems,
+      HasSubstr("pg.properties:10: 'transforms.r.type': transform 'org.apache.kafka.connect.transforms.RegexRouter' "
+                "changes events, and the sink 'sqlite' gets rows"));
+}
+
+TEST(ConnectorFileTest, begins_where_kafka_connect_says_that_the_connector_stands) {
+  const JobText lines{"offsets.txt",
+                      "[\"pg\",{\"server\":\"p\"}]\t{\"lsn\":1}\n"
+                      "[\"pg\",{\"server\":\"q\"}]\t{\"lsn\":2}\n"
+                      "[\"pg\",{\"server\":\"p\"}]\t{\"lsn_proc\":4294967312,\"lsn_commit\":4294967304}\n"};
+  const Parsed parsed = postgres("bootstrap.servers=k:1\nsnapshot.mode=always\n", nullptr, &lines);
+  EXPECT_EQ(parsed.problems,
+            "offsets.txt: warning: the connector stopped inside a transaction\n"
+            "  hint: The transaction's events come again from its beginning.\n");
+  EXPECT_THAT(parsed.source(),
+              IsSupersetOf({"scan.startup.mode=specific-offset", "scan.startup.specific-offset.lsn=1/8"}));
+  const JobText other{"offsets.txt", "[\"pg\",{\"server\":\"q\"}]\t{\"lsn\":2}\n"};
+  EXPECT_THAT(postgres("bootstrap.servers=k:1\n", nullptr, &other).problems,
+              HasSubstr("offsets.txt: it has no offsets of topic.prefix 'p'\n  hint: It has those of 'q'.\n"));
+}
+
 TEST(ConnectorFileTest, a_sink_beside_a_pipeline_is_refused) {
   const JobText sink{"sink.yaml", "sink:\n  type: values\n"};
   EXPECT_THAT(parse("job.yaml", "source:\n  type: mysql\nsink:\n  type: values\n", &sink).problems,
-              HasSubstr("job.yaml:1: a sink is given for a job file that has one of its own"));
+              HasSubstr("job.yaml:1: the job file is no connector's, and has a sink and a beginning of its own"));
   const JobText whole{"sink.yaml", "source:\n  type: mysql\nsink:\n  type: values\n"};
   EXPECT_THAT(postgres("", &whole).problems, HasSubstr("sink.yaml:1: unknown key 'source'"));
 }

@@ -15,16 +15,16 @@ bool is_connector(const YamlNode& root) {
 
 }  // namespace
 
-std::optional<JobSpec> parse_job(const JobText& job, const JobText* sink, Problems& problems) {
+std::optional<JobSpec> parse_job(const JobText& job, const ConnectorExtras& extras, Problems& problems) {
   if (job.file.ends_with(".properties")) {
-    return parse_connector(connector_properties(job, problems), sink, problems);
+    return parse_connector(connector_properties(job, problems), extras, problems);
   }
   const auto root = parse_yaml(job.file, job.text, problems);
   if (!root) return std::nullopt;
-  if (is_connector(*root)) return parse_connector(connector_json(job.file, *root, problems), sink, problems);
-  if (sink != nullptr) {
-    problems.error({job.file, 1}, "", "a sink is given for a job file that has one of its own",
-                   "--sink is for the files of Debezium's connectors; leave it out.");
+  if (is_connector(*root)) return parse_connector(connector_json(job.file, *root, problems), extras, problems);
+  if (extras.sink != nullptr || extras.offsets != nullptr) {
+    problems.error({job.file, 1}, "", "the job file is no connector's, and has a sink and a beginning of its own",
+                   "--sink and --take-over are for the files of Debezium's connectors; leave them out.");
   }
   return parse_pipeline(job.file, *root, true, problems);
 }

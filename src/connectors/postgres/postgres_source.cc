@@ -142,6 +142,11 @@ class PostgresSource : public Source, public ReadsKeyRanges {
   Result<Position> start_position(Context& context) override {
     RETURN_IF_ERROR(publish(context));
     ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection_, options_.slot_name));
+    if (options_.startup_mode == "specific-offset") {
+      ASSIGN_OR_RETURN(const Lsn lsn, Lsn::parse(*options_.startup_lsn));
+      RETURN_IF_ERROR(check_slot(context, *connection_, options_.slot_name, lsn));
+      return lsn.position();
+    }
     if (options_.startup_mode == "committed-offset") {
       if (slot) return slot->confirmed.position();
       return Error(ErrorCode::kConfig,
@@ -306,6 +311,10 @@ std::unique_ptr<Source> make_postgres_source(const Settings& settings, Problems&
   const size_t before = problems.all().size();
   auto options = parse_options<PostgresSourceOptions>(settings, "postgres source", problems);
   check_slot_name(options.slot_name, settings, problems);
+  if (options.startup_mode == "specific-offset" && !(options.startup_lsn && Lsn::parse(*options.startup_lsn))) {
+    problems.error(settings.location, "scan.startup.mode", "specific-offset needs a place to begin",
+                   "Give scan.startup.specific-offset.lsn, as in 16/B374D848.");
+  }
   auto include = TableSelector::compile(options.tables);
   if (!include) {
     problems.error(settings.location, "tables", include.error().message());

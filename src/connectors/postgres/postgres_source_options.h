@@ -29,7 +29,8 @@ struct PostgresSourceOptions {
   std::string publication_name;
   std::string publication_mode;  // all_tables, disabled, filtered, no_tables
   bool partition_root = false;
-  std::string startup_mode;  // initial, snapshot, latest-offset, committed-offset
+  std::string startup_mode;  // initial, snapshot, latest-offset, committed-offset, specific-offset
+  std::optional<std::string> startup_lsn;
   int64_t chunk_size = 0;
   std::optional<std::string> chunk_key_column;
   std::chrono::milliseconds connect_timeout{};
