@@ -65,23 +65,6 @@ Result<int> listen_at_path(const std::string& path) {
   return listener;
 }
 
-Result<int> listen_on_loopback(int64_t port) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener, static_cast<int>(kMaxSessions)) != 0) {
-    Error error = cannot_listen(fmt::format("127.0.0.1:{}", port));
-    ::close(listener);
-    return error;
-  }
-  return listener;
-}
-
 Result<int64_t> port_of(int listener) {
   sockaddr_in address{};
   socklen_t size = sizeof address;

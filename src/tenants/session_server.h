@@ -20,8 +20,6 @@ struct SessionListener {
 
 // A Unix socket that only its owner may open. The folder must be locked: what is there is removed.
 Result<int> listen_at_path(const std::string& path);
-// A port of 127.0.0.1; 0 takes any free one.
-Result<int> listen_on_loopback(int64_t port);
 Result<int64_t> port_of(int listener);
 
 // Serves until the context is asked to stop, and until every session has ended; whoever still sends is cut off.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/loopback.h"
 #include "tenants/file_tree.h"
 #include "tenants/instance.h"
 #include "tenants/mysql_dialog.h"
@@ -151,7 +152,7 @@ Result<> serve_statements(Context& context, TenantServer& server, std::optional<
   std::string options = "# For mariadb --defaults-file. Written by sluice at every start.\n[client]\nuser=root@sys\n";
   const std::string password = random_text(32);
   if (port) {
-    ASSIGN_OR_RETURN(const int tcp, listen_on_loopback(*port));
+    ASSIGN_OR_RETURN(const int tcp, listen_on_loopback(static_cast<int>(*port)));
     listeners.push_back({tcp, [&](int descriptor) { converse_mysql(descriptor, server, password); }});
     ASSIGN_OR_RETURN(const int64_t taken, port_of(tcp));
     options += fmt::format("host=127.0.0.1\nport={}\npassword={}\n", taken, password);

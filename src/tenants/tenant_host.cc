@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tenants/tenant_host.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,29 +12,15 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/loopback.h"
 #include "tenants/file_tree.h"
 #include "tenants/sql_error.h"
 
 namespace sluice {
 namespace {
 
-// Below the range from which the kernel takes ports for outgoing connections.
-constexpr int kFirstPort = 20000, kPorts = 12000;
 constexpr std::chrono::milliseconds kStopPatience{4000};
 constexpr std::chrono::seconds kMaxPause{30};
-
-bool nobody_listens(int port) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const bool bound = bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  ::close(listener);
-  return bound;
-}
 
 }  // namespace
 
@@ -64,16 +48,17 @@ void TenantHost::wake() const {
 
 Result<int64_t> TenantHost::free_port(CatalogTransaction& transaction) {
   std::random_device random;
-  const int start = static_cast<int>(random() % kPorts);
-  for (int i = 0; i < kPorts; ++i) {
-    const int64_t port = kFirstPort + (start + i) % kPorts;
+  const int start = static_cast<int>(random() % kServerPorts);
+  for (int i = 0; i < kServerPorts; ++i) {
+    const int64_t port = kFirstServerPort + (start + i) % kServerPorts;
     ASSIGN_OR_RETURN(const auto taken,
                      transaction.number("SELECT 1 FROM tenant WHERE port = ?1 UNION ALL "
                                         "SELECT 1 FROM clone_job WHERE finished IS NULL AND port = ?1",
                                         {port}));
-    if (!taken && nobody_listens(static_cast<int>(port))) return port;
+    if (!taken && is_free_on_loopback(static_cast<int>(port))) return port;
   }
-  return sql_error(kResourcesNotEnough, "no port between {} and {} is free", kFirstPort, kFirstPort + kPorts - 1);
+  return sql_error(kResourcesNotEnough, "no port between {} and {} is free", kFirstServerPort,
+                   kFirstServerPort + kServerPorts - 1);
 }
 
 Result<std::string> TenantHost::template_data() {
@@ -134,8 +119,9 @@ Result<> TenantHost::keep(int64_t tenant) {
   RETURN_IF_ERROR(catalog_.transact([&](CatalogTransaction& transaction) {
     return transaction.run("UPDATE tenant SET running = 1 WHERE id = ?1", {tenant});
   }));
+  auto process = instance(tenant).find();
   const std::lock_guard lock(mutex_);
-  kept_.try_emplace(tenant).first->second.process = instance(tenant).find();
+  kept_.try_emplace(tenant).first->second.process = std::move(process);
   wake();
   return {};
 }

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/loopback.h"
 #include "support/port.h"
 
 namespace sluice::support {
@@ -18,28 +19,20 @@ namespace {
 
 using std::chrono::milliseconds;
 
-int open_socket(int port, bool listening) {
+int open_socket(int port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  if (listening) {
-    EXPECT_EQ(bind(fd, generic, sizeof address), 0);
-    EXPECT_EQ(listen(fd, 8), 0);
-  } else {
-    EXPECT_EQ(connect(fd, generic, sizeof address), 0);
-  }
+  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   return fd;
 }
 
 // A server that answers each connection's bytes with the same bytes.
 class Echo {
  public:
-  Echo() : listener_(open_socket(lease_.port(), true)), thread_([this] { serve(); }) {}
+  Echo() : listener_(listen_on_loopback(lease_.port()).value()), thread_([this] { serve(); }) {}
   ~Echo() {
     shutdown(listener_, SHUT_RDWR);
     thread_.join();
@@ -69,7 +62,7 @@ class NetworkProxyTest : public testing::Test {
     auto started = NetworkProxy::start(echo_.port());
     ASSERT_TRUE(started);
     proxy_ = std::move(started).value();
-    client_ = open_socket(proxy_->port(), false);
+    client_ = open_socket(proxy_->port());
   }
   void TearDown() override {
     close(client_);
@@ -153,7 +146,7 @@ TEST_F(NetworkProxyTest, refuse_resets_new_connections_only) {
   say("hello");
   EXPECT_EQ(hear(5), "hello");
   proxy_->set({.refuse = true});
-  const int second = open_socket(proxy_->port(), false);
+  const int second = open_socket(proxy_->port());
   char byte;
   EXPECT_EQ(recv(second, &byte, 1, 0), -1);
   close(second);
