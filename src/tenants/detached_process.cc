@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,7 +12,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/clock.h"
@@ -22,8 +25,15 @@ namespace {
 
 int open_pidfd(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
 
-// Whether the process, at this moment, has the argument.
-bool has_argument(pid_t pid, const std::string& argument) {
+// Whether the process, at this moment, is ours, runs the program (which may have been replaced since) and has the
+// argument.
+bool is_wanted(pid_t pid, const std::string& program, const std::string& argument) {
+  struct stat info{};
+  char target[PATH_MAX];
+  const ssize_t size = ::readlink(fmt::format("/proc/{}/exe", pid).c_str(), target, sizeof target);
+  if (size <= 0 || ::stat(fmt::format("/proc/{}", pid).c_str(), &info) != 0 || info.st_uid != geteuid()) return false;
+  const std::string_view path(target, static_cast<size_t>(size));
+  if (path != program && path != program + " (deleted)") return false;
   const auto line = read_file(fmt::format("/proc/{}/cmdline", pid));  // an error: the process is gone
   return line && ('\0' + *line).find('\0' + argument + '\0') != std::string::npos;
 }
@@ -91,18 +101,26 @@ Result<DetachedProcess> DetachedProcess::start(const std::vector<std::string>& c
   ::close(report[0]);
   if (pid > 0 && got > 0) waitpid(pid, nullptr, 0);
   if (got > 0) return Error(ErrorCode::kState, fmt::format("cannot start {}: {}", command[0], std::strerror(problem)));
-  return DetachedProcess(pid, open_pidfd(pid));
+  DetachedProcess process(pid, open_pidfd(pid));
+  if (process.descriptor_ >= 0) return process;
+  // Nobody could watch it or end it. As long as it is not waited for, its number is its own.
+  problem = errno;
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  return Error(ErrorCode::kState, fmt::format("cannot watch {}: {}", command[0], std::strerror(problem)));
 }
 
-std::optional<DetachedProcess> DetachedProcess::find(const std::string& argument) {
+std::optional<DetachedProcess> DetachedProcess::find(const std::string& program, const std::string& argument) {
+  char resolved[PATH_MAX];
+  const std::string target = ::realpath(program.c_str(), resolved) == nullptr ? program : resolved;
   const auto names = names_in("/proc");
   for (const std::string& name : names ? *names : std::vector<std::string>()) {
     pid_t pid = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr != name.data() + name.size()) continue;
-    if (!has_argument(pid, argument)) continue;
+    if (!is_wanted(pid, target, argument)) continue;
     DetachedProcess process(pid, open_pidfd(pid));
     // Again, now that the number cannot be given to another process.
-    if (process.descriptor_ >= 0 && has_argument(pid, argument)) return process;
+    if (process.descriptor_ >= 0 && is_wanted(pid, target, argument)) return process;
   }
   return std::nullopt;
 }

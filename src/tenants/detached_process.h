@@ -31,8 +31,9 @@ class DetachedProcess {
   // Starts command[0] with no open files but /dev/null and the log, in the groups whose cgroup.procs are given.
   static Result<DetachedProcess> start(const std::vector<std::string>& command, const std::string& log_file,
                                        const std::vector<std::string>& group_files);
-  // The process that has this argument.
-  static std::optional<DetachedProcess> find(const std::string& argument);
+  // The process of this user that runs the program and has this argument. The program is asked for since a client or an
+  // editor may be given the same argument.
+  static std::optional<DetachedProcess> find(const std::string& program, const std::string& argument);
 
   pid_t pid() const { return pid_; }
   int descriptor() const { return descriptor_; }  // readable when it is gone

@@ -111,6 +111,8 @@ Result<DetachedProcess> Instance::start(Context& context, const std::vector<std:
   }
 }
 
+std::optional<DetachedProcess> Instance::find() const { return DetachedProcess::find(kServer, settings_argument()); }
+
 std::string Instance::last_errors() const {
   constexpr size_t kKept = 600;
   const auto log = read_file(log_file());

@@ -31,7 +31,7 @@ class Instance {
   Result<> write_settings(const InstanceSettings& settings) const;
   // Starts it and waits until it answers.
   Result<DetachedProcess> start(Context& context, const std::vector<std::string>& group_files) const;
-  std::optional<DetachedProcess> find() const { return DetachedProcess::find(settings_argument()); }
+  std::optional<DetachedProcess> find() const;
   // As the account that may do everything, which only the system's user that runs us can use.
   Result<std::unique_ptr<MysqlConnection>> connect(Context& context) const;
   // In an orderly way, and if that takes too long with SIGKILL: what is committed is safe.
