@@ -41,6 +41,11 @@ inline constexpr std::array kTenantFaultPoints = {
     std::string_view("clone_kept"),            // just before it is said to be ready
     std::string_view("clone_recycling"),       // a failed or canceled job begins to remove what it made
     std::string_view("clone_recycled"),        // it has
+    std::string_view("replay_prepared"),       // the clone has the archived log and does not read it yet
+    std::string_view("replay_done"),           // it stands where it was asked for, which is not stored
+    std::string_view("archive_linked"),        // a log file is in the archive and not in the catalog
+    std::string_view("archive_closed"),        // a log file is over, its successor is not in the archive
+    std::string_view("archive_purging"),       // a log file is gone at the tenant and not in the archive
     std::string_view("snapshot_captured"),     // a user's snapshot: files are there, nothing is stored
     std::string_view("tenant_named"),          // a new tenant's number is stored, there are no files
     std::string_view("tenant_started"),        // its server answers, it has no user

@@ -67,10 +67,65 @@ GtidState GtidState::parse(std::string_view text) {
   return state;
 }
 
+bool GtidState::covers(const GtidState& other) const {
+  return std::ranges::all_of(other.domains, [&](const auto& entry) {
+    const auto found = domains.find(entry.first);
+    return found != domains.end() && found->second.second >= entry.second.second;
+  });
+}
+
 GtidState BinlogFile::state(size_t count) const {
   GtidState state = before;
   for (size_t i = 0; i < count; ++i) state.domains[groups[i].domain] = {groups[i].server, groups[i].number};
   return state;
+}
+
+namespace {
+
+// Whether a statement in the log is the last of its group.
+bool ends_group(std::string_view query_event, bool standalone) {
+  constexpr size_t kFixed = 13;
+  const size_t at = kFixed + number_at<uint16_t>(query_event, 11) + number_at<uint8_t>(query_event, 8) + 1;
+  const std::string_view text = query_event.substr(std::min(at, query_event.size()));
+  return standalone || text.starts_with("COMMIT") || text.starts_with("ROLLBACK") || text.starts_with("XA COMMIT") ||
+         text.starts_with("XA ROLLBACK");
+}
+
+}  // namespace
+
+void read_binlog_on(std::string_view content, uint64_t begin, BinlogFile& file) {
+  bool in_group = false, standalone = false;
+  for (size_t at = 0; at + kHeader <= content.size();) {
+    const auto type = number_at<uint8_t>(content, at + 4);
+    const auto length = number_at<uint32_t>(content, at + 9);
+    if (length < kHeader || length > content.size() - at) break;
+    const std::string_view body = content.substr(at + kHeader, length - kHeader);
+    if (type == kGtid || type == kCheckpoint || type == kRotate || type == kStop) {
+      if (in_group) file.groups.back().complete = true;
+      in_group = false;
+    }
+    if (type == kGtidList) read_gtid_list(body, file.before);
+    if (type == kCheckpoint)
+      file.checkpoint = body.substr(std::min<size_t>(4, body.size()), number_at<uint32_t>(body, 0));
+    if (type == kGtid) {
+      const auto flags = number_at<uint8_t>(body, 12);
+      standalone = (flags & kStandalone) != 0;
+      file.groups.push_back({.domain = number_at<uint32_t>(body, 8),
+                             .server = number_at<uint32_t>(content, at + 5),
+                             .number = number_at<uint64_t>(body, 0),
+                             .plain = (flags & (kStandalone | kDdl | kPreparedXa | kCompletedXa)) == 0,
+                             .seconds = number_at<uint32_t>(content, at)});
+      in_group = true;
+    }
+    if (type == kXid && in_group) file.groups.back().xid = number_at<uint64_t>(body, 0);
+    at += length;
+    if (in_group) {
+      BinlogGroup& group = file.groups.back();
+      group.end = begin + at;
+      group.complete = type == kXid || type == kXaPrepare || (type == kQuery && ends_group(body, standalone));
+    }
+    if (file.groups.empty()) file.head_end = begin + at;
+  }
 }
 
 Result<BinlogFile> read_binlog(std::string_view content) {
@@ -79,28 +134,7 @@ Result<BinlogFile> read_binlog(std::string_view content) {
                            "bin")) {
     return Error(ErrorCode::kCorrupt, "the source's binary log does not begin as one");
   }
-  bool in_group = false;
-  for (size_t at = kMagic; at + kHeader <= content.size();) {
-    const auto type = number_at<uint8_t>(content, at + 4);
-    const auto length = number_at<uint32_t>(content, at + 9);
-    if (length < kHeader || length > content.size() - at) break;
-    const std::string_view body = content.substr(at + kHeader, length - kHeader);
-    if (type == kGtid || type == kCheckpoint || type == kRotate || type == kStop) in_group = false;
-    if (type == kGtidList) read_gtid_list(body, file.before);
-    if (type == kCheckpoint) file.checkpoint = body.substr(4, number_at<uint32_t>(body, 0));
-    if (type == kGtid) {
-      const auto flags = number_at<uint8_t>(body, 12);
-      file.groups.push_back({.domain = number_at<uint32_t>(body, 8),
-                             .server = number_at<uint32_t>(content, at + 5),
-                             .number = number_at<uint64_t>(body, 0),
-                             .plain = (flags & (kStandalone | kDdl | kPreparedXa | kCompletedXa)) == 0});
-      in_group = true;
-    }
-    if (type == kXid && in_group) file.groups.back().xid = number_at<uint64_t>(body, 0);
-    at += length;
-    if (in_group) file.groups.back().end = at;
-    if (file.groups.empty()) file.head_end = at;
-  }
+  read_binlog_on(content.substr(kMagic), kMagic, file);
   return file;
 }
 

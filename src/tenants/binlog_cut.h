@@ -19,6 +19,8 @@ struct GtidState {
   std::string text() const;                                   // "0-1-5747,7-1-3"
   static GtidState parse(std::string_view text);              // what cannot be read is left out
   bool operator==(const GtidState&) const = default;
+  // Whether everything of the other one is in this one.
+  bool covers(const GtidState& other) const;
 };
 
 struct BinlogGroup {
@@ -27,6 +29,8 @@ struct BinlogGroup {
   bool plain = false;           // neither DDL nor XA nor outside of transactions
   std::optional<uint64_t> xid;  // of its commit
   uint64_t end = 0;             // offset behind it
+  uint32_t seconds = 0;         // when its commit began, by the server's clock
+  bool complete = false;        // nothing of it can follow
 };
 
 struct BinlogFile {
@@ -39,6 +43,9 @@ struct BinlogFile {
   GtidState state(size_t count) const;
   uint64_t end(size_t count) const { return count == 0 ? head_end : groups[count - 1].end; }
 };
+
+// Adds what follows in a file that was read up to the offset `begin`, which is where an event begins.
+void read_binlog_on(std::string_view content, uint64_t begin, BinlogFile& file);
 
 // Reads a log file's content up to `content.size()`, which is where the server said that it ends.
 Result<BinlogFile> read_binlog(std::string_view content);

@@ -48,6 +48,35 @@ TEST(BinlogCutTest, knows_where_transactions_end_and_what_stands_before_the_file
   EXPECT_EQ(file->state(1).text(), "3-9-55,7-1-10");
 }
 
+TEST(BinlogCutTest, a_transaction_counts_when_nothing_of_it_can_follow) {
+  const auto query = [](const std::string& text) {
+    return event(2, std::string(8, '\0') + '\2' + std::string(2, '\0') + bytes<uint16_t>(3) + "varsdb" + '\0' + text);
+  };
+  const std::string begun = gtid(10, 4) + event(19, "map");
+  const std::pair<std::string, bool> cases[] = {
+      {begun, false},
+      {begun + event(16, bytes<uint64_t>(77)), true},
+      {gtid(10, 0) + query("INSERT"), false},
+      {gtid(10, 0) + query("INSERT") + query("COMMIT"), true},
+      {gtid(10, 1), false},
+      {gtid(10, 1 | 32) + query("DROP TABLE t"), true},
+      {gtid(10, 64) + event(38, "xid"), true},
+      {begun + event(4, "next"), true},
+  };
+  for (const auto& [content, complete] : cases) {
+    const auto whole = read_binlog(head() + content);
+    ASSERT_TRUE(whole.has_value());
+    EXPECT_EQ(whole->groups.at(0).complete, complete) << &content - &cases[0].first;
+    BinlogFile rest;
+    read_binlog_on(content, 1000, rest);
+    ASSERT_EQ(rest.groups.size(), 1U);
+    EXPECT_EQ(rest.groups[0].complete, complete);
+  }
+  EXPECT_TRUE(GtidState::parse("1-1-5,2-2-7").covers(GtidState::parse("1-9-5")));
+  EXPECT_FALSE(GtidState::parse("1-1-5").covers(GtidState::parse("1-1-5,2-2-7")));
+  EXPECT_TRUE(GtidState::parse("1-1-5").covers(GtidState()));
+}
+
 TEST(BinlogCutTest, an_unfinished_event_is_not_read) {
   const std::string content = head() + gtid(10, 4);
   const auto file = read_binlog(std::string_view(content).substr(0, content.size() - 1));

@@ -18,7 +18,9 @@ constexpr std::string_view kSnapshotColumns = "SELECT id, name, tenant_id, statu
 constexpr std::string_view kCloneJobColumns =
     "SELECT id, status, type, source_id, tenant_id, snapshot_id, pool_id, port, source_name, clone_name, "
     "snapshot_name, "
-    "pool_name, unit_name, gtid, is_primary, canceling, finished IS NOT NULL, ret_code, message FROM clone_job ";
+    "pool_name, unit_name, clone_job.gtid, is_primary, canceling, finished IS NOT NULL, ret_code, message, r.round_id, "
+    "r.scn, "
+    "r.gtid FROM clone_job LEFT JOIN clone_replay r ON r.job_id = id ";
 
 std::string joined(std::string_view columns, std::string_view condition) {
   return std::string(columns).append(condition);
@@ -77,6 +79,18 @@ Result<std::vector<std::string>> CatalogTransaction::texts(std::string_view sql,
   }
 }
 
+Result<std::vector<std::vector<std::string>>> CatalogTransaction::rows(int columns, std::string_view sql,
+                                                                       std::vector<SqlValue> values) {
+  ASSIGN_OR_RETURN(SqliteStatement statement, prepare(sql, values));
+  std::vector<std::vector<std::string>> result;
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool found, statement.step());
+    if (!found) return result;
+    auto& row = result.emplace_back();
+    for (int i = 0; i < columns; ++i) row.emplace_back(statement.text_at(i));
+  }
+}
+
 Result<int64_t> CatalogTransaction::next_id(std::string_view kind, int64_t first) {
   RETURN_IF_ERROR(run("INSERT INTO counter VALUES (?1, ?2) ON CONFLICT (kind) DO UPDATE SET value = value + 1",
                       {std::string(kind), first}));
@@ -126,14 +140,28 @@ Result<std::optional<TenantRow>> CatalogTransaction::tenant_by_id(int64_t id) {
   return rows.empty() ? std::optional<TenantRow>() : std::optional(std::move(rows[0]));
 }
 
+Result<std::vector<SnapshotRow>> CatalogTransaction::some_snapshots(std::string_view condition,
+                                                                    std::vector<SqlValue> values) {
+  ASSIGN_OR_RETURN(SqliteStatement row, prepare(joined(kSnapshotColumns, condition), values));
+  std::vector<SnapshotRow> result;
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool found, row.step());
+    if (!found) return result;
+    result.push_back({row.int_at(0), std::string(row.text_at(1)), row.int_at(2), std::string(row.text_at(3)),
+                      std::string(row.text_at(4)), row.int_at(5)});
+  }
+}
+
 Result<std::optional<SnapshotRow>> CatalogTransaction::find_snapshot(int64_t tenant, std::string_view name) {
-  const std::vector<SqlValue> values = {tenant, std::string(name)};
-  ASSIGN_OR_RETURN(SqliteStatement row,
-                   prepare(joined(kSnapshotColumns, "WHERE tenant_id = ?1 AND name = ?2"), values));
-  ASSIGN_OR_RETURN(const bool found, row.step());
-  if (!found) return std::optional<SnapshotRow>();
-  return std::optional(SnapshotRow{row.int_at(0), std::string(row.text_at(1)), row.int_at(2),
-                                   std::string(row.text_at(3)), std::string(row.text_at(4)), row.int_at(5)});
+  ASSIGN_OR_RETURN(auto rows, some_snapshots("WHERE tenant_id = ?1 AND name = ?2", {tenant, std::string(name)}));
+  return rows.empty() ? std::optional<SnapshotRow>() : std::optional(std::move(rows[0]));
+}
+
+Result<std::vector<SnapshotRow>> CatalogTransaction::snapshots(int64_t tenant) {
+  return some_snapshots(
+      "WHERE tenant_id = ?1 AND status IN ('NORMAL', 'CLONING') AND substr(name, 1, 15) <> '_inner_snapshot' ORDER BY "
+      "scn",
+      {tenant});
 }
 
 Result<std::vector<CloneJobRow>> CatalogTransaction::some_clone_jobs(std::string_view condition,
@@ -154,7 +182,10 @@ Result<std::vector<CloneJobRow>> CatalogTransaction::some_clone_jobs(std::string
     }
     for (bool* flag : {&job.primary, &job.canceling, &job.finished}) *flag = row.int_at(column++) != 0;
     job.ret_code = row.int_at(column++);
-    job.message = row.text_at(column);
+    job.message = row.text_at(column++);
+    job.replay_round = row.int_at(column++);
+    job.replay_scn = row.int_at(column++);
+    job.replay_gtid = row.text_at(column);
     result.push_back(std::move(job));
   }
 }

@@ -49,6 +49,8 @@ struct SnapshotRow {
   int64_t tenant_id = 0;
   std::string status, gtid;
   int64_t scn = 0;  // of its position
+  // Whether clones can begin at it.
+  bool usable() const { return status == snapshot_status::kNormal || status == snapshot_status::kCloning; }
 };
 struct CloneJobRow {
   int64_t id = 0;
@@ -58,6 +60,9 @@ struct CloneJobRow {
   bool primary = false, canceling = false, finished = false;
   int64_t ret_code = 0;
   std::string message;
+  // What is replayed of the source's archive behind the snapshot; round 0: nothing.
+  int64_t replay_round = 0, replay_scn = 0;
+  std::string replay_gtid;
 };
 
 using SqlValue = std::variant<int64_t, double, std::string>;
@@ -73,6 +78,9 @@ class CatalogTransaction {
   // The first value of the first row.
   Result<std::optional<int64_t>> number(std::string_view sql, std::vector<SqlValue> values = {});
   Result<std::vector<std::string>> texts(std::string_view sql, std::vector<SqlValue> values = {});
+  // The first cells as texts, NULL as an empty one.
+  Result<std::vector<std::vector<std::string>>> rows(int columns, std::string_view sql,
+                                                     std::vector<SqlValue> values = {});
   // A number never given out before.
   Result<int64_t> next_id(std::string_view kind, int64_t first);
 
@@ -82,6 +90,8 @@ class CatalogTransaction {
   Result<std::optional<TenantRow>> tenant_by_id(int64_t id);
   Result<std::vector<TenantRow>> tenants();
   Result<std::optional<SnapshotRow>> find_snapshot(int64_t tenant, std::string_view name);
+  // Those of users and of the archive, oldest first; not those that a clone job makes for itself.
+  Result<std::vector<SnapshotRow>> snapshots(int64_t tenant);
   Result<std::optional<CloneJobRow>> clone_job(int64_t id);
   Result<std::vector<CloneJobRow>> unfinished_clone_jobs();
   // Things to say afterwards: `what` of tenant or job.
@@ -90,6 +100,7 @@ class CatalogTransaction {
  private:
   Result<SqliteStatement> prepare(std::string_view sql, const std::vector<SqlValue>& values);
   Result<std::optional<UnitRow>> one_unit(std::string_view condition, SqlValue value);
+  Result<std::vector<SnapshotRow>> some_snapshots(std::string_view condition, std::vector<SqlValue> values);
   Result<std::vector<TenantRow>> some_tenants(std::string_view condition, std::vector<SqlValue> values);
   Result<std::vector<CloneJobRow>> some_clone_jobs(std::string_view condition, std::vector<SqlValue> values);
   SqliteDatabase& database_;

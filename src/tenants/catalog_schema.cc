@@ -39,6 +39,21 @@ CREATE TABLE IF NOT EXISTS clone_job (
   retries INTEGER NOT NULL DEFAULT 0, step_started TEXT NOT NULL, step_ms TEXT NOT NULL DEFAULT '{}',
   started TEXT NOT NULL, finished TEXT, ret_code INTEGER, message TEXT);
 
+-- What a job replays of its source's archive behind its snapshot.
+CREATE TABLE IF NOT EXISTS clone_replay (
+  job_id INTEGER PRIMARY KEY, round_id INTEGER NOT NULL, gtid TEXT NOT NULL, scn INTEGER NOT NULL);
+
+-- A part of a tenant's history without a gap.
+CREATE TABLE IF NOT EXISTS archive_round (
+  id INTEGER PRIMARY KEY, tenant_id INTEGER NOT NULL, status TEXT NOT NULL, start_scn INTEGER NOT NULL,
+  checkpoint_scn INTEGER NOT NULL, checkpoint_gtid TEXT NOT NULL DEFAULT '', comment TEXT NOT NULL DEFAULT '');
+
+-- Its log files; those that are not closed grow.
+CREATE TABLE IF NOT EXISTS archive_file (
+  round_id INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, first_gtid TEXT NOT NULL,
+  last_gtid TEXT NOT NULL DEFAULT '', first_scn INTEGER NOT NULL, last_scn INTEGER NOT NULL DEFAULT 0,
+  bytes INTEGER NOT NULL DEFAULT 0, closed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (round_id, number));
+
 CREATE TABLE IF NOT EXISTS event_log (
   id INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, tenant_id INTEGER NOT NULL, job_id INTEGER NOT NULL,
   detail TEXT NOT NULL);
@@ -68,6 +83,20 @@ CREATE VIEW DBA_OB_TENANT_SNAPSHOTS AS SELECT
   tenant_id AS TENANT_ID, tenant_name AS TENANT_NAME, id AS SNAPSHOT_ID, name AS SNAPSHOT_NAME, status AS STATUS,
   scn AS SNAPSHOT_SCN, type AS TYPE, created AS CREATE_TIME, owner_job_id AS OWNER_JOB_ID, gtid AS GTID,
   clone_ref AS CLONE_REF FROM tenant_snapshot;
+
+DROP VIEW IF EXISTS DBA_OB_ARCHIVELOG;
+CREATE VIEW DBA_OB_ARCHIVELOG AS SELECT
+  tenant_id AS TENANT_ID, 1 AS DEST_ID, id AS ROUND_ID, status AS STATUS, start_scn AS START_SCN,
+  checkpoint_scn AS CHECKPOINT_SCN, printf('archive/%d/%d', tenant_id, id) AS PATH, comment AS COMMENT,
+  (SELECT first_gtid FROM archive_file WHERE round_id = id ORDER BY number LIMIT 1) AS START_GTID,
+  checkpoint_gtid AS CHECKPOINT_GTID, (SELECT COUNT(*) FROM archive_file WHERE round_id = id) AS FILES,
+  (SELECT COALESCE(SUM(bytes), 0) FROM archive_file WHERE round_id = id) AS BYTES FROM archive_round;
+
+DROP VIEW IF EXISTS DBA_ARCHIVE_FILES;
+CREATE VIEW DBA_ARCHIVE_FILES AS SELECT
+  tenant_id AS TENANT_ID, round_id AS ROUND_ID, name AS NAME, first_gtid AS FIRST_GTID, last_gtid AS LAST_GTID,
+  first_scn AS FIRST_SCN, last_scn AS LAST_SCN, bytes AS BYTES, CASE closed WHEN 1 THEN 'YES' ELSE 'NO' END AS CLOSED
+  FROM archive_file JOIN archive_round ON archive_round.id = round_id;
 
 DROP VIEW IF EXISTS DBA_OB_CLONE_PROGRESS;
 CREATE VIEW DBA_OB_CLONE_PROGRESS AS SELECT

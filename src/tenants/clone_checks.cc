@@ -88,6 +88,10 @@ Result<int64_t> store_clone_job(CatalogTransaction& transaction, const CloneTena
                       "?11, ?11)",
                       {id, std::string(clone.snapshot.empty() ? "FORK" : "RESTORE"), source->id, source->name,
                        clone.name, snapshot_id, clone.snapshot, clone.pool, clone.unit, int64_t{clone.primary}, now}));
+  if (clone.replay_round != 0) {
+    RETURN_IF_ERROR(transaction.run("INSERT INTO clone_replay VALUES (?1, ?2, ?3, ?4)",
+                                    {id, clone.replay_round, clone.replay_gtid, clone.replay_scn}));
+  }
   RETURN_IF_ERROR(transaction.event("clone_started", source->id, id, clone.name));
   return id;
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "tenants/binlog_cut.h"
 #include "tenants/file_tree.h"
+#include "tenants/log_replay.h"
 #include "tenants/snapshot_capture.h"
 #include "tenants/sql_error.h"
 
@@ -21,6 +22,7 @@ namespace sluice {
 namespace {
 
 constexpr std::chrono::seconds kLockPatience{10};
+constexpr std::chrono::milliseconds kRemovalPause{1000};
 constexpr std::string_view kCanceling = "CLONE_SYS_CANCELING";
 
 Result<> write_position(const std::string& folder, const SnapshotRow& snapshot) {
@@ -94,7 +96,9 @@ class CloneRunner::Job {
           job_.canceling || job_.status.ends_with("_FAIL") || job_.status == kCanceling ? recycle() : step();
       if (!done && runner_.context_.stop_requested()) return end_clone_process();
       if (!done) done = fail(done.error());
-      if (!done) return report(done);
+      // Not even the removal worked, or it could not be noted: the disk may be full. Nobody waits for that but the job.
+      if (!done) report(done);
+      if (!done && !runner_.context_.wait_for(kRemovalPause)) return;
     }
   }
 
@@ -241,11 +245,15 @@ class CloneRunner::Job {
       RETURN_IF_ERROR(load());
     }
     fault_point("clone_tenant_named");
-    if (const auto process = clone().find()) process->kill9();
-    RETURN_IF_ERROR(runner_.host_.build(job_.tenant_id, runner_.host_.snapshot_folder(job_.snapshot_id) + "/data"));
-    RETURN_IF_ERROR(write_option_file());
+    RETURN_IF_ERROR(build());
     fault_point("clone_built");
     return advance();
+  }
+
+  Result<> build() {
+    if (const auto process = clone().find()) process->kill9();
+    RETURN_IF_ERROR(runner_.host_.build(job_.tenant_id, runner_.host_.snapshot_folder(job_.snapshot_id) + "/data"));
+    return write_option_file();
   }
 
   // The source's, with the clone's port: users and passwords are the same.
@@ -259,6 +267,8 @@ class CloneRunner::Job {
   Result<> wait_restored() {
     // An earlier process of ours may have left it half way: begin again, as after a crash.
     if (const auto process = clone().find()) process->kill9();
+    // What a replay had done may be torn, since it does not wait for the disk.
+    if (job_.replay_round != 0) RETURN_IF_ERROR(build());
     Result<> durable;
     std::thread sync([&] {
       durable = sync_tree(runner_.host_.tenant_folder(job_.tenant_id));
@@ -270,10 +280,23 @@ class CloneRunner::Job {
     RETURN_IF_ERROR(std::move(durable));
     fault_point("clone_started");
     RETURN_IF_ERROR(check_position());
+    if (job_.replay_round != 0) RETURN_IF_ERROR(replay());
     if (job_.primary) {
       RETURN_IF_ERROR(open_for_writing(context(), clone()));
     }
-    return advance();
+    return advance([&](CatalogTransaction& t) -> Result<> {
+      if (job_.replay_round == 0) return {};
+      RETURN_IF_ERROR(t.run("UPDATE clone_job SET gtid = ?2, restore_scn = ?3 WHERE id = ?1",
+                            {id_, job_.replay_gtid, fmt::format("{}", job_.replay_scn)}));
+      return t.run("UPDATE tenant SET gtid = ?2 WHERE id = ?1", {job_.tenant_id, job_.replay_gtid});
+    });
+  }
+
+  Result<> replay() {
+    ASSIGN_OR_RETURN(const ArchivedLog log,
+                     runner_.archive_.log_between(job_.source_id, job_.replay_round, GtidState::parse(job_.gtid),
+                                                  GtidState::parse(job_.replay_gtid)));
+    return replay_log(context(), clone(), log, job_.replay_gtid);
   }
 
   Result<> check_position() {
@@ -392,8 +415,8 @@ const std::array<CloneRunner::Job::Step, 8> CloneRunner::Job::kSteps = {{
     {"CLONE_SYS_SUCCESS", &Job::succeed, ""},
 }};
 
-CloneRunner::CloneRunner(Context& context, Catalog& catalog, TenantHost& host)
-    : context_(context), catalog_(catalog), host_(host) {}
+CloneRunner::CloneRunner(Context& context, Catalog& catalog, TenantHost& host, LogArchive& archive)
+    : context_(context), catalog_(catalog), host_(host), archive_(archive) {}
 
 CloneRunner::~CloneRunner() { stop(); }
 
@@ -489,16 +512,17 @@ Result<> CloneRunner::take_lock(Context& context, int64_t source, int64_t owner)
   }
 }
 
-Result<SnapshotRow> CloneRunner::create_snapshot(const TenantRow& source, const std::string& name) {
+Result<SnapshotRow> CloneRunner::create_snapshot(const TenantRow& source, const std::string& name,
+                                                 const std::string& type) {
   SnapshotRow snapshot{.name = name, .tenant_id = source.id};
   Result<> stored = catalog_.transact([&](CatalogTransaction& t) -> Result<> {
     ASSIGN_OR_RETURN(const auto same, t.find_snapshot(source.id, name));
     if (same) return sql_error(kSnapshotExists, "snapshot '{}' exist", name);
     ASSIGN_OR_RETURN(snapshot.id, t.next_id("snapshot", 1));
     return t.run(
-        "INSERT INTO tenant_snapshot (id, name, tenant_id, tenant_name, status, created) VALUES (?1, ?2, ?3, ?4, "
-        "'CREATING', ?5)",
-        {snapshot.id, name, source.id, source.name, timestamp_text(wall_clock_ms())});
+        "INSERT INTO tenant_snapshot (id, name, tenant_id, tenant_name, status, created, type) VALUES (?1, ?2, ?3, ?4, "
+        "'CREATING', ?5, ?6)",
+        {snapshot.id, name, source.id, source.name, timestamp_text(wall_clock_ms()), type});
   });
   RETURN_IF_ERROR(std::move(stored));
   const std::string folder = host_.snapshot_folder(snapshot.id);

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "tenants/catalog.h"
+#include "tenants/log_archive.h"
 #include "tenants/tenant_host.h"
 
 namespace sluice {
@@ -21,7 +22,7 @@ namespace sluice {
 class CloneRunner {
  public:
   // All must outlive it.
-  CloneRunner(Context& context, Catalog& catalog, TenantHost& host);
+  CloneRunner(Context& context, Catalog& catalog, TenantHost& host, LogArchive& archive);
   ~CloneRunner();
   CloneRunner(const CloneRunner&) = delete;
   CloneRunner& operator=(const CloneRunner&) = delete;
@@ -37,8 +38,8 @@ class CloneRunner {
   // Stops the threads; the jobs stay where they are.
   void stop();
 
-  // A snapshot for users to clone from.
-  Result<SnapshotRow> create_snapshot(const TenantRow& source, const std::string& name);
+  // A snapshot to clone from; of the type MANUAL (a user's) or AUTO.
+  Result<SnapshotRow> create_snapshot(const TenantRow& source, const std::string& name, const std::string& type);
 
  private:
   struct Running {
@@ -55,6 +56,7 @@ class CloneRunner {
   Context& context_;
   Catalog& catalog_;
   TenantHost& host_;
+  LogArchive& archive_;
   std::mutex mutex_;
   std::condition_variable changed_;                      // a job has ended, or a lock was given up
   std::map<int64_t, std::unique_ptr<Running>> running_;  // guarded by mutex_

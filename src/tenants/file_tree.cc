@@ -112,9 +112,10 @@ Result<> write_file(const std::string& path, std::string_view content) {
   return rename_path(partial, path);
 }
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_file(const std::string& path, uint64_t offset) {
   const File file(path, O_RDONLY);
   if (!file.opened()) return failed("opening", path, errno);
+  if (::lseek(*file, static_cast<off_t>(offset), SEEK_SET) < 0) return failed("reading", path, errno);
   std::string content;
   char buffer[1 << 16];
   for (;;) {

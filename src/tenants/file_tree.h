@@ -22,7 +22,7 @@ Result<> share_tree(const std::string& from, const std::string& to, const FileFi
 Result<> copy_file(const std::string& from, const std::string& to);
 // Writes a file readable by its owner only, whole or not at all.
 Result<> write_file(const std::string& path, std::string_view content);
-Result<std::string> read_file(const std::string& path);
+Result<std::string> read_file(const std::string& path, uint64_t offset = 0);
 // Makes the tree's files and folders durable.
 Result<> sync_tree(const std::string& path);
 // What is not there has been removed.

@@ -62,6 +62,11 @@ struct CloneTenant {
   std::string pool, unit;
   bool primary = false;
   bool async = false;
+  std::optional<int64_t> as_of_ms;  // a time in the past
+  std::string as_of_gtid;           // a position in the past
+  // Filled in where the archive was asked for it: the replay behind the snapshot; round 0: none.
+  int64_t replay_round = 0, replay_scn = 0;
+  std::string replay_gtid;
 };
 struct CreateSnapshot {
   std::string name;  // empty: one is made up

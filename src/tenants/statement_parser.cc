@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 
 #include "tenants/sql_error.h"
 #include "tenants/statement.h"
@@ -23,6 +24,44 @@ std::string upper(std::string_view text) {
 bool is_name(std::string_view text) {
   const auto part = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
   return !text.empty() && std::isdigit(static_cast<unsigned char>(text[0])) == 0 && std::ranges::all_of(text, part);
+}
+
+// "2026-01-31 23:59:59.999", perhaps with a 'T' in it or a 'Z' behind it, as milliseconds since 1970.
+std::optional<int64_t> parse_utc_ms(std::string_view text) {
+  if (text.ends_with('Z')) text.remove_suffix(1);
+  constexpr std::string_view kForm = "dddd-dd-dd dd:dd:dd";
+  if (text.size() < kForm.size()) return std::nullopt;
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    const bool digit = std::isdigit(static_cast<unsigned char>(text[i])) != 0;
+    if (kForm[i] == 'd' ? !digit : text[i] != kForm[i] && !(kForm[i] == ' ' && text[i] == 'T')) return std::nullopt;
+  }
+  const auto part = [&](size_t at, size_t size) {
+    int value = 0;
+    std::from_chars(text.data() + at, text.data() + at + size, value);
+    return value;
+  };
+  tm parts{};
+  parts.tm_year = part(0, 4) - 1900;
+  parts.tm_mon = part(5, 2) - 1;
+  parts.tm_mday = part(8, 2);
+  parts.tm_hour = part(11, 2);
+  parts.tm_min = part(14, 2);
+  parts.tm_sec = part(17, 2);
+  const tm written = parts;
+  const int64_t seconds = timegm(&parts);
+  // 2026-02-30 would be a day in March.
+  if (parts.tm_mon != written.tm_mon || parts.tm_mday != written.tm_mday || parts.tm_hour != written.tm_hour ||
+      parts.tm_min != written.tm_min || parts.tm_sec != written.tm_sec) {
+    return std::nullopt;
+  }
+  int64_t ms = 0;
+  if (text.size() > kForm.size()) {
+    const std::string_view fraction = text.substr(kForm.size() + 1);
+    const bool digits = std::ranges::all_of(fraction, [](unsigned char c) { return std::isdigit(c) != 0; });
+    if (text[kForm.size()] != '.' || !digits || fraction.empty() || fraction.size() > 9) return std::nullopt;
+    for (size_t i = 0; i < 3; ++i) ms = ms * 10 + (i < fraction.size() ? fraction[i] - '0' : 0);
+  }
+  return seconds * 1000 + ms;
 }
 
 // The names by which the words of the language would be misread, or that mean another tenant in OceanBase.
@@ -103,9 +142,9 @@ class Parser {
   }
   // What OceanBase knows, or we will, and this version does not.
   Error refuse_rest() const {
-    static constexpr std::array kLater = {"AS",    "TTL",        "PROTECTED",    "MASK",   "ON",          "READ",
-                                          "SET",   "LOCALITY",   "PRIMARY_ZONE", "RENAME", "LOCK",        "UNLOCK",
-                                          "RESET", "SWITCHOVER", "RECOVER",      "MINOR",  "REPLICA_TYPE"};
+    static constexpr std::array kLater = {"TTL",        "PROTECTED",    "MASK",   "ON",          "READ",   "SET",
+                                          "LOCALITY",   "PRIMARY_ZONE", "RENAME", "LOCK",        "UNLOCK", "RESET",
+                                          "SWITCHOVER", "RECOVER",      "MINOR",  "REPLICA_TYPE"};
     if (now().kind == SqlTokenKind::kWord && std::ranges::find(kLater, upper(now().text)) != kLater.end()) {
       return sql_error(kNotSupported, "{} at {} not supported", near(), place());
     }
@@ -420,8 +459,10 @@ class Parser {
         clone.primary = upper(*role) == "PRIMARY";
       } else if (take_word("ASYNC")) {
         clone.async = true;
+      } else if (take_words("AS OF")) {
+        RETURN_IF_ERROR(as_of(clone));
       } else {
-        return refuse_or("RESOURCE_POOL, UNIT, ROLE or ASYNC");
+        return refuse_or("RESOURCE_POOL, UNIT, ROLE, AS OF or ASYNC");
       }
     } while (take_sign(","));
     if (!pool || !unit) {
@@ -430,6 +471,32 @@ class Parser {
     clone.pool = *pool;
     clone.unit = *unit;
     return Statement{std::move(clone)};
+  }
+
+  Result<> as_of(CloneTenant& clone) {
+    if (clone.as_of_ms || !clone.as_of_gtid.empty()) {
+      return sql_error(kDuplicateOption, "option AS OF is given twice, the second time before {}", place());
+    }
+    if (!clone.snapshot.empty()) {
+      return sql_error(kIncorrectArguments,
+                       "Incorrect arguments to AS OF at {}: USING SNAPSHOT says already what to clone", place());
+    }
+    const bool time = take_word("TIMESTAMP");
+    if (!time && !take_word("GTID")) return expected("TIMESTAMP or GTID");
+    if (now().kind != SqlTokenKind::kString || now().text.empty()) return expected("a string");
+    if (time) {
+      clone.as_of_ms = parse_utc_ms(now().text);
+      if (!clone.as_of_ms) {
+        return sql_error(kIncorrectArguments,
+                         "Incorrect arguments to AS OF TIMESTAMP at {}: a time in UTC is '2026-01-31 23:59:59' or "
+                         "'2026-01-31 23:59:59.999'",
+                         place());
+      }
+    } else {
+      clone.as_of_gtid = now().text;
+    }
+    ++at_;
+    return {};
   }
 
   Result<Statement> drop_tenant() {

@@ -54,6 +54,21 @@ TEST(StatementTest, a_clone_takes_names_bare_or_quoted_and_its_options_in_either
   EXPECT_TRUE(clone.if_not_exists);
 }
 
+TEST(StatementTest, a_clone_as_of_the_past_names_a_time_in_utc_or_a_gtid) {
+  const std::string clone = "CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, AS OF ";
+  EXPECT_EQ(parse_one<CloneTenant>(clone + "TIMESTAMP '1970-01-02 00:00:01.25'").as_of_ms, 86'401'250);
+  EXPECT_EQ(parse_one<CloneTenant>(clone + "TIMESTAMP '1970-01-02T00:00:01Z', ASYNC").as_of_ms, 86'401'000);
+  EXPECT_EQ(parse_one<CloneTenant>(clone + "GTID '1-2-3,4-5-6'").as_of_gtid, "1-2-3,4-5-6");
+  for (const char* wrong : {"'2026-02-30 00:00:00'", "'2026-01-01'", "'2026-01-01 25:00:00'", "'2026-01-01 00:00:00.'",
+                            "'2026-01-01 00:00:00+02'", "'now'"}) {
+    EXPECT_THAT(mistake(clone + "TIMESTAMP " + wrong), HasSubstr("ERROR 1210")) << wrong;
+  }
+  EXPECT_THAT(mistake(clone + "GTID 5"), HasSubstr("a string is expected"));
+  EXPECT_THAT(mistake(clone + "GTID '1-1-1', AS OF GTID '1-1-2'"), HasSubstr("ERROR 4679"));
+  EXPECT_THAT(mistake("CREATE TENANT a FROM b USING SNAPSHOT s WITH RESOURCE_POOL = p, UNIT = u, AS OF GTID '1-1-1'"),
+              HasSubstr("ERROR 1210"));
+}
+
 TEST(StatementTest, several_statements_are_told_apart_and_G_makes_one_vertical) {
   const auto statements = parse_statements(
       "-- units\nDROP TENANT IF EXISTS t FORCE; /* views */ SELECT ';' AS x FROM oceanbase.DBA_OB_TENANTS\\G SHOW "

@@ -47,15 +47,22 @@ Result<std::unique_ptr<TenantServer>> TenantServer::open(Context& context, const
   }
   RETURN_IF_ERROR(make_folder(folder));
   RETURN_IF_ERROR(server->lock_folder());
-  for (const char* inner : {"/tenants", "/snapshots"}) RETURN_IF_ERROR(make_folder(folder + inner));
+  for (const char* inner : {"/tenants", "/snapshots", "/archive"}) RETURN_IF_ERROR(make_folder(folder + inner));
   ASSIGN_OR_RETURN(server->catalog_, Catalog::open(context, folder + "/catalog.db"));
   server->host_ = std::make_unique<TenantHost>(context, *server->catalog_, folder);
-  server->clones_ = std::make_unique<CloneRunner>(context, *server->catalog_, *server->host_);
+  server->archive_ = std::make_unique<LogArchive>(
+      context, *server->catalog_, *server->host_,
+      [clones = &server->clones_](const TenantRow& tenant, const std::string& name) -> Result<> {
+        const auto made = (*clones)->create_snapshot(tenant, name, "AUTO");
+        return made ? Result<>() : Result<>(made.error());
+      });
+  server->clones_ = std::make_unique<CloneRunner>(context, *server->catalog_, *server->host_, *server->archive_);
   RETURN_IF_ERROR(server->recover());
   return server;
 }
 
 TenantServer::~TenantServer() {
+  if (archive_) archive_->stop();  // its threads use what ends before it
   if (lock_ >= 0) ::close(lock_);
 }
 
@@ -89,12 +96,14 @@ Result<> TenantServer::recover() {
   }
   RETURN_IF_ERROR(remove_leftovers());
   start_tenants(normal);
+  RETURN_IF_ERROR(archive_->resume());
   return clones_->resume();
 }
 
 // Folders without a row.
 Result<> TenantServer::remove_leftovers() {
-  for (const auto& [kind, table] : {std::pair("tenants", "tenant"), std::pair("snapshots", "tenant_snapshot")}) {
+  for (const auto& [kind, table] :
+       {std::pair("tenants", "tenant"), std::pair("snapshots", "tenant_snapshot"), std::pair("archive", "tenant")}) {
     ASSIGN_OR_RETURN(const auto ids, catalog_->transact([&, name = table](CatalogTransaction& t) {
       return t.texts(fmt::format("SELECT id FROM {}", name));
     }));
@@ -130,6 +139,7 @@ void TenantServer::start_tenants(const std::vector<TenantRow>& tenants) {
 }
 
 void TenantServer::stop() {
+  archive_->stop();
   clones_->stop();
   host_->stop_all();
 }

@@ -10,6 +10,7 @@
 
 #include "tenants/catalog.h"
 #include "tenants/clone_runner.h"
+#include "tenants/log_archive.h"
 #include "tenants/statement.h"
 #include "tenants/tenant_host.h"
 
@@ -69,6 +70,7 @@ class TenantServer {
   int lock_ = -1;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<TenantHost> host_;
+  std::unique_ptr<LogArchive> archive_;
   std::unique_ptr<CloneRunner> clones_;
 };
 

@@ -149,6 +149,7 @@ Result<StatementResult> TenantServer::run(const DropTenant& statement) {
 }
 
 Result<> TenantServer::finish_drop(int64_t tenant) {
+  RETURN_IF_ERROR(archive_->forget(tenant));
   RETURN_IF_ERROR(host_->remove(tenant));
   ASSIGN_OR_RETURN(const auto snapshots, catalog_->transact([&](CatalogTransaction& t) {
     return t.texts("SELECT id FROM tenant_snapshot WHERE tenant_id = ?1", {tenant});
@@ -171,7 +172,17 @@ Result<StatementResult> TenantServer::run(const CloneTenant& statement) {
                      catalog_->transact([&](CatalogTransaction& t) { return t.find_tenant(statement.name); }));
     if (same) return StatementResult{.notes = {"the tenant exists"}};
   }
-  ASSIGN_OR_RETURN(const int64_t id, clones_->begin(statement));
+  CloneTenant clone = statement;
+  if (clone.as_of_ms || !clone.as_of_gtid.empty()) {
+    ASSIGN_OR_RETURN(const TenantRow source,
+                     catalog_->transact([&](CatalogTransaction& t) { return need_tenant(t, clone.source); }));
+    ASSIGN_OR_RETURN(const ArchivedPlace place, archive_->find(source, {clone.as_of_ms, clone.as_of_gtid}));
+    clone.snapshot = place.snapshot;
+    clone.replay_round = place.round;
+    clone.replay_gtid = place.state.text();
+    clone.replay_scn = place.scn;
+  }
+  ASSIGN_OR_RETURN(const int64_t id, clones_->begin(clone));
   if (statement.async) return StatementResult{.rows = {{"CLONE_JOB_ID"}, {{fmt::format("{}", id)}}}};
   ASSIGN_OR_RETURN(const CloneJobRow job, clones_->wait(id));
   if (job.ret_code != 0) return sql_error(kCloneFailed, "{}", job.message);
@@ -188,7 +199,7 @@ Result<StatementResult> TenantServer::run(const CreateSnapshot& statement) {
     return sql_error(kNotAllowed, "source tenant status is not valid, create tenant snapshot not allowed");
   }));
   const std::string name = statement.name.empty() ? fmt::format("snapshot${}", wall_clock_ms()) : statement.name;
-  ASSIGN_OR_RETURN(const SnapshotRow snapshot, clones_->create_snapshot(tenant, name));
+  ASSIGN_OR_RETURN(const SnapshotRow snapshot, clones_->create_snapshot(tenant, name, "MANUAL"));
   return StatementResult{.rows = {{"SNAPSHOT_ID", "SNAPSHOT_NAME", "GTID"},
                                   {{fmt::format("{}", snapshot.id), snapshot.name, snapshot.gtid}}}};
 }
@@ -238,19 +249,36 @@ Result<StatementResult> TenantServer::run(const ActivateStandby& statement) {
 }
 
 Result<StatementResult> TenantServer::run(const SetLogMode& statement) {
-  return catalog_->transact([&](CatalogTransaction& t) -> Result<StatementResult> {
+  ASSIGN_OR_RETURN(const auto tenants, catalog_->transact([&](CatalogTransaction& t) -> Result<std::vector<TenantRow>> {
     std::vector<std::string> names = statement.tenants;
     if (names.empty()) {
       ASSIGN_OR_RETURN(names, t.texts("SELECT name FROM tenant WHERE status = 'NORMAL'"));
     }
+    std::vector<TenantRow> rows;
     for (const std::string& name : names) {
-      ASSIGN_OR_RETURN(const TenantRow tenant, need_tenant(t, name));
+      ASSIGN_OR_RETURN(TenantRow tenant, need_tenant(t, name));
+      if (tenant.status != tenant_status::kNormal) {
+        return sql_error(kNotAllowed, "tenant '{}' is {}, archivelog not allowed", name, tenant.status);
+      }
       if (!statement.archive) RETURN_IF_ERROR(refuse_while_cloning(t, tenant.id, "noarchivelog"));
-      RETURN_IF_ERROR(t.run("UPDATE tenant SET log_mode = ?2 WHERE id = ?1",
-                            {tenant.id, std::string(statement.archive ? "ARCHIVELOG" : "NOARCHIVELOG")}));
+      rows.push_back(std::move(tenant));
     }
-    return StatementResult{};
-  });
+    return rows;
+  }));
+  StatementResult result;
+  for (const TenantRow& tenant : tenants) {
+    RETURN_IF_ERROR(statement.archive ? archive_->begin(tenant.id) : archive_->end(tenant.id));
+    RETURN_IF_ERROR(catalog_->transact([&](CatalogTransaction& t) {
+      return t.run("UPDATE tenant SET log_mode = ?2 WHERE id = ?1",
+                   {tenant.id, std::string(statement.archive ? "ARCHIVELOG" : "NOARCHIVELOG")});
+    }));
+    if (!statement.archive) continue;
+    if (Result<> base = archive_->make_base(tenant.id); !base) {
+      result.notes.push_back(fmt::format("clones of '{}' AS OF the past need a snapshot, and there is none yet: {}",
+                                         tenant.name, sql_error_message(base.error())));
+    }
+  }
+  return result;
 }
 
 Result<StatementResult> TenantServer::run(const ReadViews& statement) {

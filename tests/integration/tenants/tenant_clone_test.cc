@@ -131,7 +131,7 @@ TEST(TenantClone, a_snapshot_keeps_its_state_for_any_number_of_clones) {
   tenants.must(
       "CREATE TENANT a FROM shop USING SNAPSHOT before WITH RESOURCE_POOL = a_pool, UNIT = small;"
       "CREATE TENANT b FROM shop USING SNAPSHOT before WITH RESOURCE_POOL = b_pool, UNIT = small, ROLE = PRIMARY");
-  const std::string gtid = tenants.value("SELECT GTID FROM DBA_OB_TENANT_SNAPSHOTS");
+  const std::string gtid = tenants.value("SELECT GTID FROM DBA_OB_TENANT_SNAPSHOTS WHERE SNAPSHOT_NAME = 'before'");
   EXPECT_EQ(birth(tenants, "a"), gtid);
   application.expect_exactly(tenants, "a", gtid);
   application.expect_exactly(tenants, "b", gtid);
