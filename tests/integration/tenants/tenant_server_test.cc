@@ -134,6 +134,22 @@ TEST(TenantServer, finds_running_tenants_again_and_starts_dead_ones) {
   EXPECT_EQ(tenants.tenant_value("shop", "SELECT a FROM s.t"), "7");
 }
 
+TEST(TenantServer, whoever_is_given_a_tenants_option_file_is_not_its_server) {
+  Tenants tenants;
+  ASSERT_TRUE(tenants.start());
+  tenants.create_tenant("shop");
+  auto other = Process::spawn({.command = {"python3", "-c", "import signal; signal.pause()",
+                                           "--defaults-file=" + tenants.tenant_folder("shop") + "/my.cnf"}});
+  ASSERT_OK(other);
+  kill(tenants.tenant_pid("shop"), SIGKILL);
+  ASSERT_TRUE(wait_until([&] { return tenants.value("SELECT RESTARTS FROM DBA_OB_TENANTS") == "1"; },
+                         std::chrono::seconds(60)));
+  EXPECT_EQ(tenants.tenant_value("shop", "SELECT 1"), "1");
+  tenants.must("DROP TENANT shop; DROP RESOURCE POOL shop_pool");
+  EXPECT_TRUE((*other)->running());
+  tenants.expect_nothing_left({});
+}
+
 TEST(TenantServer, one_server_has_a_folder) {
   Tenants tenants;
   ASSERT_TRUE(tenants.start());
