@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <sstream>
 
 #include "config/setting.h"
@@ -82,6 +84,84 @@ void declare_tenants(CLI::App& app, Command& parsed) {
   sql->footer("\nExit codes: 0 done, 1 a statement was refused, 4 no server.\nExample: sluice sql \"SHOW TENANTS\\G\"");
 }
 
+// 'x' for a statement, whatever the word is.
+std::string quoted(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word) {
+    if (c == '\'' || c == '\\') text += c;
+    text += c;
+  }
+  return text + "'";
+}
+
+struct TenantWords {
+  std::string name, source, pool, unit, snapshot, as_of, as_of_gtid;
+  bool primary = false, async = false, force = false, drop = false;
+};
+
+std::string clone_statement(const TenantWords& words) {
+  std::string text = "CREATE TENANT " + quoted(words.name) + " FROM " + quoted(words.source);
+  if (!words.snapshot.empty()) text += " USING SNAPSHOT " + quoted(words.snapshot);
+  text += " WITH RESOURCE_POOL = " + quoted(words.pool.empty() ? words.name + "_pool" : words.pool) +
+          ", UNIT = " + quoted(words.unit);
+  if (!words.as_of.empty()) text += ", AS OF TIMESTAMP " + quoted(words.as_of);
+  if (!words.as_of_gtid.empty()) text += ", AS OF GTID " + quoted(words.as_of_gtid);
+  if (words.primary) text += ", ROLE = PRIMARY";
+  if (words.async) text += ", ASYNC";
+  return text;
+}
+
+// The frequent statements as words of a command line: 'sluice sql' with its text made up.
+void declare_tenant_words(CLI::App& app, Command& parsed) {
+  CLI::App* tenant = app.add_subcommand("tenant", "List, clone, drop and activate tenants, and take snapshots of them");
+  tenant->require_subcommand(1);
+  tenant->fallthrough();
+  tenant->add_option("--data", parsed.data_dir, "Where the tenants are (default: $SLUICE_DATA, else ./sluice-data)")
+      ->type_name("DIR")
+      ->envname("SLUICE_DATA");
+  tenant->footer("\nExample: sluice tenant clone shop report --unit box --as-of '2026-01-31 12:00:00'");
+  const auto words = std::make_shared<TenantWords>();
+  const auto add = [&](const char* name, const char* summary,
+                       const std::function<std::string(const TenantWords&)>& text) {
+    CLI::App* command = tenant->add_subcommand(name, summary);
+    command->fallthrough();
+    command->callback([&parsed, words, text] {
+      parsed.kind = CommandKind::kSql;
+      parsed.statements = text(*words);
+    });
+    return command;
+  };
+  add("list", "Show all tenants", [](const TenantWords&) {
+    return "SELECT TENANT_NAME, TENANT_ROLE, STATUS, LOG_MODE, PARENT_TENANT_NAME, HOST, PORT FROM DBA_OB_TENANTS";
+  });
+  CLI::App* clone = add("clone", "Clone a tenant, as it is or as it was", &clone_statement);
+  clone->add_option("SOURCE", words->source, "The tenant to clone")->required();
+  clone->add_option("NAME", words->name, "The new tenant")->required();
+  clone->add_option("--unit", words->unit, "Its resource unit")->required();
+  clone->add_option("--pool", words->pool, "Its resource pool, which is made (default: NAME_pool)");
+  clone->add_option("--snapshot", words->snapshot, "Of this snapshot");
+  clone->add_option("--as-of", words->as_of, "As of this time, in UTC: '2026-01-31 23:59:59.999'")->type_name("TIME");
+  clone->add_option("--as-of-gtid", words->as_of_gtid, "As of this position")->type_name("GTID");
+  clone->add_flag("--primary", words->primary, "Writable at once");
+  clone->add_flag("--async", words->async, "Do not wait for it");
+  CLI::App* drop = add("drop", "Drop a tenant", [](const TenantWords& given) {
+    return "DROP TENANT " + quoted(given.name) + (given.force ? " FORCE" : "");
+  });
+  drop->add_option("NAME", words->name, "The tenant")->required();
+  drop->add_flag("--force", words->force, "End clones that are under way");
+  add("activate", "Make a standby writable",
+      [](const TenantWords& given) { return "ALTER SYSTEM ACTIVATE STANDBY TENANT = " + quoted(given.name); })
+      ->add_option("NAME", words->name, "The tenant")
+      ->required();
+  CLI::App* snapshot = add("snapshot", "Take a snapshot of a tenant", [](const TenantWords& given) {
+    const std::string name = given.snapshot.empty() ? "" : quoted(given.snapshot) + " ";
+    return (given.drop ? "DROP SNAPSHOT " : "CREATE SNAPSHOT ") + name + "FOR TENANT " + quoted(given.name);
+  });
+  snapshot->add_option("TENANT", words->name, "The tenant")->required();
+  snapshot->add_option("NAME", words->snapshot, "The snapshot's name (default: one is made up)");
+  snapshot->add_flag("--drop", words->drop, "Drop it instead")->needs("NAME");
+}
+
 void declare(CLI::App& app, Command& parsed) {
   app.name("sluice");
   app.require_subcommand(1);
@@ -136,6 +216,7 @@ void declare(CLI::App& app, Command& parsed) {
   connectors->footer("\nExample: sluice connectors mysql");
 
   declare_tenants(app, parsed);
+  declare_tenant_words(app, parsed);
   add_command(app, parsed, CommandKind::kVersion, "version", "Print the version");
 }
 

@@ -84,5 +84,26 @@ TEST(CommandLineTest, help_shows_examples_and_exit_codes) {
   EXPECT_EQ(verify.text.find("--until-caught-up"), std::string::npos) << verify.text;
 }
 
+TEST(CommandLineTest, says_the_frequent_statements_about_tenants_as_words) {
+  const auto statement = [](std::vector<const char*> words) {
+    words.insert(words.begin(), "tenant");
+    const auto parsed = parse(words);
+    EXPECT_TRUE(parsed.command) << parsed.text;
+    return parsed.command && parsed.command->kind == CommandKind::kSql ? parsed.command->statements : "no statement";
+  };
+  EXPECT_EQ(statement({"clone", "shop", "report", "--unit", "box", "--as-of", "2026-01-31 12:00:00", "--primary"}),
+            "CREATE TENANT 'report' FROM 'shop' WITH RESOURCE_POOL = 'report_pool', UNIT = 'box', AS OF TIMESTAMP "
+            "'2026-01-31 12:00:00', ROLE = PRIMARY");
+  EXPECT_EQ(statement({"clone", "a", "b", "--unit=u", "--pool=p", "--snapshot=s", "--async"}),
+            "CREATE TENANT 'b' FROM 'a' USING SNAPSHOT 's' WITH RESOURCE_POOL = 'p', UNIT = 'u', ASYNC");
+  EXPECT_EQ(statement({"drop", "x'; DROP TENANT y; --", "--force"}), "DROP TENANT 'x''; DROP TENANT y; --' FORCE");
+  EXPECT_EQ(statement({"activate", "report"}), "ALTER SYSTEM ACTIVATE STANDBY TENANT = 'report'");
+  EXPECT_EQ(statement({"snapshot", "shop"}), "CREATE SNAPSHOT FOR TENANT 'shop'");
+  EXPECT_EQ(statement({"snapshot", "shop", "s1", "--drop"}), "DROP SNAPSHOT 's1' FOR TENANT 'shop'");
+  EXPECT_EQ(parse({"tenant", "list", "--data", "d"}).command->data_dir, "d");
+  EXPECT_EQ(parse({"tenant"}).exit_code, 2);
+  EXPECT_EQ(parse({"tenant", "clone", "a", "b"}).exit_code, 2);
+}
+
 }  // namespace
 }  // namespace sluice
