@@ -50,7 +50,7 @@ TEST(BinlogCutTest, knows_where_transactions_end_and_what_stands_before_the_file
 
 TEST(BinlogCutTest, a_transaction_counts_when_nothing_of_it_can_follow) {
   const auto query = [](const std::string& text) {
-    return event(2, std::string(8, '\0') + '\2' + std::string(2, '\0') + bytes<uint16_t>(3) + "varsdb" + '\0' + text);
+    return event(2, std::string(8, '\0') + '\2' + std::string(2, '\0') + bytes<uint16_t>(4) + "varsdb" + '\0' + text);
   };
   const std::string begun = gtid(10, 4) + event(19, "map");
   const std::pair<std::string, bool> cases[] = {

@@ -110,7 +110,7 @@ TEST(StatementTest, names_that_are_not_fit_for_paths_are_refused) {
 TEST(StatementTest, what_is_not_there_yet_is_refused_as_such) {
   for (const char* text :
        {"CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, TTL '8h'",
-        "CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, AS OF GTID '0-1-2'",
+        "CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, TTL '8h'",
         "ALTER SYSTEM SWITCHOVER TO PRIMARY TENANT = t", "ALTER TENANT t LOCK", "SHOW RECYCLEBIN",
         "CREATE STANDBY TENANT s LOG_RESTORE_SOURCE='x'", "CREATE TENANT a RESOURCE_POOL_LIST=('p'), LOCALITY='x'"}) {
     EXPECT_THAT(mistake(text), HasSubstr("ERROR 1235 (0A000)")) << text;
