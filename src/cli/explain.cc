@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cli/job_file.h"
 #include "engine/job.h"
+#include "engine/plan.h"
 
 namespace sluice {
 namespace {
@@ -43,25 +42,19 @@ Result<> explain_table(Context& context, LoadedJob& job, const SourceTable& tabl
 Result<> explain(Context& context, LoadedJob& job) {
   RETURN_IF_ERROR(job.source->open(context));
   RETURN_IF_ERROR(job.sink->open(context));
-  const bool copies = job.source->wants_snapshot();
-  const bool follows = job.source->wants_stream();
-  const int64_t most = job.sink->max_writers();
-  const int64_t parallelism = most == 0 ? job.spec.pipeline.parallelism : std::min(job.spec.pipeline.parallelism, most);
   fmt::print("job '{}': {} -> {}\n", job_name(job.spec), job.spec.source.type, job.spec.sink.type);
   fmt::print("guarantee: {}\n",
              job.sink->guarantee() == Guarantee::kExactlyOnce
                  ? "exactly-once (rows and position are committed in one transaction of the target)"
                  : "at-least-once (the target has no transactions; the position is kept in the state directory)");
-  const bool whole = follows && job.spec.pipeline.apply == ApplyMode::kTransactional;
+  const bool whole = job.source->wants_stream() && job.spec.pipeline.apply == ApplyMode::kTransactional;
   fmt::print(
       "target shows: {}\n",
       whole ? "while rows are copied, any mixture; then, from the place of the log where the copy ended (the job says "
               "when), only whole source transactions in the order of their commits"
             : "changes of one row in their order; of a source transaction sometimes a part (apply: transactional "
               "shows it whole)");
-  fmt::print("plan: {}{}{}\n", copies ? fmt::format("copy with {} readers", parallelism) : "",
-             copies && follows ? ", then " : "",
-             follows ? fmt::format("log reader -> transform, route -> {} writer lanes", whole ? 1 : parallelism) : "");
+  fmt::print("{}", make_plan(job.spec, *job.source, *job.sink).text());
   ASSIGN_OR_RETURN(const auto tables, job.source->discover(context));
   for (const auto& table : tables) RETURN_IF_ERROR(explain_table(context, job, table));
   return {};

@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstdio>
 #include <deque>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "api/metrics_text.h"
 #include "base/log.h"
@@ -30,7 +30,8 @@ struct RunningJob {
   const JobOptions options;
   Job job;
   std::optional<LoadedJob> verification;  // the same job once more, for verifying it beside; unset: not asked for
-  std::optional<Error> failure;           // unset if it was stopped or reached its end
+  std::unique_ptr<BackgroundVerify> verify;
+  std::optional<Error> failure;  // unset if it was stopped or reached its end
 };
 using RunningJobs = std::deque<RunningJob>;
 
@@ -76,23 +77,32 @@ Result<std::unique_ptr<HttpServer>> serve_metrics(const std::string& address, Ru
   return server;
 }
 
-// Each job in a thread of its own: one that fails leaves the others alone.
-void run_all(RunningJobs& jobs, Context& context) {
+// A job that fails leaves the others alone.
+void run_all(RunningJobs& jobs, TaskPool& tasks, Context& context) {
   std::vector<std::pair<std::string, const Progress*>> shown;
   for (auto& running : jobs) shown.emplace_back(running.name, &running.job.progress());
   const ProgressDisplay display(std::move(shown), context);
-  std::vector<std::jthread> threads;
+  const bool alone = jobs.size() == 1;
+  Context all(&context);
+  std::atomic<size_t> left = jobs.size();
   for (auto& running : jobs) {
-    threads.emplace_back([&running, &context, alone = jobs.size() == 1] {
-      const LogLabel label(alone ? "" : running.name);
-      std::optional<BackgroundVerify> verify;
-      if (running.verification) verify.emplace(std::move(*running.verification), running.job.progress(), context);
-      auto result = running.job.run(context, running.options);
-      if (result || result.error().code() == ErrorCode::kStopped || context.stop_requested()) return;
-      running.failure = std::move(result).error();
-      if (!alone) log_error("{}", running.failure->describe());
+    const LogLabel label(alone ? "" : running.name);
+    if (running.verification) {
+      running.verify =
+          std::make_unique<BackgroundVerify>(std::move(*running.verification), running.job.progress(), context);
+    }
+    running.job.run(context, running.options, [&, alone](Result<> result) {
+      running.verify.reset();
+      if (!result && result.error().code() != ErrorCode::kStopped && !context.stop_requested()) {
+        running.failure = std::move(result).error();
+        if (!alone) log_error("{}", running.failure->describe());
+      }
+      if (--left == 0) all.request_stop();
     });
   }
+  while (all.wait_for(std::chrono::hours(1))) continue;
+  tasks.wake_all();
+  for (auto& running : jobs) running.job.join();
 }
 
 }  // namespace
@@ -110,7 +120,7 @@ int run_command(const Command& command, const ConnectorRegistry& registry, Conte
     }
     metrics = std::move(served).value();
   }
-  run_all(jobs, context);
+  run_all(jobs, tasks, context);
   int exit_code = 0;
   for (auto& running : jobs) {
     if (jobs.size() > 1) fmt::print(stderr, "{}:\n", running.name);

@@ -9,7 +9,6 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "engine/snapshot_phase.h"
-#include "engine/stream_phase.h"
 #include "transform/rule_changes.h"
 
 namespace sluice {
@@ -34,97 +33,142 @@ std::string change_log_folder(const std::string& state_dir, const std::string& j
 
 }  // namespace
 
+// What is opened anew after an error. The parts refer to the rest.
+struct Job::Attempt {
+  explicit Attempt(const Context* parent) : context(parent) {}
+
+  Context context;
+  std::unique_ptr<JobLedger> ledger;
+  JobState state;
+  std::optional<SchemaPolicy> policy;
+  std::unique_ptr<JobTransform> transform;
+  std::optional<JobParts> parts;
+  std::unique_ptr<StreamPhase> phase;
+  bool gathering = false;  // the phase brings lanes together that stand at different positions
+};
+
 Job::Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink, TaskPool& tasks)
     : spec_(std::move(spec)),
       source_(std::move(source)),
       sink_(std::move(sink)),
       limiter_(spec_.pipeline.rows_per_second, spec_.pipeline.bytes_per_second),
-      tasks_(tasks) {}
+      tasks_(tasks),
+      plan_(make_plan(spec_, *source_, *sink_)) {}
+
+Job::~Job() { join(); }
 
 std::string job_name(const JobSpec& spec) {
   if (!spec.pipeline.name.empty()) return spec.pipeline.name;
   return std::filesystem::path(spec.file).stem().string();
 }
 
-Result<> Job::run(Context& context, JobOptions options) {
+void Job::run(Context& context, JobOptions options, std::function<void(Result<>)> ended) {
+  context_ = &context;
+  options_ = std::move(options);
+  ended_ = std::move(ended);
   if (auto held = source_->held_log()) {
     spool_ = std::make_unique<LogSpool>(*source_, std::move(held), spec_.pipeline,
-                                        change_log_folder(options.state_dir, job_name(spec_)), progress_);
-    spool_->start(options.reset);
+                                        change_log_folder(options_.state_dir, job_name(spec_)), progress_, *this);
   }
-  auto result = run_attempts(context, options);
-  spool_.reset();
-  progress_.set_phase(result || context.stop_requested() ? JobPhase::kFinished : JobPhase::kFailed);
-  return result;
+  if (spool_) spool_->begin(tasks_, options_.reset);
+  start(tasks_);
 }
 
-Result<> Job::run_attempts(Context& context, JobOptions& options) {
-  std::chrono::milliseconds delay = kFirstRestartDelay;
-  int64_t failures = 0;
-  std::string position_before;
-  uint64_t copied_before = 0;
-  for (;;) {
-    auto result = run_attempt(context, options);
-    if (result || context.stop_requested()) return result;
-    const Error& error = result.error();
-    const bool lost = error.code() == ErrorCode::kPositionLost && spec_.pipeline.lost_log == LostLog::kResynchronize;
-    if (!error.retryable() && !lost) return result;
-    if (lost) lost_log_ = error.message();
-    const ProgressReport report = progress_.report();
-    if (report.position != position_before || report.chunks_copied != copied_before) {
-      failures = 0;
-      delay = kFirstRestartDelay;
-      position_before = report.position;
-      copied_before = report.chunks_copied;
+NextStep Job::step() {
+  NextStep next;
+  auto ended = go_on(next);
+  if (ended && !*ended) return next;
+  attempt_.reset();
+  if (ended) return end({});
+  if (context_->stop_requested() || !may_try_again(ended.error())) return end(std::move(ended).error());
+  next_attempt_ = monotonic_now() + restart_delay_;
+  return NextStep::at(next_attempt_);
+}
+
+// True when the job has reached its end.
+Result<bool> Job::go_on(NextStep& next) {
+  if (!attempt_) {
+    if (context_->stop_requested()) return Error(ErrorCode::kStopped, "stopped before it began");
+    if (monotonic_now() < next_attempt_) {
+      next = NextStep::at(next_attempt_);
+      return false;
     }
-    if (spec_.pipeline.restart_attempts >= 0 && failures++ >= spec_.pipeline.restart_attempts) return result;
-    progress_.add_restart(error.message());
-    progress_.set_phase(JobPhase::kRestarting);
-    log_warn("{}: {}; trying again in {} ms", error_code_info(error.code()).name, error.message(), delay.count());
-    if (!context.wait_for(delay)) return Error(ErrorCode::kStopped, "stopped while waiting to restart");
-    delay = std::min(delay * 2, spec_.pipeline.restart_delay_max);
+    ASSIGN_OR_RETURN(const bool streams, begin_attempt());
+    if (!streams) return true;
   }
+  return stream(next);
 }
 
-Result<> Job::run_attempt(Context& context, JobOptions& options) {
-  Context attempt(&context);
+NextStep Job::end(Result<> result) {
+  spool_.reset();
+  progress_.set_phase(result || context_->stop_requested() ? JobPhase::kFinished : JobPhase::kFailed);
+  ended_(std::move(result));
+  return NextStep::never();
+}
+
+// After restart_delay_, which grows while the job does not get on.
+bool Job::may_try_again(const Error& error) {
+  const bool lost = error.code() == ErrorCode::kPositionLost && spec_.pipeline.lost_log == LostLog::kResynchronize;
+  if (!error.retryable() && !lost) return false;
+  if (lost) lost_log_ = error.message();
+  const ProgressReport report = progress_.report();
+  const bool got_on = report.position != position_before_ || report.chunks_copied != copied_before_;
+  if (got_on) failures_ = 0;
+  position_before_ = report.position;
+  copied_before_ = report.chunks_copied;
+  if (spec_.pipeline.restart_attempts >= 0 && failures_ >= spec_.pipeline.restart_attempts) return false;
+  restart_delay_ =
+      failures_++ == 0 ? kFirstRestartDelay : std::min(restart_delay_ * 2, spec_.pipeline.restart_delay_max);
+  progress_.add_restart(error.message());
+  progress_.set_phase(JobPhase::kRestarting);
+  log_warn("{}: {}; trying again in {} ms", error_code_info(error.code()).name, error.message(),
+           restart_delay_.count());
+  return true;
+}
+
+// False if there is nothing to stream.
+Result<bool> Job::begin_attempt() {
+  attempt_ = std::make_unique<Attempt>(context_);
+  Context& attempt = attempt_->context;
   RETURN_IF_ERROR(source_->open(attempt).context("opening the source"));
   RETURN_IF_ERROR(sink_->open(attempt).context("opening the target"));
   sink_->set_source(*source_);
-  ASSIGN_OR_RETURN(auto ledger, JobLedger::open(attempt, *sink_, job_name(spec_), options.state_dir));
+  ASSIGN_OR_RETURN(attempt_->ledger, JobLedger::open(attempt, *sink_, job_name(spec_), options_.state_dir));
+  JobLedger& ledger = *attempt_->ledger;
   // In this order: a change log without a ledger would be another job's.
-  if (options.reset && spool_) RETURN_IF_ERROR(spool_->forget());
-  if (options.reset) RETURN_IF_ERROR(ledger->forget_all(attempt));
-  options.reset = false;
-  ASSIGN_OR_RETURN(JobState state, ledger->load(attempt));
-  if (options.until_caught_up && !until_) {
+  if (options_.reset && spool_) RETURN_IF_ERROR(spool_->forget());
+  if (options_.reset) RETURN_IF_ERROR(ledger.forget_all(attempt));
+  options_.reset = false;
+  JobState& state = attempt_->state;
+  ASSIGN_OR_RETURN(state, ledger.load(attempt));
+  if (options_.until_caught_up && !until_) {
     ASSIGN_OR_RETURN(until_, source_->current_position(attempt));
   }
 
-  SchemaPolicy policy(spec_, *sink_);
   ASSIGN_OR_RETURN(const auto tables, source_->discover(attempt));
-  ASSIGN_OR_RETURN(const auto transform, make_transform(spec_, tables));
-  if (progress_.report().restarts == 0) warn_of_unused_rules(*transform, tables);
-  JobParts parts{.context = attempt,
-                 .spec = spec_,
-                 .source = *source_,
-                 .sink = *sink_,
-                 .ledger = *ledger,
-                 .policy = policy,
-                 .transform = *transform,
-                 .progress = progress_,
-                 .limiter = limiter_,
-                 .tasks = tasks_,
-                 .parallelism = parallelism(),
-                 .lanes = lanes(),
-                 .spool = spool_.get()};
+  ASSIGN_OR_RETURN(attempt_->transform, make_transform(spec_, tables));
+  if (progress_.report().restarts == 0) warn_of_unused_rules(*attempt_->transform, tables);
+  JobParts& parts = attempt_->parts.emplace(JobParts{.context = attempt,
+                                                     .spec = spec_,
+                                                     .source = *source_,
+                                                     .sink = *sink_,
+                                                     .ledger = ledger,
+                                                     .policy = attempt_->policy.emplace(spec_, *sink_),
+                                                     .transform = *attempt_->transform,
+                                                     .progress = progress_,
+                                                     .limiter = limiter_,
+                                                     .tasks = tasks_,
+                                                     .coordinator = *this,
+                                                     .parallelism = plan_.parallelism,
+                                                     .lanes = plan_.lanes,
+                                                     .spool = spool_.get()});
   const bool guarantee_exact = sink_->guarantee() == Guarantee::kExactlyOnce;
-  log_info("job '{}' (epoch {}): {} to {}, guarantee {}{}", job_name(spec_), ledger->epoch(), spec_.source.type,
+  log_info("job '{}' (epoch {}): {} to {}, guarantee {}{}", job_name(spec_), ledger.epoch(), spec_.source.type,
            spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once",
            spec_.pipeline.apply == ApplyMode::kTransactional ? ", whole transactions after the copy" : "");
 
   if (lost_log_) RETURN_IF_ERROR(begin_resynchronizing(parts, state, tables));
-  RETURN_IF_ERROR(settle_rules(parts, state, tables, options.accept_changes));
+  RETURN_IF_ERROR(settle_rules(parts, state, tables, options_.accept_changes));
   RETURN_IF_ERROR(forget_excluded_tables(parts, state));
   const bool streaming_begun = !state.lanes.empty();
   const bool resynchronizing = !state.resynchronizing.empty();
@@ -140,24 +184,13 @@ Result<> Job::run_attempt(Context& context, JobOptions& options) {
     RETURN_IF_ERROR(open_targets(parts, tables, state));
   }
   if (resynchronizing) {
-    SLUICE_CHECK(options.resynchronize);
-    RETURN_IF_ERROR(options.resynchronize(parts, tables, state));
+    SLUICE_CHECK(options_.resynchronize);
+    RETURN_IF_ERROR(options_.resynchronize(parts, tables, state));
   }
-  if (!source_->wants_stream()) return {};
+  if (!source_->wants_stream()) return false;
   if (!streaming_begun) RETURN_IF_ERROR(begin_stream(parts, state, tables));
-  ASSIGN_OR_RETURN(const bool ended, stream(parts, state));
-  SLUICE_CHECK(ended);
-  return {};
+  return true;
 }
-
-size_t Job::parallelism() const {
-  const auto wanted = static_cast<size_t>(spec_.pipeline.parallelism);
-  const auto most = static_cast<size_t>(sink_->max_writers());
-  return most == 0 ? wanted : std::min(wanted, most);
-}
-
-// Two transactions of the target become visible one after the other, so whole transactions need one writer.
-size_t Job::lanes() const { return spec_.pipeline.apply == ApplyMode::kTransactional ? 1 : parallelism(); }
 
 // In this order: a change log that is there is of no use to a ledger that asks for a comparison.
 Result<> Job::begin_resynchronizing(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables) {
@@ -258,27 +291,9 @@ Result<> Job::reload(JobParts& parts, JobState& state) {
 // The number of lanes may change only where all of them stand at the same place.
 Result<> Job::settle_lane_count(JobParts& parts, JobState& state) {
   if (state.lanes.size() == parts.lanes) return {};
-  const auto together = [&state] {
-    return std::ranges::all_of(state.lanes, [&](const Position& lane) { return lane == state.lanes.front(); });
-  };
-  if (!together()) RETURN_IF_ERROR(bring_lanes_together(parts, state));
-  SLUICE_CHECK(together());
   const size_t old_lanes = state.lanes.size();
   state.lanes.assign(parts.lanes, Position(state.lanes.front()));
   return parts.ledger.set_lanes(parts.context, state.lanes, old_lanes);
-}
-
-// A kill left the lanes at different places: they go on as they are until all have reached the one that is farthest.
-Result<> Job::bring_lanes_together(JobParts& parts, JobState& state) {
-  const auto behind = [this](const Position& lane, const Position& other) { return !source_->covers(lane, other); };
-  const std::optional<Position> farthest = *std::ranges::max_element(state.lanes, behind);
-  log_info("the {} writer lanes stand at different positions: they go on to {} before there are {}", state.lanes.size(),
-           farthest->text, parts.lanes);
-  for (bool ended = false; !ended;) {
-    ASSIGN_OR_RETURN(ended, run_stream_phase(parts, state, farthest));
-    RETURN_IF_ERROR(reload(parts, state));
-  }
-  return {};
 }
 
 Result<> Job::forget_passed_chunks(JobParts& parts, JobState& state) {
@@ -294,13 +309,36 @@ Result<> Job::forget_passed_chunks(JobParts& parts, JobState& state) {
   return {};
 }
 
-Result<bool> Job::stream(JobParts& parts, JobState& state) {
-  for (;;) {
+// A kill may have left the lanes at different places. If there are to be more or fewer, they go on as they are until
+// all have reached the one that is farthest.
+Result<> Job::begin_stream_phase() {
+  JobParts& parts = *attempt_->parts;
+  JobState& state = attempt_->state;
+  const bool together =
+      std::ranges::all_of(state.lanes, [&](const Position& lane) { return lane == state.lanes.front(); });
+  attempt_->gathering = state.lanes.size() != parts.lanes && !together;
+  if (!attempt_->gathering) {
     RETURN_IF_ERROR(settle_lane_count(parts, state));
     RETURN_IF_ERROR(forget_passed_chunks(parts, state));
-    ASSIGN_OR_RETURN(const bool ended, run_stream_phase(parts, state, until_));
-    if (ended) return true;
-    RETURN_IF_ERROR(reload(parts, state));
+    attempt_->phase = StreamPhase::make(parts, state, until_);
+    return {};
+  }
+  const auto behind = [this](const Position& lane, const Position& other) { return !source_->covers(lane, other); };
+  const Position& farthest = *std::ranges::max_element(state.lanes, behind);
+  log_info("the {} writer lanes stand at different positions: they go on to {} before there are {}", state.lanes.size(),
+           farthest.text, parts.lanes);
+  attempt_->phase = StreamPhase::make(parts, state, farthest);
+  return {};
+}
+
+Result<bool> Job::stream(NextStep& next) {
+  for (;;) {
+    if (!attempt_->phase) RETURN_IF_ERROR(begin_stream_phase());
+    ASSIGN_OR_RETURN(const auto ended, attempt_->phase->step(next));
+    if (!ended) return false;
+    attempt_->phase.reset();
+    if (*ended && !attempt_->gathering) return true;
+    RETURN_IF_ERROR(reload(*attempt_->parts, attempt_->state));
   }
 }
 

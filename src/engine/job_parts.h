@@ -27,6 +27,7 @@ struct JobParts {
   Progress& progress;
   RateLimiter& limiter;
   TaskPool& tasks;
+  Task& coordinator;          // whose steps these parts are used in
   size_t parallelism;         // readers and writers of the copy: what is asked for, as far as the sink allows
   size_t lanes = 1;           // writers of the stream
   LogSpool* spool = nullptr;  // null if the source drops its log by itself

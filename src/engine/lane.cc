@@ -169,9 +169,12 @@ NextStep Lane::end(Error error) {
   // A writer that is thrown away rolls back what is open.
   writer_.reset();
   channel_.close();
-  std::lock_guard lock(mutex_);
-  error_ = std::move(error);
-  flushed_.notify_all();
+  {
+    std::lock_guard lock(mutex_);
+    error_ = std::move(error);
+    flushed_.notify_all();
+  }
+  parts_.coordinator.wake();
   return NextStep::never();
 }
 

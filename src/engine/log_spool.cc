@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "connector/known_changes.h"
+#include "connector/quiet_log.h"
 
 namespace sluice {
 namespace {
@@ -39,7 +40,7 @@ LogState state_of(const LogStart& start, const std::string& life) {
 }  // namespace
 
 // Reads the change log, then the source.
-class LogSpool::Reader : public LogReader {
+class LogSpool::Reader : public LogReader, public QuietLog {
  public:
   Reader(LogSpool& spool, Position start, std::unique_ptr<ChangeLogReader> log, std::unique_ptr<LogReader> inner)
       : spool_(spool), start_(std::move(start)), log_(std::move(log)), inner_(std::move(inner)) {}
@@ -64,6 +65,16 @@ class LogSpool::Reader : public LogReader {
       if (wanted) out.push_back(std::move(element));
     }
     return {};
+  }
+
+  // From the change log it always reads as if there were more.
+  Result<> look(Context& context, std::vector<StreamElement>& out) override {
+    auto* const quiet = dynamic_cast<QuietLog*>(inner_.get());
+    return quiet != nullptr ? quiet->look(context, out) : poll(context, out);
+  }
+  std::optional<LogWait> begin_wait() override {
+    auto* const quiet = dynamic_cast<QuietLog*>(inner_.get());
+    return quiet != nullptr ? quiet->begin_wait() : std::nullopt;
   }
 
   Result<> acknowledge(const Position& position) override {
@@ -95,7 +106,7 @@ class LogSpool::Reader : public LogReader {
 };
 
 LogSpool::LogSpool(Source& source, std::unique_ptr<HeldLog> held, const PipelineSpec& options, std::string folder,
-                   Progress& progress)
+                   Progress& progress, Task& coordinator)
     : source_(source),
       held_(std::move(held)),
       limit_(static_cast<uint64_t>(options.change_log_retained_limit)),
@@ -103,47 +114,45 @@ LogSpool::LogSpool(Source& source, std::unique_ptr<HeldLog> held, const Pipeline
       longest_delay_(options.restart_delay_max),
       folder_(std::move(folder)),
       progress_(progress),
+      coordinator_(coordinator),
       last_look_(monotonic_now() - kLookInterval),
       detached_since_(monotonic_now()) {}
 
 LogSpool::~LogSpool() {
   {
-    // With the lock, so that the thread is not between its look and its sleep.
+    // With the lock, so that the task is not between its look and a wait.
     std::lock_guard lock(mutex_);
     context_.request_stop();
     changed_.notify_all();
   }
-  if (thread_.joinable()) thread_.join();
+  wake();
+  join();
 }
 
-void LogSpool::start(bool fresh) {
+void LogSpool::begin(TaskPool& tasks, bool fresh) {
   may_open_ = !fresh;
-  thread_ = std::thread([this, label = LogLabel::current()] { run(label); });
+  start(tasks);
 }
 
 uint64_t LogSpool::segment_bytes() const { return std::min(kMostSegmentBytes, max_bytes_ / kLeastSegments); }
 
-// --- the thread
+// --- the task
 
-void LogSpool::run(std::string label) {
-  const LogLabel scope(std::move(label));
-  while (!context_.stop_requested()) {
-    look_if_due(context_);
-    open_log_early();
-    std::unique_lock lock(mutex_);
-    if (!should_read()) {
-      changed_.wait_for(lock, kLookInterval, [this] { return active_ || context_.stop_requested(); });
-      continue;
-    }
-    busy_ = true;
-    reading_ = std::make_unique<Context>(&context_);
-    lock.unlock();
-    read_until_told();
-    lock.lock();
-    reading_.reset();
-    busy_ = false;
-    changed_.notify_all();
-  }
+NextStep LogSpool::step() {
+  if (context_.stop_requested()) return NextStep::never();
+  look_if_due(context_);
+  open_log_early();
+  std::unique_lock lock(mutex_);
+  if (!should_read()) return NextStep::at(last_look_ + kLookInterval);
+  busy_ = true;
+  reading_ = std::make_unique<Context>(&context_);
+  lock.unlock();
+  read_until_told();
+  lock.lock();
+  reading_.reset();
+  busy_ = false;
+  changed_.notify_all();
+  return NextStep::now();
 }
 
 void LogSpool::look_if_due(Context& context) {
@@ -193,6 +202,7 @@ bool LogSpool::should_read() {
       log_warn("the target does not keep up, and the source keeps {} MB of log for it", kept_.unacknowledged >> 20);
       yield_ = true;
       phase_->request_stop();
+      coordinator_.wake();
     }
     return false;
   }
@@ -394,7 +404,7 @@ Result<std::unique_ptr<LogReader>> LogSpool::attach(Context& phase, const LogSta
   auto log = log_->read([&](const Position& position) { return covers(start.position, position); });
   std::lock_guard lock(mutex_);
   active_ = true;
-  changed_.notify_all();
+  wake();
   return std::unique_ptr<LogReader>(new Reader(*this, start.position, std::move(log), nullptr));
 }
 

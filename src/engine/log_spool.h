@@ -7,9 +7,9 @@
 // The change log is never empty-handed: while the job reads into memory it holds no changes but what the source needs
 // to go on (tables, position), so that a job that starts while its target is away can spool, too.
 //
-// A thread of its own looks how much the server keeps, and reads while the log is spooled: whether an attempt to run
-// the job is under way or not. The stream phase reads through what attach() gives. start(), forget(), attach() and
-// schema_changed() are the coordinator's; set_blocked() and wants_log() may be called from any thread.
+// A task of its own looks how much the server keeps, and reads (in one long step) while the log is spooled: whether an
+// attempt to run the job is under way or not. The stream phase reads through what attach() gives. begin(), forget(),
+// attach() and schema_changed() are the coordinator's; set_blocked() and wants_log() may be called from any thread.
 #pragma once
 
 #include <condition_variable>
@@ -17,7 +17,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/context.h"
@@ -25,18 +24,19 @@
 #include "config/job_spec.h"
 #include "connector/source.h"
 #include "engine/progress.h"
+#include "engine/task_pool.h"
 
 namespace sluice {
 
-class LogSpool {
+class LogSpool final : public Task {
  public:
-  // Everything given by reference outlives it.
+  // Everything given by reference outlives it. `coordinator` is woken when the phase should end.
   LogSpool(Source& source, std::unique_ptr<HeldLog> held, const PipelineSpec& options, std::string folder,
-           Progress& progress);
-  ~LogSpool();
+           Progress& progress, Task& coordinator);
+  ~LogSpool() override;
 
   // `fresh`: the change log on disk is about to be forgotten.
-  void start(bool fresh);
+  void begin(TaskPool& tasks, bool fresh);
   // Removes the change log: the job begins anew.
   Result<> forget();
 
@@ -53,8 +53,8 @@ class LogSpool {
  private:
   class Reader;
 
-  // Of the thread.
-  void run(std::string label);
+  // Of the task.
+  NextStep step() override;
   void look_if_due(Context& context);
   void open_log_early();
   bool should_read();
@@ -65,7 +65,7 @@ class LogSpool {
   bool has_room();
   bool hand_over();
 
-  // While the thread is idle.
+  // While the task is idle.
   void pause();
   Result<bool> prepare(const LogStart& start, const std::string& life);
   Result<> merge_tables(const LogStart& start);
@@ -86,11 +86,12 @@ class LogSpool {
   const std::chrono::milliseconds longest_delay_;
   const std::string folder_;
   Progress& progress_;
-  Context context_;  // of the thread
+  Task& coordinator_;
+  Context context_;  // of the task
 
-  // Used by the thread while busy_, else by the coordinator when it has paused it, and by the Reader.
+  // Used by the task while busy_, else by the coordinator when it has paused it, and by the Reader.
   std::unique_ptr<ChangeLog> log_;
-  // Of the thread alone.
+  // Of the task alone.
   std::unique_ptr<LogReader> reader_;
   KeptLog kept_;
   MonotonicTime last_look_;
@@ -110,15 +111,13 @@ class LogSpool {
   bool blocked_ = false;
   MonotonicTime last_word_;  // of the phase
   bool yield_ = false;       // the phase should end, so that the log can be spooled
-  bool active_ = false;      // the thread is to read the source
+  bool active_ = false;      // the task is to read the source
   bool busy_ = false;        // it does, or uses the change log
   bool at_end_ = false;      // the Reader has read all there is
   std::unique_ptr<LogReader> handed_over_;
   std::optional<Error> stopped_;  // the log cannot be spooled beyond its end
   MonotonicTime detached_since_;
   std::unique_ptr<Context> reading_;  // while busy_
-
-  std::thread thread_;
 };
 
 }  // namespace sluice

@@ -6,12 +6,13 @@
 #include <algorithm>
 #include <deque>
 #include <random>
-#include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "connector/known_changes.h"
+#include "connector/quiet_log.h"
 #include "engine/incremental_copy.h"
 #include "engine/lane.h"
 #include "engine/partitioner.h"
@@ -20,10 +21,17 @@
 namespace sluice {
 namespace {
 
-constexpr std::chrono::milliseconds kPopTimeout{50};
 constexpr std::chrono::milliseconds kNoWait{0};
 // A target that is well commits more often.
 constexpr std::chrono::milliseconds kPatience{3000};
+// Changes that come closer to each other than this are waited for in poll(), which is quicker than the task pool.
+constexpr std::chrono::milliseconds kBusy{10};
+// How soon the source hears what lanes have committed meanwhile, and signals and pieces of tables are looked for.
+constexpr std::chrono::milliseconds kLookInterval{50};
+// Then it is another task's turn, if one waits.
+constexpr std::chrono::milliseconds kLongestStep{10};
+// So that the spool hears that the phase is alive.
+constexpr std::chrono::milliseconds kLongestRest{1000};
 // Elements other than batches weigh nearly nothing; this keeps their number bounded too.
 constexpr size_t kControlBytes = 64;
 
@@ -48,24 +56,33 @@ const Position& smallest(const Source& source, const std::vector<Position>& posi
   return *least;
 }
 
-class StreamPhase {
+class Stream final : public StreamPhase {
  public:
-  StreamPhase(JobParts& parts, JobState& state, const std::optional<Position>& until)
+  Stream(JobParts& parts, JobState& state, std::optional<Position> until)
       : parts_(parts),
         state_(state),
-        until_(until),
+        until_(std::move(until)),
         context_(&parts.context),
         incoming_(static_cast<size_t>(parts.spec.pipeline.channel_bytes)),
         partitioner_(state.lanes.size(), parts.sink.keys_compare_bytewise()),
         lane_starts_(state.lanes) {}
+  ~Stream() override;
 
-  Result<bool> run();
+  Result<std::optional<bool>> step(NextStep& next) override;
 
  private:
+  struct ReadingTask final : Task {
+    explicit ReadingTask(Stream& of) : stream(of) {}
+    NextStep step() override { return stream.read_log(); }
+    Stream& stream;
+  };
+
   Result<> open_reader(LogStart start);
-  Result<bool> follow();
+  Result<std::optional<bool>> follow(NextStep& next);
   Result<> open();
-  void read_log();
+  NextStep read_log();
+  NextStep rest();
+  void acknowledge(const Position& durable);
   void watch_target(const Elements& elements, size_t bytes, const Position& durable);
   Result<bool> dispatch(StreamElement& element);
   Result<> dispatch_batch(ChangeBatch batch);
@@ -84,15 +101,21 @@ class StreamPhase {
 
   JobParts& parts_;
   JobState& state_;
-  const std::optional<Position>& until_;
-  Context context_;  // of this phase's threads
+  const std::optional<Position> until_;
+  Context context_;  // of this phase's tasks
   ByteChannel<Elements> incoming_;
   Partitioner partitioner_;
   // While lanes begin at different positions: what each has already. Empty once all are past it.
   std::vector<Position> lane_starts_;
   std::optional<WholeTransactions> whole_;  // if they were asked for, and one lane is there to keep them
+  bool opened_ = false;
+  Position sent_;  // where the lanes will be when they have everything
   std::unique_ptr<LogReader> reader_;
-  // Of the reader's thread.
+  // Of the reading task.
+  QuietLog* quiet_ = nullptr;  // the reader, if it can tell what to wait for
+  bool resting_ = false;       // it waits for that
+  MonotonicTime last_read_;
+  Position acknowledged_;
   Position handed_on_;
   Position watched_durable_;
   MonotonicTime durable_since_;
@@ -102,9 +125,19 @@ class StreamPhase {
   std::mutex mutex_;                         // guards the two below
   Position durable_;
   std::optional<Error> reader_error_;
+  ReadingTask reading_{*this};
 };
 
-Result<> StreamPhase::open() {
+Stream::~Stream() {
+  context_.request_stop();
+  incoming_.close();
+  reading_.wake();
+  reading_.join();
+  copies_.reset();
+  lanes_.clear();
+}
+
+Result<> Stream::open() {
   LogStart start;
   start.position = smallest(parts_.source, state_.lanes);
   for (const auto& [table, table_state] : state_.tables) {
@@ -127,10 +160,14 @@ Result<> StreamPhase::open() {
     lanes_.emplace_back(parts_, context_, i, std::move(writer), state_.lanes[i], lane_bytes);
   }
   if (!catching_up()) between_groups_ = durable_;
-  return open_copies();
+  RETURN_IF_ERROR(open_copies());
+  parts_.progress.set_phase(JobPhase::kStreaming);
+  quiet_ = dynamic_cast<QuietLog*>(reader_.get());
+  reading_.start(parts_.tasks);
+  return {};
 }
 
-Result<> StreamPhase::open_copies() {
+Result<> Stream::open_copies() {
   IncrementalCopy::Outlet outlet{
       .write = [this](std::vector<ChangeBatch> targets) { return send_rows(std::move(targets)); },
       .end_group =
@@ -141,12 +178,12 @@ Result<> StreamPhase::open_copies() {
 }
 
 // Between two groups, the target may get rows that are read again.
-Result<> StreamPhase::copy_beside() {
+Result<> Stream::copy_beside() {
   if (!copies_ || catching_up() || between_groups_.empty()) return {};
   return copies_->step(between_groups_);
 }
 
-Result<> StreamPhase::open_reader(LogStart start) {
+Result<> Stream::open_reader(LogStart start) {
   if (parts_.spool == nullptr) {
     ASSIGN_OR_RETURN(reader_, parts_.source.open_log_reader(parts_.context, std::move(start)));
     return {};
@@ -161,7 +198,7 @@ Result<> StreamPhase::open_reader(LogStart start) {
 }
 
 // Is it the target that keeps the log waiting? It takes nothing more, or what it has taken does not become durable.
-void StreamPhase::watch_target(const Elements& elements, size_t bytes, const Position& durable) {
+void Stream::watch_target(const Elements& elements, size_t bytes, const Position& durable) {
   if (parts_.spool == nullptr) return;
   const MonotonicTime now = monotonic_now();
   for (const auto& element : elements) {
@@ -173,51 +210,67 @@ void StreamPhase::watch_target(const Elements& elements, size_t bytes, const Pos
   parts_.spool->set_blocked(stuck || !incoming_.wait_for_room(bytes, kNoWait));
 }
 
-void StreamPhase::read_log() {
-  Position acknowledged;
-  while (!context_.stop_requested()) {
-    Elements elements;
-    auto polled = reader_->poll(context_, elements);
-    Position durable;
-    {
-      std::lock_guard lock(mutex_);
-      if (!polled) {
-        reader_error_ = std::move(polled).error();
-        break;
-      }
-      durable = durable_;
-    }
-    const size_t bytes = byte_size(elements);
-    watch_target(elements, bytes, durable);
-    if (!elements.empty()) {
-      fault_point("after_log_read");
-      if (!incoming_.push(std::move(elements), bytes)) break;
-    }
-    if (durable != acknowledged) {
-      fault_point("before_source_ack");
-      auto told = reader_->acknowledge(durable);
-      if (!told) log_warn("telling the source what is durable: {}", told.error().message());
-      acknowledged = durable;
-    }
-  }
-  incoming_.close();
+void Stream::acknowledge(const Position& durable) {
+  if (durable == acknowledged_) return;
+  fault_point("before_source_ack");
+  auto told = reader_->acknowledge(durable);
+  if (!told) log_warn("telling the source what is durable: {}", told.error().message());
+  acknowledged_ = durable;
 }
 
-Result<> StreamPhase::lane_failure() {
+// A step of the reading task. While changes keep coming it waits for the next ones here, with a thread of its own.
+NextStep Stream::read_log() {
+  if (context_.stop_requested()) return NextStep::never();
+  Elements elements;
+  auto polled = resting_ ? quiet_->look(context_, elements) : reader_->poll(context_, elements);
+  Position durable;
+  {
+    std::lock_guard lock(mutex_);
+    if (!polled) reader_error_ = std::move(polled).error();
+    durable = durable_;
+  }
+  if (!polled) {
+    incoming_.close();
+    parts_.coordinator.wake();
+    return NextStep::never();
+  }
+  const size_t bytes = byte_size(elements);
+  watch_target(elements, bytes, durable);
+  const bool quiet = elements.empty();
+  if (!quiet) {
+    fault_point("after_log_read");
+    if (!incoming_.push(std::move(elements), bytes)) return NextStep::never();
+    parts_.coordinator.wake();
+    resting_ = resting_ && monotonic_now() - last_read_ > kBusy;
+    last_read_ = monotonic_now();
+  }
+  acknowledge(durable);
+  return quiet ? rest() : NextStep::now();
+}
+
+NextStep Stream::rest() {
+  const auto wait = quiet_ != nullptr ? quiet_->begin_wait() : std::nullopt;
+  resting_ = wait.has_value();
+  if (!wait) return NextStep::now();
+  const auto at_most = parts_.spool != nullptr ? std::min(wait->at_most, kLongestRest) : wait->at_most;
+  return NextStep::when_readable(wait->readable, monotonic_now() + at_most);
+}
+
+Result<> Stream::lane_failure() {
   for (const auto& lane : lanes_) {
     if (auto error = lane.error(); error && error->code() != ErrorCode::kStopped) return std::move(*error);
   }
   return Error(ErrorCode::kStopped, "stopped while streaming");
 }
 
-Result<> StreamPhase::flush_lanes() {
+Result<> Stream::flush_lanes() {
   for (auto& lane : lanes_) {
     if (!lane.flush()) return lane_failure();
   }
   return {};
 }
 
-std::shared_ptr<const ChangeBatch> StreamPhase::without_known_rows(ChangeBatch batch, size_t lane) const {
+std::shared_ptr<const ChangeBatch> Stream::without_known_rows(ChangeBatch batch, size_t lane) const {
   const auto covered = [&](const Transaction& transaction) {
     return parts_.source.covers(lane_starts_[lane], transaction);
   };
@@ -225,7 +278,7 @@ std::shared_ptr<const ChangeBatch> StreamPhase::without_known_rows(ChangeBatch b
   return std::make_shared<const ChangeBatch>(std::move(batch));
 }
 
-Result<> StreamPhase::dispatch_batch(ChangeBatch batch) {
+Result<> Stream::dispatch_batch(ChangeBatch batch) {
   const TableId table = batch.schema->id;
   const auto row_changes = static_cast<uint64_t>(
       std::ranges::count_if(batch.kinds, [](RowKind kind) { return kind != RowKind::kUpdateBefore; }));
@@ -239,7 +292,7 @@ Result<> StreamPhase::dispatch_batch(ChangeBatch batch) {
   return send_rows(std::move(targets));
 }
 
-Result<> StreamPhase::send_rows(std::vector<ChangeBatch> targets) {
+Result<> Stream::send_rows(std::vector<ChangeBatch> targets) {
   for (auto& target : targets) {
     if (target.rows() == 0) continue;
     ASSIGN_OR_RETURN(auto split, partitioner_.split(parts_.policy.fit(std::move(target))));
@@ -254,7 +307,8 @@ Result<> StreamPhase::send_rows(std::vector<ChangeBatch> targets) {
   return {};
 }
 
-Result<> StreamPhase::dispatch_group_end(const GroupEnd& end) {
+Result<> Stream::dispatch_group_end(const GroupEnd& end) {
+  sent_ = end.position;
   for (size_t i = 0; i < lanes_.size(); ++i) {
     // A lane that is ahead must not record a smaller position than it has.
     const bool behind = catching_up() && !parts_.source.covers(end.position, lane_starts_[i]);
@@ -271,7 +325,7 @@ Result<> StreamPhase::dispatch_group_end(const GroupEnd& end) {
 
 // The kill of the process at any line here leads to the whole again: what is dropped is not altered first, so that a
 // repetition never meets a table that is gone.
-Result<> StreamPhase::dispatch_schema_change(SchemaChangeEvent event) {
+Result<> Stream::dispatch_schema_change(SchemaChangeEvent event) {
   RETURN_IF_ERROR(flush_lanes());
   fault_point("before_schema_change");
   if (!event.ddl.empty()) log_info("schema change at {}", event.position.text);
@@ -296,6 +350,7 @@ Result<> StreamPhase::dispatch_schema_change(SchemaChangeEvent event) {
   fault_point("after_schema_recorded");
   if (parts_.spool != nullptr) parts_.spool->schema_changed(event);
   for (auto& lane : lanes_) lane.set_position(event.position);
+  sent_ = event.position;
   if (event.needs_copy.empty()) return {};
   return Error(ErrorCode::kSchemaChanged,
                fmt::format("rows of table {} are not in the log and must be copied", event.needs_copy.front().text()));
@@ -303,7 +358,7 @@ Result<> StreamPhase::dispatch_schema_change(SchemaChangeEvent event) {
 
 // What PostgreSQL's transaction empties and fills again must not be seen empty: it is emptied by the lane, with the
 // rest of the transaction. False: the change is one to carry out alone.
-Result<bool> StreamPhase::truncate_within_transaction(const SchemaChangeEvent& event) {
+Result<bool> Stream::truncate_within_transaction(const SchemaChangeEvent& event) {
   const bool only_truncates = std::ranges::all_of(
       event.changes, [](const SchemaChange& change) { return change.kind == SchemaChangeKind::kTruncateTable; });
   const bool statement_of_its_own = !event.ddl.empty();
@@ -323,7 +378,7 @@ Result<bool> StreamPhase::truncate_within_transaction(const SchemaChangeEvent& e
 }
 
 // A table that must be copied again is created anew, in the shape that the copy will find.
-Result<> StreamPhase::drop_target(const TableId& source, const SchemaChange& target) {
+Result<> Stream::drop_target(const TableId& source, const SchemaChange& target) {
   if (!parts_.spec.routes.empty()) {
     return Error(
         ErrorCode::kTarget,
@@ -336,7 +391,7 @@ Result<> StreamPhase::drop_target(const TableId& source, const SchemaChange& tar
       {.kind = SchemaChangeKind::kDropTable, .before = target.after, .after = nullptr, .columns = {}, .new_names = {}});
 }
 
-void StreamPhase::publish_durable_position() {
+void Stream::publish_durable_position() {
   std::vector<Position> positions;
   for (const auto& lane : lanes_) positions.push_back(lane.durable());
   const Position& least = smallest(parts_.source, positions);
@@ -345,10 +400,11 @@ void StreamPhase::publish_durable_position() {
   durable_ = least;
   if (whole_) whole_->reached(least);
   parts_.progress.set_position(least.text);
+  reading_.wake();
 }
 
 // True when the job may end here.
-Result<bool> StreamPhase::dispatch(StreamElement& element) {
+Result<bool> Stream::dispatch(StreamElement& element) {
   if (auto* batch = std::get_if<ChangeBatch>(&element)) {
     RETURN_IF_ERROR(dispatch_batch(std::move(*batch)));
     return false;
@@ -370,62 +426,53 @@ Result<bool> StreamPhase::dispatch(StreamElement& element) {
   return true;
 }
 
-Result<bool> StreamPhase::run() {
-  auto ended = follow();
+Result<std::optional<bool>> Stream::step(NextStep& next) {
+  auto ended = follow(next);
   const bool yielded = parts_.spool != nullptr && parts_.spool->wants_log() && !parts_.context.stop_requested();
-  if (!ended && ended.error().code() == ErrorCode::kStopped && yielded) return false;
+  if (!ended && ended.error().code() == ErrorCode::kStopped && yielded) return std::optional(false);
   return ended;
 }
 
-Result<bool> StreamPhase::follow() {
-  fault_point("before_stream_start");
-  RETURN_IF_ERROR(open());
-  parts_.progress.set_phase(JobPhase::kStreaming);
-  std::jthread reader_thread([this, label = LogLabel::current()] {
-    const LogLabel scope(label);
-    read_log();
-  });
-  const auto finish = [&](Result<bool> result) {
-    context_.request_stop();
-    incoming_.close();
-    reader_thread.join();
-    copies_.reset();
-    lanes_.clear();
-    return result;
-  };
+Result<std::optional<bool>> Stream::follow(NextStep& next) {
+  if (!std::exchange(opened_, true)) {
+    fault_point("before_stream_start");
+    RETURN_IF_ERROR(open());
+  }
+  const MonotonicTime began = monotonic_now();
   while (!context_.stop_requested()) {
-    auto elements = incoming_.pop(kPopTimeout);
+    auto elements = incoming_.pop(kNoWait);
     if (!elements) {
       if (incoming_.drained()) {
         std::lock_guard lock(mutex_);
-        if (reader_error_) return finish(std::move(*reader_error_));
+        if (reader_error_) return std::move(*reader_error_);
       }
       for (const auto& lane : lanes_) {
-        if (lane.error()) return finish(lane_failure().error());
+        if (lane.error()) return lane_failure().error();
       }
     }
-    if (elements && copies_) {
-      auto looked = copies_->look_at(*elements, !between_groups_.empty());
-      if (!looked) return finish(std::move(looked).error());
-    }
+    if (elements && copies_) RETURN_IF_ERROR(copies_->look_at(*elements, !between_groups_.empty()));
     for (size_t i = 0; elements && i < elements->size(); ++i) {
-      auto ended = dispatch((*elements)[i]);
-      if (!ended) return finish(std::move(ended).error());
-      if (*ended) {
-        publish_durable_position();
-        return finish(true);
-      }
+      ASSIGN_OR_RETURN(const bool ended, dispatch((*elements)[i]));
+      if (!ended) continue;
+      publish_durable_position();
+      return std::optional(true);
     }
-    if (auto copied = copy_beside(); !copied) return finish(std::move(copied).error());
+    RETURN_IF_ERROR(copy_beside());
     publish_durable_position();
+    const MonotonicTime now = monotonic_now();
+    // durable_ is written by this task alone.
+    const bool look_again = copies_ || (!sent_.empty() && durable_ != sent_);
+    if (!elements) next = look_again ? NextStep::at(now + kLookInterval) : NextStep::woken();
+    if (elements && now - began >= kLongestStep) next = NextStep::now();
+    if (!elements || now - began >= kLongestStep) return std::optional<bool>();
   }
-  return finish(Error(ErrorCode::kStopped, "stopped while streaming"));
+  return Error(ErrorCode::kStopped, "stopped while streaming");
 }
 
 }  // namespace
 
-Result<bool> run_stream_phase(JobParts& parts, JobState& state, const std::optional<Position>& until) {
-  return StreamPhase(parts, state, until).run();
+std::unique_ptr<StreamPhase> StreamPhase::make(JobParts& parts, JobState& state, std::optional<Position> until) {
+  return std::make_unique<Stream>(parts, state, std::move(until));
 }
 
 }  // namespace sluice

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <mysql.h>
 
+#include <algorithm>
+
 namespace sluice::mysql {
 namespace {
 
@@ -134,6 +136,14 @@ Result<std::optional<Bytes>> BinlogConnection::next(Context& context, std::chron
   if (status == kPacketError) return connection_->last_error("reading the binary log");
   last_event_ = monotonic_now();
   return std::optional<Bytes>(Bytes(mysql->net.read_pos + 1, length - 1));
+}
+
+int BinlogConnection::descriptor() const { return static_cast<int>(mysql_get_socket(connection_->handle())); }
+
+std::chrono::milliseconds BinlogConnection::patience() const {
+  if (heartbeat_.count() == 0) return std::chrono::hours(1);
+  const auto silence = std::chrono::ceil<std::chrono::milliseconds>(monotonic_now() - last_event_);
+  return std::max(longest_silence(heartbeat_) - silence, std::chrono::milliseconds(0)) + std::chrono::milliseconds(1);
 }
 
 }  // namespace sluice::mysql

@@ -29,6 +29,10 @@ class BinlogConnection {
   // next call. A server that is silent for three heartbeats, or hangs up, is kConnect; a purged log is kPositionLost.
   Result<std::optional<Bytes>> next(Context& context, std::chrono::milliseconds wait);
 
+  // While next() has nothing: what becomes readable when there is more, and when next() must be asked all the same.
+  int descriptor() const;
+  std::chrono::milliseconds patience() const;
+
   bool is_mariadb() const { return connection_->is_mariadb(); }
 
  private:

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "connector/group_builder.h"
+#include "connector/quiet_log.h"
 #include "connectors/mysql/binlog_connection.h"
 #include "connectors/mysql/binlog_rows.h"
 #include "connectors/mysql/charset.h"
@@ -21,6 +22,7 @@ namespace sluice::mysql {
 namespace {
 
 constexpr std::chrono::milliseconds kPollWait{50};
+constexpr std::chrono::milliseconds kNoWait{0};
 // A group is handed on at this size, and a transaction larger than it in parts.
 constexpr size_t kGroupBytes = 1 << 20;
 
@@ -65,16 +67,19 @@ uint32_t replica_id(const MysqlSourceOptions& options, bool second_reader) {
   return 5400 + random() % 1001;
 }
 
-class MysqlLogReader : public LogReader {
+class MysqlLogReader : public LogReader, public QuietLog {
  public:
   MysqlLogReader(const MysqlSourceOptions& options, const CapturedTables& captured)
       : options_(options), captured_(captured), catalog_({.tinyint1_as_boolean = options.tinyint1_as_boolean}) {}
 
   Result<> open(Context& context, LogStart start);
-  Result<> poll(Context& context, std::vector<StreamElement>& out) override;
+  Result<> poll(Context& context, std::vector<StreamElement>& out) override { return read(context, kPollWait, out); }
+  Result<> look(Context& context, std::vector<StreamElement>& out) override { return read(context, kNoWait, out); }
+  std::optional<LogWait> begin_wait() override;
   Result<> acknowledge(const Position&) override { return {}; }  // the server keeps its log by its own rules
 
  private:
+  Result<> read(Context& context, std::chrono::milliseconds wait, std::vector<StreamElement>& out);
   Result<bool> step(Context& context, std::chrono::milliseconds wait, std::vector<StreamElement>& out);
   Result<> handle(Context& context, const Event& event, std::vector<StreamElement>& out);
   Result<> open_payload(const Event& event);
@@ -135,6 +140,7 @@ class MysqlLogReader : public LogReader {
   std::unique_ptr<PayloadReader> payload_;
   uint64_t shared_place_ = 0;  // of the events that do not stand in the log themselves; 0: they do
 
+  bool drained_ = false;  // the connection had nothing more
   GroupBuilder group_;
   Position told_;  // of the last group end
   std::vector<uint8_t> expand_buffer_;
@@ -197,13 +203,14 @@ Error MysqlLogReader::at_position(Error error) const {
   return std::move(error).context(fmt::format("at {}:{}", file_, offset_));
 }
 
-Result<> MysqlLogReader::poll(Context& context, std::vector<StreamElement>& out) {
+Result<> MysqlLogReader::read(Context& context, std::chrono::milliseconds wait, std::vector<StreamElement>& out) {
   const size_t before = out.size();
-  std::chrono::milliseconds wait = kPollWait;
+  drained_ = false;
   while (group_.bytes() < kGroupBytes && out.size() == before) {
     ASSIGN_OR_RETURN(const bool more, step(context, wait, out));
+    drained_ = !more;
     if (!more || (!in_transaction_ && group_.handed_on())) break;
-    wait = std::chrono::milliseconds(0);
+    wait = kNoWait;
   }
   if (!in_transaction_) {
     end_group(out);
@@ -211,6 +218,11 @@ Result<> MysqlLogReader::poll(Context& context, std::vector<StreamElement>& out)
     group_.take(out);
   }
   return {};
+}
+
+std::optional<LogWait> MysqlLogReader::begin_wait() {
+  if (!drained_) return std::nullopt;
+  return LogWait{.readable = log_->descriptor(), .at_most = log_->patience()};
 }
 
 void MysqlLogReader::end_group(std::vector<StreamElement>& out) {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "connector/group_builder.h"
+#include "connector/quiet_log.h"
 #include "connectors/postgres/pgoutput_message.h"
 #include "connectors/postgres/postgres_chunks.h"
 #include "connectors/postgres/postgres_replication.h"
@@ -24,6 +25,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPollWait{50};
+constexpr milliseconds kNoWait{0};
 // Messages that make no rows must not keep a poll from ending.
 constexpr milliseconds kLongestPoll{100};
 constexpr milliseconds kVisibleWait{2};
@@ -63,16 +65,19 @@ struct OpenTransaction {
   uint32_t last_used = 0;   // is in `used`, or zero
 };
 
-class PostgresLogReader : public LogReader {
+class PostgresLogReader : public LogReader, public QuietLog {
  public:
   PostgresLogReader(const PostgresSourceOptions& options, const PostgresCapturedTables& captured)
       : options_(options), tracker_(options, captured) {}
 
   Result<> open(Context& context, const LogStart& start, std::unique_ptr<ReplicationConnection> stream);
-  Result<> poll(Context& context, std::vector<StreamElement>& out) override;
+  Result<> poll(Context& context, std::vector<StreamElement>& out) override { return read(context, kPollWait, out); }
+  Result<> look(Context& context, std::vector<StreamElement>& out) override { return read(context, kNoWait, out); }
+  std::optional<LogWait> begin_wait() override;
   Result<> acknowledge(const Position& position) override;
 
  private:
+  Result<> read(Context& context, milliseconds wait, std::vector<StreamElement>& out);
   Result<PostgresConnection*> catalog(Context& context);
   Result<> wait_until_visible(Context& context, PostgresConnection& connection) const;
   Result<bool> receive(Context& context, milliseconds wait);
@@ -96,6 +101,11 @@ class PostgresLogReader : public LogReader {
   Error at_position(Error error) const;
 
   Result<> keep_up(Context& context);
+  milliseconds status_interval() const {
+    const bool given = options_.status_interval.count() > 0;
+    return given ? std::min(options_.status_interval, kLongestStatusInterval) : kLongestStatusInterval;
+  }
+  bool beats() const { return options_.heartbeat_query && options_.heartbeat_interval.count() > 0; }
   Result<> send_status(Context& context, bool ask);
   void run_heartbeat(Context& context);
 
@@ -122,6 +132,7 @@ class PostgresLogReader : public LogReader {
   uint32_t last_oid_ = 0;
   TrackedRelation* last_relation_ = nullptr;
   GroupBuilder group_;
+  bool drained_ = false;  // the connection had nothing more
 
   // Everything that commits before it has been handed on. One more than the place of a commit record: the schema
   // changes of that transaction too, but not its rows.
@@ -181,10 +192,10 @@ Result<> PostgresLogReader::acknowledge(const Position& position) {
   return {};
 }
 
-Result<> PostgresLogReader::poll(Context& context, std::vector<StreamElement>& out) {
+Result<> PostgresLogReader::read(Context& context, milliseconds wait, std::vector<StreamElement>& out) {
   RETURN_IF_ERROR(keep_up(context));
   const size_t before = out.size();
-  milliseconds wait = kPollWait;
+  drained_ = false;
   const MonotonicTime end = monotonic_now() + kLongestPoll;
   for (int messages = 1; group_.bytes() < kGroupBytes && out.size() == before; ++messages) {
     if (messages % kMessagesPerLook == 0 && monotonic_now() > end) break;
@@ -195,8 +206,12 @@ Result<> PostgresLogReader::poll(Context& context, std::vector<StreamElement>& o
     }
     if (group_.handed_on()) break;
     ASSIGN_OR_RETURN(const bool more, receive(context, wait));
-    if (!more) break;
-    wait = milliseconds(0);
+    drained_ = !more;
+    if (drained_) {
+      if (messages == 1) RETURN_IF_ERROR(ask(context));
+      break;
+    }
+    wait = kNoWait;
   }
   if (!delivered_) {
     end_group(out);
@@ -204,6 +219,16 @@ Result<> PostgresLogReader::poll(Context& context, std::vector<StreamElement>& o
     group_.take(out);
   }
   return {};
+}
+
+std::optional<LogWait> PostgresLogReader::begin_wait() {
+  if (!drained_ || delivered_) return std::nullopt;
+  stream_->rest();
+  const MonotonicTime now = monotonic_now();
+  MonotonicTime next = std::min(last_ask_ + kAskInterval, last_status_ + status_interval());
+  if (beats()) next = std::min(next, last_heartbeat_ + options_.heartbeat_interval);
+  const auto left = std::chrono::ceil<milliseconds>(std::max(next, now) - now);
+  return LogWait{.readable = stream_->descriptor(), .at_most = left};
 }
 
 void PostgresLogReader::end_group(std::vector<StreamElement>& out) {
@@ -218,10 +243,7 @@ void PostgresLogReader::end_group(std::vector<StreamElement>& out) {
 // Takes in one message; false if none came in time.
 Result<bool> PostgresLogReader::receive(Context& context, milliseconds wait) {
   ASSIGN_OR_RETURN(auto message, stream_->receive(context, wait));
-  if (!message) {
-    if (wait.count() > 0) RETURN_IF_ERROR(ask(context));
-    return false;
-  }
+  if (!message) return false;
   silent_since_.reset();
   received_ = std::max(received_, message->end);
   if (message->start.value != 0) received_from_ = message->start;
@@ -510,12 +532,8 @@ Result<> PostgresLogReader::send_status(Context& context, bool ask) {
 // Confirms what is durable, and does what is due from time to time.
 Result<> PostgresLogReader::keep_up(Context& context) {
   const MonotonicTime now = monotonic_now();
-  const milliseconds interval = options_.status_interval.count() > 0
-                                    ? std::min(options_.status_interval, kLongestStatusInterval)
-                                    : kLongestStatusInterval;
-  if (status_due_ || now - last_status_ >= interval) RETURN_IF_ERROR(send_status(context, false));
-  if (options_.heartbeat_query && options_.heartbeat_interval.count() > 0 &&
-      now - last_heartbeat_ >= options_.heartbeat_interval) {
+  if (status_due_ || now - last_status_ >= status_interval()) RETURN_IF_ERROR(send_status(context, false));
+  if (beats() && now - last_heartbeat_ >= options_.heartbeat_interval) {
     last_heartbeat_ = now;
     run_heartbeat(context);
   }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -89,6 +90,7 @@ struct ReplicationConnection::State : PostgresClient {
   char* received = nullptr;  // what the last message lies in
   bool busy = false;         // a command is running at the server
   MonotonicTime rested;      // when the server last sent something after a rest
+  bool resting = false;      // somebody else waits for the server
 
   State() = default;
   ~State() {
@@ -151,6 +153,7 @@ struct ReplicationConnection::State : PostgresClient {
   Result<bool> wait_readable(Context& context, std::chrono::milliseconds timeout) {
     const MonotonicTime begun = monotonic_now();
     const MonotonicTime end = begun + timeout;
+    if (std::exchange(resting, false)) rested = begun;
     if (timeout >= kWhile && begun - rested >= kBusy) (void)context.wait_for(kWhile);
     for (;;) {
       if (context.stop_requested()) return Error(ErrorCode::kStopped, "stopped while waiting for the server");
@@ -238,6 +241,10 @@ Result<std::optional<ReplicationMessage>> ReplicationConnection::receive(Context
     if (!more) return std::optional<ReplicationMessage>();
   }
 }
+
+int ReplicationConnection::descriptor() const { return PQsocket(state_->connection_); }
+
+void ReplicationConnection::rest() { state_->resting = true; }
 
 Result<> ReplicationConnection::send_status(Context& context, Lsn received, Lsn durable, bool ask) {
   std::string status = "r";

@@ -50,6 +50,9 @@ class ReplicationConnection {
                  const std::vector<std::pair<std::string, std::string>>& options);
   // The next message, waiting at most `timeout`; nothing if none came.
   Result<std::optional<ReplicationMessage>> receive(Context& context, std::chrono::milliseconds timeout);
+  // When receive() gave nothing: what becomes readable when there is more. rest() says that it will be waited for.
+  int descriptor() const;
+  void rest();
   // Tells the server what has been received and what is durable. `ask` has it answer with a keepalive.
   Result<> send_status(Context& context, Lsn received, Lsn durable, bool ask);
 
