@@ -25,6 +25,14 @@ struct TransformArguments {
 };
 using TransformPtr = std::unique_ptr<RecordTransform>;
 
+// Of the transforms that have it; only Kafka Connect's default is there.
+inline OptionInfo replace_null_option() {
+  return {.name = "replace.null.with.default",
+          .summary = "Whether null of a field with a default is written as that.",
+          .default_value = "true",
+          .allowed = {"true"}};
+}
+
 TransformPtr make_extract_new_record_state(const TransformArguments& arguments);
 TransformPtr make_regex_router(const TransformArguments& arguments);
 TransformPtr make_by_logical_table_router(const TransformArguments& arguments);

@@ -32,11 +32,7 @@ struct CastOptions {
     using T = CastOptions;
     static const Option<T> kOptions[] = {
         {{.name = "spec", .summary = "FIELD:TYPE, separated by commas, or one TYPE for the whole."}, &T::spec},
-        {{.name = "replace.null.with.default",
-          .summary = "Whether null of a field with a default is written as that.",
-          .default_value = "true",
-          .allowed = {"true"}},
-         &T::replace_null},
+        {replace_null_option(), &T::replace_null},
     };
     return kOptions;
   }

@@ -51,11 +51,7 @@ struct ExtractOptions {
         {{.name = "add.headers.prefix", .summary = "Begins their names.", .default_value = "__"},
          &T::add_headers_prefix},
         {{.name = "route.by.field", .summary = "Column that holds the topic.", .optional = true}, &T::route_by_field},
-        {{.name = "replace.null.with.default",
-          .summary = "Whether null of a column with a default is written as that.",
-          .default_value = "true",
-          .allowed = {"true"}},
-         &T::replace_null},
+        {replace_null_option(), &T::replace_null},
     };
     return kOptions;
   }

@@ -194,11 +194,7 @@ struct ValueToKeyOptions {
     using T = ValueToKeyOptions;
     static const Option<T> kOptions[] = {
         {{.name = "fields", .summary = "Fields of the value that become the key."}, &T::fields},
-        {{.name = "replace.null.with.default",
-          .summary = "Whether null of a field with a default is written as that.",
-          .default_value = "true",
-          .allowed = {"true"}},
-         &T::replace_null},
+        {replace_null_option(), &T::replace_null},
     };
     return kOptions;
   }

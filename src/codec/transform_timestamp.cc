@@ -34,11 +34,7 @@ struct TimestampOptions {
           .default_value = "milliseconds",
           .allowed = {"seconds", "milliseconds", "microseconds", "nanoseconds"}},
          &T::precision},
-        {{.name = "replace.null.with.default",
-          .summary = "Whether null of a field with a default is written as that.",
-          .default_value = "true",
-          .allowed = {"true"}},
-         &T::replace_null},
+        {replace_null_option(), &T::replace_null},
     };
     return kOptions;
   }

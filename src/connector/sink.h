@@ -15,7 +15,7 @@
 // Fencing: take_over() raises the job's epoch on all entries; every later write names its epoch and fails with kFenced
 // if another process has raised it since. A zombie therefore cannot commit.
 //
-// Threads: Sink and Ledger are used by the coordinator's thread; each SinkWriter and TableReader by one thread.
+// Threads: Sink and Ledger, each SinkWriter and each TableReader are used by one thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract between the engine and a system that is read.
 //
-// The engine's promises: Source is called from the coordinator's thread only; each ChunkReader and the LogReader are
-// used by one thread each (not necessarily the same one). Everything is closed before its Source. Every blocking
+// The engine's promises: Source, each ChunkReader and the LogReader are used by one thread at a time, not always by the
+// same one and not always by the one that uses the others. Everything is closed before its Source. Every blocking
 // call returns within a second after context.request_stop().
 #pragma once
 
@@ -82,7 +82,7 @@ struct KeptLog {
 };
 
 // A log that the server keeps for the job, however long that takes, until the job has acknowledged it. Has connections
-// of its own; used by one thread, which need not be the one that uses the source.
+// of its own; used by one thread at a time, which need not be the one that uses the source.
 class HeldLog {
  public:
   virtual ~HeldLog() = default;
