@@ -35,15 +35,38 @@ std::string_view first_chars(std::string_view text, size_t count) {
   return text.substr(0, std::min(at, text.size()));
 }
 
+// The text as Java serializes it: its own form of UTF-8, in which NUL is two bytes and what is beyond U+FFFF a pair of
+// surrogates of three each.
+std::string java_serialized(std::string_view text) {
+  std::string utf;
+  const auto append_three = [&utf](uint32_t unit) {
+    utf += static_cast<char>(0xE0 | unit >> 12);
+    utf += static_cast<char>(0x80 | (unit >> 6 & 0x3F));
+    utf += static_cast<char>(0x80 | (unit & 0x3F));
+  };
+  for (size_t at = 0; at < text.size(); ++at) {
+    const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[at + i])); };
+    if (byte(0) == 0) {
+      utf += "\xC0\x80";
+    } else if (byte(0) >= 0xF0 && at + 3 < text.size()) {
+      const uint32_t code = (byte(0) & 7) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
+      append_three(0xD800 + ((code - 0x10000) >> 10 & 0x3FF));
+      append_three(0xDC00 + (code & 0x3FF));
+      at += 3;
+    } else {
+      utf += text[at];
+    }
+  }
+  const bool is_long = utf.size() > 0xFFFF;
+  std::string out("\xAC\xED\x00\x05", 4);
+  out += is_long ? '|' : 't';
+  for (int shift = is_long ? 56 : 8; shift >= 0; shift -= 8) out += static_cast<char>(utf.size() >> shift);
+  return out + utf;
+}
+
 std::string hash_of(const ColumnMask& mask, std::string_view value) {
   std::string input = mask.salt;
-  if (!mask.version2) {
-    // The text as Java serializes it.
-    input.append("\xAC\xED\x00\x05t", 5);
-    input += static_cast<char>(value.size() >> 8);
-    input += static_cast<char>(value.size() & 0xFF);
-  }
-  input += value;
+  input += mask.version2 ? std::string(value) : java_serialized(value);
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   const Digest algorithm = find_digest(mask.algorithm);

@@ -39,6 +39,11 @@ TEST(ColumnRulesTest, hashes_as_debezium_does) {
   EXPECT_EQ(masked("column.mask.hash.v2" + salted, "abc"),
             "4255bb5ea51a54b309aed2ddfe79083bcd1e000f6fa43833aa5ac1d6c0659399");
   EXPECT_EQ(masked("column.mask.hash" + salted, "sally.thomas@acme.com", 8), "d540e71a");
+  // Java's own UTF-8, and its form of texts beyond 64 KiB.
+  EXPECT_EQ(masked("column.mask.hash" + salted, std::string_view("a\xF0\x9F\x98\x80\0", 6)),
+            "550530a0b8b8a529ba9436eb27fd4252b90f0417a25b9a37db3236f0f9245d7e");
+  EXPECT_EQ(masked("column.mask.hash" + salted, std::string(70'000, 'x')),
+            "21042a3875b47dd8220328aaae40017a2549733682fadda8e245c213391dc13f");
   EXPECT_EQ(masked("column.mask.hash.v2.MD5.with.salt.a.with.b", "x").size(), 32u);
 }
 

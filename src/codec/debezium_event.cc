@@ -370,7 +370,9 @@ Result<> DebeziumEncoder::make_value(const Table& table, const ChangeBatch& batc
   return {};
 }
 
-// A deletion, its tombstone and a creation, of which each names the other's key.
+bool DebeziumEncoder::is_skipped(char operation) const { return options_.skipped.find(operation) != std::string::npos; }
+
+// A deletion, its tombstone and a creation, of which each names the other's key; skipped as what they are.
 Result<> DebeziumEncoder::encode_key_change(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
                                             const Emit& emit) {
   size_t old_payload = 0;
@@ -381,16 +383,19 @@ Result<> DebeziumEncoder::encode_key_change(const Table& table, const ChangeBatc
   const std::string_view old_key = std::string_view(key_).substr(old_payload, key_.size() - old_payload - tail);
   const std::string_view new_key =
       std::string_view(other_key_).substr(new_payload, other_key_.size() - new_payload - tail);
-  RETURN_IF_ERROR(make_value(table, batch, before, kNoRow, 'd'));
-  RETURN_IF_ERROR(emit({.key = key_, .value = value_, .new_key = new_key, .row = before, .part = 0}));
-  RETURN_IF_ERROR(emit({.key = key_, .value = {}, .new_key = new_key, .row = before, .part = 1}));
+  if (!is_skipped('d')) {
+    RETURN_IF_ERROR(make_value(table, batch, before, kNoRow, 'd'));
+    RETURN_IF_ERROR(emit({.key = key_, .value = value_, .new_key = new_key, .row = before, .part = 0}));
+    RETURN_IF_ERROR(emit({.key = key_, .value = {}, .new_key = new_key, .row = before, .part = 1}));
+  }
+  if (is_skipped('c')) return {};
   RETURN_IF_ERROR(make_value(table, batch, kNoRow, after, 'c'));
   return emit({.key = other_key_, .value = value_, .old_key = old_key, .row = after, .part = 2});
 }
 
 bool DebeziumEncoder::is_skipped(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
                                  char operation) const {
-  if (options_.skipped.find(operation) != std::string::npos) return true;
+  if (is_skipped(operation)) return true;
   if (!options_.skip_unchanged || operation != 'u' || before == kNoRow) return false;
   return std::ranges::all_of(table.shown, [&](uint32_t column) {
     const ColumnVector& values = batch.columns[column];
@@ -431,15 +436,18 @@ Result<> DebeziumEncoder::encode(const ChangeBatch& batch, const std::string& to
       }
       break;
   }
-  if (is_skipped(*table, batch, before, after, operation)) return {};
   const std::vector<uint32_t>& key = table->key;
   if (operation == 'u' && before != kNoRow) {
     const bool moved = std::ranges::any_of(key, [&](uint32_t column) {
       const ColumnVector& values = batch.columns[column];
-      return values.has_value(before) && values.has_value(after) && !values.equal_at(before, values, after);
+      const Presence old_one = values.presence(before);
+      const Presence new_one = values.presence(after);
+      if (old_one == Presence::kAbsent || new_one == Presence::kAbsent) return false;
+      return old_one != new_one || (new_one == Presence::kValue && !values.equal_at(before, values, after));
     });
     if (moved) return encode_key_change(*table, batch, before, after, emit);
   }
+  if (is_skipped(*table, batch, before, after, operation)) return {};
   size_t payload = 0;
   if (!key.empty()) RETURN_IF_ERROR(make_key(*table, batch, after == kNoRow ? before : after, key_, payload));
   const std::string_view key_text = key.empty() ? std::string_view() : std::string_view(key_);

@@ -54,6 +54,7 @@ class DebeziumEncoder {
   Result<> prepare_key(const TableSchema& schema, Table& table) const;
   const ColumnMask* mask_of(const TableSchema& schema, const Column& column) const;
   bool shows(const TableSchema& schema, uint32_t column) const;
+  bool is_skipped(char operation) const;
   bool is_skipped(const Table& table, const ChangeBatch& batch, size_t before, size_t after, char operation) const;
   Result<Table*> prepared(const TableSchemaPtr& schema, const std::string& topic);
   Result<> append_image(const Table& table, const ChangeBatch& batch, size_t row, Image image);

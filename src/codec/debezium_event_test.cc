@@ -316,6 +316,35 @@ TEST(DebeziumEventTest, operations_and_updates_without_change_can_be_skipped) {
       encode(batch_of({{RowKind::kDelete, 1, nullptr, "a"}, {RowKind::kInsert, 2, nullptr, "a"}}), options);
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(sent[0].key, R"({"id":2})");
+  // The halves of a change of the key are skipped as what they are.
+  const auto moved = batch_of({{RowKind::kUpdateBefore, 1, "1.50", "a"}, {RowKind::kUpdateAfter, 2, "1.50", "a"}});
+  const auto created = encode(moved, options);
+  ASSERT_EQ(created.size(), 1u);
+  EXPECT_THAT(created[0].value, HasSubstr(R"("op":"c")"));
+  options.skipped = "u";
+  EXPECT_EQ(encode(moved, options).size(), 3u);
+}
+
+TEST(DebeziumEventTest, a_key_that_gets_its_first_value_is_another_key) {
+  DebeziumOptions options{.source = EventSource::kMysql, .schemas = false};
+  options.columns = rules({{"message.key.columns", "inv.item:price"}});
+  const auto sent =
+      encode(batch_of({{RowKind::kUpdateBefore, 1, nullptr, "a"}, {RowKind::kUpdateAfter, 1, "1.50", "a"}}), options);
+  ASSERT_EQ(sent.size(), 3u);
+  EXPECT_EQ(sent[0].key, R"({"price":null})");
+  EXPECT_EQ(sent[1].value, "");
+}
+
+TEST(DebeziumEventTest, labels_are_masked_as_texts) {
+  DebeziumOptions options{.source = EventSource::kMysql, .schemas = false};
+  options.columns = rules({{"column.mask.with.3.chars", "inv.person.gender"}});
+  TableSchema schema;
+  schema.id = {"inv", "person"};
+  schema.columns = {{.name = "gender", .type = {.kind = TypeKind::kEnum, .source_type = "enum('female','male')"}}};
+  ChangeBatch batch(std::make_shared<const TableSchema>(std::move(schema)));
+  batch.kinds.push_back(RowKind::kRead);
+  batch.columns[0].append_bytes("female");
+  EXPECT_THAT(encode(batch, options)[0].value, HasSubstr(R"("after":{"gender":"***"})"));
 }
 
 }  // namespace

@@ -290,7 +290,10 @@ Result<EventField> make_event_field(const Column& column, const DebeziumOptions&
   const std::string default_value = event_default(column, field, options, mapped->zero);
   field.null_value = !default_value.empty() ? default_value : column.type.nullable ? "null" : mapped->zero;
   field.unavailable = unavailable_value(*mapped, options, field.null_value);
-  if (mask != nullptr && mapped->form == EventForm::kText && column.type.kind == TypeKind::kString) {
+  // Labels of ENUM and SET are texts, too.
+  const bool is_text = column.type.kind == TypeKind::kString || column.type.kind == TypeKind::kEnum ||
+                       column.type.kind == TypeKind::kSet;
+  if (mask != nullptr && mapped->form == EventForm::kText && is_text) {
     apply_mask(*mask, options, *mapped, field);
   }
   field.schema = connect_schema_json(mapped->schema, column.type.nullable, default_value, column.name);

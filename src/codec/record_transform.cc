@@ -181,7 +181,7 @@ std::unique_ptr<TransformChain> TransformChain::make(const Settings& settings, P
     }
     Step step;
     const auto negate = taken(arguments.settings, "negate");
-    step.negate = negate && negate->value == "true";
+    if (negate) convert_option({.name = "negate", .summary = ""}, *negate, found, step.negate);
     if (const auto predicate = taken(arguments.settings, "predicate")) {
       step.predicate = make_predicate(settings, predicate->value, *predicate, found);
     }

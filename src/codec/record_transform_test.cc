@@ -168,6 +168,11 @@ TEST_F(RecordTransformTest, stock_transforms_change_fields) {
   EXPECT_EQ(apply(kCreate), R"(it.shop.t {"id":1} {"number":1})");
   transforms(unwrap + stock + "MaskField$Value\ntransforms.x.fields=name,id");
   EXPECT_EQ(apply(kCreate), R"(it.shop.t {"id":1} {"id":0,"name":""})");
+  EXPECT_EQ(apply(envelope("c", "null", R"({"id":1,"name":null})")), R"(it.shop.t {"id":1} {"id":0,"name":null})");
+  transforms(unwrap + stock + "MaskField$Value\ntransforms.x.fields=name,id\ntransforms.x.replacement=***");
+  EXPECT_THAT(apply(kCreate), HasSubstr("MaskField cannot mask field 'id' of type int32"));
+  transforms(unwrap + stock + "MaskField$Value\ntransforms.x.fields=name,id\ntransforms.x.replacement=7");
+  EXPECT_EQ(apply(kCreate), R"(it.shop.t {"id":1} {"id":7,"name":"7"})");
   transforms(unwrap + stock + "ValueToKey\ntransforms.x.fields=name,id");
   EXPECT_EQ(apply(envelope("c", "null", R"({"id":1,"name":"b"})")),
             R"(it.shop.t {"name":"b","id":1} {"id":1,"name":"b"})");

@@ -5,7 +5,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "codec/record_transform.h"
@@ -64,6 +66,8 @@ class SchemaCache {
 
 // What Kafka Connect's transforms keep of a struct's schema when they make another: not whether it is optional.
 RecordSchema schema_basics(const RecordSchema& schema);
+// A text (`is_text`) or a number as one of another of Connect's types; nothing if it is none or out of its range.
+std::optional<JsonNode> cast_text(std::string_view text, bool is_text, std::string_view type);
 // True for Debezium's envelope.
 bool is_envelope(const RecordPart& value);
 

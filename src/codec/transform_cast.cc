@@ -58,6 +58,8 @@ std::optional<double> number(std::string_view text) {
   return std::nullopt;
 }
 
+}  // namespace
+
 std::optional<JsonNode> cast_text(std::string_view text, bool is_text, std::string_view type) {
   if (type == "string") return json_string(text);
   if (!is_text && (text == "true" || text == "false")) {
@@ -88,6 +90,8 @@ std::optional<JsonNode> cast_text(std::string_view text, bool is_text, std::stri
   if (!value || *value > bound(type) || *value < -bound(type) - 1) return std::nullopt;
   return json_scalar(fmt::format("{}", *value));
 }
+
+namespace {
 
 class Cast : public RecordTransform {
  public:

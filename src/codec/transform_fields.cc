@@ -158,6 +158,7 @@ class MaskField : public RecordTransform {
     if (!part.is_struct()) return true;
     for (JsonMember& member : part.value.members) {
       if (std::ranges::find(options_.fields, member.name) == options_.fields.end()) continue;
+      if (member.value.is_null()) continue;
       const RecordField* field = part.schema->find(member.name);
       ASSIGN_OR_RETURN(member.value, masked(*field));
     }
@@ -170,7 +171,9 @@ class MaskField : public RecordTransform {
     const bool number = type.starts_with("int") || type == "float" || type == "double";
     if (options_.replacement) {
       if (type == "string") return json_string(*options_.replacement);
-      if (number && field.schema->name.empty()) return json_scalar(*options_.replacement);
+      if (number && field.schema->name.empty()) {
+        if (auto value = cast_text(*options_.replacement, true, type)) return std::move(*value);
+      }
     } else {
       if (type == "string") return json_string("");
       if (type == "boolean") return json_scalar("false");

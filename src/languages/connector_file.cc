@@ -11,6 +11,7 @@
 #include "config/secrets.h"
 #include "languages/connect_offsets.h"
 #include "languages/connector_options.h"
+#include "languages/pipeline_options.h"
 #include "languages/pipeline_yaml.h"
 
 namespace sluice {
@@ -79,6 +80,7 @@ class ConnectorReader {
     if (const Setting* name = find(settings_, "name"); name != nullptr && spec_.pipeline.name.empty()) {
       spec_.pipeline.name = name->value;
     }
+    make_signals();
     make_sink();
     return std::move(spec_);
   }
@@ -122,6 +124,7 @@ class ConnectorReader {
       case Fate::kHandled: break;
       case Fate::kSource: add_to_source(option->note, setting.value, setting); break;
       case Fate::kEvents: events_.push_back(setting); break;
+      case Fate::kPipeline: pipeline_.entries.push_back(setting); break;
       case Fate::kNoEffect:
         if (lower(setting.value) != lower(option->harmless) || setting.value.empty() != option->harmless.empty()) {
           no_effect(setting, option->note);
@@ -155,6 +158,37 @@ class ConnectorReader {
     spec_.source.settings.entries.push_back({std::string(key), std::move(value), from.location, from.from_reference});
   }
 
+  // Channels that are not there are left out; the others listen.
+  void make_signals() {
+    if (pipeline_.entries.empty()) return;
+    pipeline_.location = settings_.location;
+    for (Setting& setting : pipeline_.entries) {
+      if (!setting.key.ends_with(".enabled.channels")) continue;
+      const bool signals = setting.key.starts_with("signal.");
+      std::string known;
+      for (const std::string& channel : split_list(lower(setting.value))) {
+        if (signals ? channel == "source" || channel == "file" : channel == "log") {
+          known += (known.empty() ? "" : ",") + channel;
+        } else {
+          problems_.warn(
+              setting.location, setting.key, fmt::format("there is no channel '{}'", channel),
+              signals ? "Signals come from a table of the source (source) or a file." : "Notifications go to the log.");
+        }
+      }
+      setting.value = known;
+    }
+    take_signal_options(parse_options<PipelineOptions>(pipeline_, "the connector", problems_), spec_.pipeline);
+  }
+
+  // The signal table is captured, named or not.
+  void add_signal_table(std::vector<std::string>& include) const {
+    const Setting* table = find(settings_, "signal.data.collection");
+    if (table == nullptr || include.empty()) return;
+    std::string pattern;
+    for (const char c : table->value) pattern += c == '.' ? "\\." : std::string(1, c);
+    include.push_back(std::move(pattern));
+  }
+
   // Debezium's lists are anchored expressions for the whole name: both that of the database (PostgreSQL: the schema)
   // and that of the table must be included, and neither excluded.
   void make_tables() {
@@ -176,6 +210,7 @@ class ConnectorReader {
     for (const auto& one : spaces) {
       if (tables.empty()) include.push_back(in_space(one));
     }
+    add_signal_table(include);
     if (include.empty()) include.emplace_back(".*");
     std::vector<std::string> exclude = patterns("table.exclude.list");
     for (const auto& one : patterns(space + ".exclude.list")) exclude.push_back(in_space(one));
@@ -368,7 +403,33 @@ class ConnectorReader {
     }
   }
 
-  void add_property(const std::string& key, const Setting& from) { add_to_sink("properties." + key, from); }
+  // The names are librdkafka's, of which most are Java's.
+  void add_property(const std::string& key, const Setting& from) {
+    constexpr std::array kOfJava = {
+        "key.serializer",      "value.serializer", "buffer.memory",       "max.block.ms",      "partitioner.class",
+        "interceptor.classes", "metric.reporters", "delivery.timeout.ms", "send.buffer.bytes", "receive.buffer.bytes"};
+    if (std::ranges::find(kOfJava, key) != kOfJava.end()) return no_effect(from, "it is for Kafka's Java client");
+    if (key == "sasl.jaas.config") return add_login(from);
+    add_to_sink("properties." + (key == "max.request.size" ? "message.max.bytes" : key), from);
+  }
+
+  // '... required username="connect" password="secret";'
+  void add_login(const Setting& from) {
+    for (const auto& [name, property] :
+         {std::pair("username", "sasl.username"), std::pair("password", "sasl.password")}) {
+      const std::string begin = fmt::format("{}=\"", name);
+      const size_t at = from.value.find(begin);
+      const size_t end = at == std::string::npos ? at : from.value.find('"', at + begin.size());
+      if (end == std::string::npos) {
+        problems_.error(from.location, from.key, fmt::format("'{}' holds no {}", from.key, name),
+                        "Give properties.sasl.username and properties.sasl.password in the sink's file.");
+        return;
+      }
+      Setting part = from;
+      part.value = from.value.substr(at + begin.size(), end - at - begin.size());
+      add_to_sink(fmt::format("properties.{}", property), part);
+    }
+  }
 
   // Keys and values are JSON; the sink has one switch for the schemas of both.
   void make_format() {
@@ -411,6 +472,7 @@ class ConnectorReader {
   Settings worker_;
   bool own_sink_ = false;        // its options are in the sink's file
   std::vector<Setting> events_;  // options that form events
+  Settings pipeline_;            // options of the pipeline block
 };
 
 // Adds the option unless it is null, which JSON may have for one that is not given.

@@ -177,6 +177,36 @@ TEST(ConnectorFileTest, what_cannot_apply_is_a_warning_and_what_would_change_eve
             "  hint: Use initial; 'sluice run --reset' copies again.\n");
 }
 
+TEST(ConnectorFileTest, signals_are_listened_to_where_there_is_a_channel) {
+  const Parsed parsed = postgres(
+      "bootstrap.servers=k:1\ntable.include.list=public.a\nsignal.enabled.channels=source,jmx\n"
+      "signal.data.collection=public.signals\nsignal.kafka.topic=s\nincremental.snapshot.chunk.size=64\n"
+      "notification.enabled.channels=jmx,log\n");
+  EXPECT_EQ(parsed.problems,
+            "pg.properties:10: warning: 'signal.enabled.channels': there is no channel 'jmx'\n"
+            "  hint: Signals come from a table of the source (source) or a file.\n"
+            "pg.properties:12: warning: option 'signal.kafka.topic' does not apply\n"
+            "  hint: Signals come from a table of the source or a file.\n"
+            "pg.properties:14: warning: 'notification.enabled.channels': there is no channel 'jmx'\n"
+            "  hint: Notifications go to the log.\n");
+  EXPECT_THAT(parsed.spec.pipeline.signal_channels, ElementsAre("source"));
+  EXPECT_EQ(parsed.spec.pipeline.signal_table, "public.signals");
+  EXPECT_EQ(parsed.spec.pipeline.snapshot_chunk_size, 64);
+  EXPECT_THAT(parsed.spec.pipeline.notification_channels, ElementsAre("log"));
+  EXPECT_THAT(parsed.source(), testing::Contains("tables=/public.a/,/public\\.signals/"));
+}
+
+TEST(ConnectorFileTest, properties_of_javas_client_are_translated_or_left_out) {
+  const Parsed parsed = postgres(
+      "bootstrap.servers=k:1\nproducer.override.key.serializer=x\nproducer.override.max.request.size=5\n"
+      "producer.override.sasl.jaas.config=org.Plain required username=\"me\" password=\"secret\";\n");
+  EXPECT_EQ(parsed.problems,
+            "pg.properties:9: warning: option 'producer.override.key.serializer' does not apply\n"
+            "  hint: It is for Kafka's Java client.\n");
+  EXPECT_THAT(parsed.sink(), testing::IsSupersetOf({"properties.message.max.bytes=5", "properties.sasl.username=me",
+                                                    "properties.sasl.password=secret"}));
+}
+
 TEST(ConnectorFileTest, what_is_missing_and_classes_that_are_not_there_are_named) {
   EXPECT_EQ(parse("c.json", R"({"config":{"name":"x"}})").problems,
             "c.json:1: required option 'connector.class' is missing\n"

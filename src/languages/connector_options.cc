@@ -10,7 +10,7 @@ constexpr uint8_t kAll = 7;
 
 constexpr std::string_view kOnePass = "rows are handed on as they are read, in chunks of the job's own size";
 constexpr std::string_view kNoHistory = "table definitions are kept with the position; there is no schema history";
-constexpr std::string_view kNoSignals = "signals are not listened to";
+constexpr std::string_view kNoSignals = "signals come from a table of the source or a file";
 constexpr std::string_view kNoQueue = "what waits is limited in bytes: channel.bytes of the block pipeline";
 constexpr std::string_view kRestarts =
     "restarts are governed by restart.attempts and restart.delay-max of the pipeline";
@@ -110,9 +110,15 @@ constexpr ConnectorOption kOptions[] = {
     {"snapshot.query.mode", kAll, Fate::kRefused, "a copy reads whole tables", "select_all"},
     {"snapshot.query.mode.custom.name", kAll, Fate::kRefused, "a copy reads whole tables"},
     {"min.row.count.to.stream.results", kMy, Fate::kNoEffect, kOnePass},
-    {"incremental.snapshot.*", kAll, Fate::kNoEffect, kNoSignals},
+    {"incremental.snapshot.chunk.size", kAll, Fate::kPipeline},
+    {"incremental.snapshot.*", kAll, Fate::kNoEffect, "snapshots need no marks, and follow schema changes"},
+    {"signal.enabled.channels", kAll, Fate::kPipeline},
+    {"signal.data.collection", kAll, Fate::kPipeline},
+    {"signal.file", kAll, Fate::kPipeline},
+    {"signal.poll.interval.ms", kAll, Fate::kPipeline},
     {"signal.*", kAll, Fate::kNoEffect, kNoSignals},
-    {"notification.*", kAll, Fate::kNoEffect, "notifications are not sent"},
+    {"notification.enabled.channels", kAll, Fate::kPipeline},
+    {"notification.*", kAll, Fate::kNoEffect, "notifications go to the log"},
     {"read.only", kAll, Fate::kNoEffect, "nothing is written to the source"},
     {"heartbeat.interval.ms", kMy, Fate::kNoEffect, kNoHeartbeatRecords, "0"},
     {"heartbeat.interval.ms", kPg, Fate::kHandled},
@@ -122,7 +128,9 @@ constexpr ConnectorOption kOptions[] = {
     {"topic.heartbeat.prefix", kAll, Fate::kNoEffect, kNoHeartbeatRecords},
     {"topic.heartbeat.name", kAll, Fate::kNoEffect, kNoHeartbeatRecords},
     {"topic.transaction", kAll, Fate::kNoEffect, "transaction metadata is not there yet"},
-    {"topic.naming.strategy", kAll, Fate::kRefused, "only Debezium's default names of topics are there",
+    {"topic.naming.strategy", kMy, Fate::kRefused, "only Debezium's default names of topics are there",
+     "io.debezium.schema.DefaultTopicNamingStrategy"},
+    {"topic.naming.strategy", kPg, Fate::kRefused, "only Debezium's default names of topics are there",
      "io.debezium.schema.SchemaTopicNamingStrategy"},
     {"topic.delimiter", kAll, Fate::kRefused, "the parts of a topic's name are always separated by '.'", "."},
     {"topic.cache.size", kAll, Fate::kNoEffect, "names of topics are kept as long as the job runs"},

@@ -13,6 +13,7 @@ enum class ConnectorKind : uint8_t { kMysql = 1, kMariadb = 2, kPostgres = 4 };
 enum class Fate : uint8_t {
   kSource,    // an option of our source, called `note`
   kEvents,    // an option of the sink kafka, with the same name
+  kPipeline,  // an option of the pipeline block, with the same name
   kHandled,   // connector_file.cc reads it
   kNoEffect,  // without meaning here, because of `note`: a warning
   kRefused,   // would change what arrives, and is not there: an error with `note`

@@ -183,6 +183,15 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
   return kOptions;
 }
 
+void take_signal_options(const PipelineOptions& options, PipelineSpec& spec) {
+  spec.signal_channels = options.signal_channels;
+  spec.signal_table = options.signal_table;
+  spec.signal_file = options.signal_file;
+  spec.signal_poll_interval = std::chrono::milliseconds(options.signal_poll_interval_ms);
+  spec.snapshot_chunk_size = options.snapshot_chunk_size;
+  spec.notification_channels = options.notification_channels;
+}
+
 PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
   PipelineSpec spec;
   spec.name = options.name;
@@ -205,12 +214,7 @@ PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
   spec.change_log_max_bytes = options.change_log_max_bytes;
   spec.verify_interval = options.verify_interval;
   spec.verify_rows_per_second = options.verify_rows_per_second;
-  spec.signal_channels = options.signal_channels;
-  spec.signal_table = options.signal_table;
-  spec.signal_file = options.signal_file;
-  spec.signal_poll_interval = std::chrono::milliseconds(options.signal_poll_interval_ms);
-  spec.snapshot_chunk_size = options.snapshot_chunk_size;
-  spec.notification_channels = options.notification_channels;
+  take_signal_options(options, spec);
   return spec;
 }
 

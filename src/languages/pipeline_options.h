@@ -47,5 +47,7 @@ struct PipelineOptions {
 };
 
 PipelineSpec to_pipeline_spec(const PipelineOptions& options);
+// Only what is about signals and notifications.
+void take_signal_options(const PipelineOptions& options, PipelineSpec& spec);
 
 }  // namespace sluice
