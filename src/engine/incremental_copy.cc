@@ -85,7 +85,8 @@ bool has(const std::vector<std::string>& list, std::string_view what) {
 
 }  // namespace
 
-Result<std::unique_ptr<IncrementalCopy>> IncrementalCopy::open(JobParts& parts, const JobState& state, Outlet outlet) {
+Result<std::unique_ptr<IncrementalCopy>> IncrementalCopy::open(Context& context, JobParts& parts, const JobState& state,
+                                                               Outlet outlet) {
   const PipelineSpec& spec = parts.spec.pipeline;
   const bool by_table = has(spec.signal_channels, "source") && !spec.signal_table.empty();
   const bool by_file = has(spec.signal_channels, "file");
@@ -100,15 +101,19 @@ Result<std::unique_ptr<IncrementalCopy>> IncrementalCopy::open(JobParts& parts, 
   if (!queue.snapshots.empty()) {
     log_info("going on with the snapshot '{}' of {}", queue.snapshots.front().id, names_of(queue.snapshots.front()));
   }
-  copy.reset(new IncrementalCopy(parts, std::move(outlet), std::move(queue)));
+  copy.reset(new IncrementalCopy(context, parts, std::move(outlet), std::move(queue)));
   for (const auto& [table, unused] : state.tables) copy->tables_.insert(table);
+  if (by_table &&
+      std::ranges::none_of(copy->tables_, [&](const TableId& table) { return table.text() == spec.signal_table; })) {
+    log_warn("the signal table '{}' is none of the captured tables: no signals come from it", spec.signal_table);
+  }
   if (by_file) copy->file_.emplace(spec.signal_file);
-  copy->copier_ = std::make_unique<RangeCopier>(parts.context, parts.source, source->make_key_range_reader());
+  copy->copier_ = std::make_unique<RangeCopier>(context, parts.source, source->make_key_range_reader());
   return copy;
 }
 
-IncrementalCopy::IncrementalCopy(JobParts& parts, Outlet outlet, SnapshotQueue queue)
-    : parts_(parts), outlet_(std::move(outlet)), queue_(std::move(queue)) {}
+IncrementalCopy::IncrementalCopy(Context& context, JobParts& parts, Outlet outlet, SnapshotQueue queue)
+    : context_(context), parts_(parts), outlet_(std::move(outlet)), queue_(std::move(queue)) {}
 
 const QueuedTable* IncrementalCopy::current() const {
   return queue_.snapshots.empty() ? nullptr : &queue_.snapshots.front().tables.front();
@@ -346,7 +351,7 @@ Result<bool> IncrementalCopy::hand_on(CopiedPiece piece) {
     begin_table();
     return false;
   }
-  if (!parts_.limiter.acquire(parts_.context, rows, bytes)) {
+  if (!parts_.limiter.acquire(context_, rows, bytes)) {
     return Error(ErrorCode::kStopped, "stopped while copying beside the stream");
   }
   std::vector<ChangeBatch> targets;
@@ -367,7 +372,7 @@ Result<bool> IncrementalCopy::hand_on(CopiedPiece piece) {
 Result<> IncrementalCopy::record() {
   if (unrecorded_) RETURN_IF_ERROR(outlet_.flush());
   fault_point("before_snapshot_recorded");
-  RETURN_IF_ERROR(parts_.ledger.record_snapshots(parts_.context, queue_.text()));
+  RETURN_IF_ERROR(parts_.ledger.record_snapshots(context_, queue_.text()));
   fault_point("after_snapshot_recorded");
   unrecorded_ = false;
   recorded_ = monotonic_now();

@@ -37,7 +37,8 @@ class IncrementalCopy {
     std::function<Result<>()> flush;                          // waits until all that was written is durable
   };
   // Null if no channel for signals is open and nothing is left to copy.
-  static Result<std::unique_ptr<IncrementalCopy>> open(JobParts& parts, const JobState& state, Outlet outlet);
+  static Result<std::unique_ptr<IncrementalCopy>> open(Context& context, JobParts& parts, const JobState& state,
+                                                       Outlet outlet);
 
   // Elements that are about to be dispatched: the ledger knows of signals among them before any target has them. In
   // the middle of a group, when lanes may hold locks on the ledger, it does when the group has ended.
@@ -55,7 +56,7 @@ class IncrementalCopy {
     uint32_t transaction = 0;
     bool whole = true;  // it told all columns
   };
-  IncrementalCopy(JobParts& parts, Outlet outlet, SnapshotQueue queue);
+  IncrementalCopy(Context& context, JobParts& parts, Outlet outlet, SnapshotQueue queue);
 
   Result<> obey_all();
   Result<> obey(const Signal& signal);
@@ -74,6 +75,7 @@ class IncrementalCopy {
   void notify(const QueuedSnapshot& snapshot, std::string_view type,
               std::vector<std::pair<std::string, std::string>> data) const;
 
+  Context& context_;  // of the stream phase
   JobParts& parts_;
   const Outlet outlet_;
   SnapshotQueue queue_;

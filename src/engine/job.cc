@@ -200,6 +200,13 @@ Result<> Job::begin_resynchronizing(JobParts& parts, JobState& state, const std:
     const bool present =
         std::ranges::any_of(tables, [&](const SourceTable& source) { return source.schema->id == table; });
     if (present || !source_->captures(table)) continue;
+    if (!spec_.routes.empty()) {
+      return Error(ErrorCode::kTarget,
+                   fmt::format("the source's log is lost, and rows of table {}, which is gone, may be in a target that "
+                               "is to be compared: they would be removed",
+                               table.text()),
+                   "Save them elsewhere, then start the job with --reset.");
+    }
     log_warn("table {} is not at the source any more; what the target has of it stays", table.text());
   }
   if (spool_) RETURN_IF_ERROR(spool_->forget());

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/log.h"
 
 namespace sluice {
@@ -13,6 +16,7 @@ constexpr std::chrono::milliseconds kWakeUp{50};
 constexpr std::chrono::seconds kRenewSnapshotAfter{1};
 constexpr std::chrono::milliseconds kTryAgainSoon{20};
 constexpr std::chrono::milliseconds kTryAgainLater{1000};
+constexpr std::chrono::milliseconds kTryAgainAtMost{60'000};
 constexpr size_t kMostPieces = 8;
 constexpr size_t kMostBytes = 8 << 20;
 
@@ -203,6 +207,7 @@ std::optional<ScanStatus> RangeCopier::scan(CopyOrder& order, uint64_t number) {
     (void)reader_->close_snapshot(context_);
     if (read) {
       complained_ = false;
+      later_ = kTryAgainLater;
       if (*read) return *read;
       continue;
     }
@@ -216,7 +221,12 @@ std::optional<ScanStatus> RangeCopier::scan(CopyOrder& order, uint64_t number) {
       log_warn("the snapshot of table {} waits: {}; trying again", order.table.text(), error.message());
       complained_ = true;
     }
-    pause(error.code() == ErrorCode::kSchemaChanged ? kTryAgainSoon : kTryAgainLater);
+    if (error.code() == ErrorCode::kSchemaChanged) {
+      pause(kTryAgainSoon);
+    } else {
+      // A snapshot may cost the source something each time.
+      pause(std::exchange(later_, std::min(later_ * 2, kTryAgainAtMost)));
+    }
   }
   return std::nullopt;
 }

@@ -79,6 +79,7 @@ class RangeCopier {
   const Source& source_;
   std::unique_ptr<KeyRangeReader> reader_;  // of the thread
   TableSchemaPtr schema_;                   // of the thread: the last table's
+  std::chrono::milliseconds later_{1000};   // of the thread: until it tries again
   bool complained_ = false;                 // of the thread: about what it tries again
 
   mutable std::mutex mutex_;  // guards what follows

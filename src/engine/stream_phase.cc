@@ -170,10 +170,13 @@ Result<> Stream::open() {
 Result<> Stream::open_copies() {
   IncrementalCopy::Outlet outlet{
       .write = [this](std::vector<ChangeBatch> targets) { return send_rows(std::move(targets)); },
-      .end_group =
-          [this] { return dispatch_group_end({.position = between_groups_, .source_time_ms = wall_clock_ms()}); },
-      .flush = [this] { return flush_lanes(); }};
-  ASSIGN_OR_RETURN(copies_, IncrementalCopy::open(parts_, state_, std::move(outlet)));
+      .end_group = [this] { return dispatch_group_end({.position = between_groups_, .source_time_ms = 0}); },
+      .flush = [this]() -> Result<> {
+        RETURN_IF_ERROR(flush_lanes());
+        for (auto& lane : lanes_) lane.set_position(lane.durable());
+        return {};
+      }};
+  ASSIGN_OR_RETURN(copies_, IncrementalCopy::open(context_, parts_, state_, std::move(outlet)));
   return {};
 }
 

@@ -2,12 +2,14 @@
 #include "signals/signal_file.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 #include "base/log.h"
 
@@ -28,6 +30,11 @@ std::string read_all(const std::string& path) {
 
 std::vector<Signal> SignalFile::read() {
   const std::string text = read_all(path_);
+  // What cannot be removed would be obeyed again and again.
+  if (!text.empty() && (stuck_ || ::access(path_.c_str(), W_OK) != 0)) {
+    if (!std::exchange(told_, true)) log_warn("signals in '{}' are not read: it cannot be written to", path_);
+    return {};
+  }
   // A last line without its end may still be being written, unless it is whole JSON.
   std::vector<Signal> signals;
   read_ = 0;
@@ -59,6 +66,7 @@ Result<> SignalFile::clear() {
   out.flush();
   read_ = 0;
   if (out) return {};
+  stuck_ = true;
   return Error(ErrorCode::kState,
                fmt::format("removing the signals that were read from '{}': {}", path_, std::strerror(errno)));
 }

@@ -13,14 +13,17 @@ namespace sluice {
 class SignalFile {
  public:
   explicit SignalFile(std::string path) : path_(std::move(path)) {}
-  // The signals that are in the file, which stay there until clear(). Lines that are none are named in a warning.
+  // The signals that are in the file, which stay there until clear(). Lines that are none are named in a warning. None
+  // if the file cannot be written to.
   std::vector<Signal> read();
   // Removes what read() has returned, and leaves what was added since.
   Result<> clear();
 
  private:
   const std::string path_;
-  size_t read_ = 0;  // bytes
+  size_t read_ = 0;     // bytes
+  bool stuck_ = false;  // it could not be cleared
+  bool told_ = false;
 };
 
 }  // namespace sluice

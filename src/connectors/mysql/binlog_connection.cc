@@ -91,6 +91,20 @@ Result<> start_mysql(MysqlConnection& connection, const BinlogConnectionOptions&
   return send_dump(connection, dump, kComBinlogDumpGtid);
 }
 
+// What the servers say when the place that was asked for is not in their log (any more).
+bool tells_of_lost_log(std::string_view text) {
+  constexpr std::array kWords = {"purged",          "not find",        "position > file size", "impossible position",
+                                 "master's binlog", "source's binlog", "missing the GTID",     "more GTIDs"};
+  return std::ranges::any_of(kWords, [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
+}
+
+// A number that was drawn is drawn anew by the next attempt.
+Error same_server_id(std::string_view text) {
+  return Error(ErrorCode::kTransient,
+               fmt::format("the source server sends its log to another program with this server-id instead: {}", text),
+               "Give each program that reads from this server a server-id of its own.");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BinlogConnection>> BinlogConnection::open(Context& context,
@@ -121,11 +135,19 @@ Result<std::optional<Bytes>> BinlogConnection::next(Context& context, std::chron
   MYSQL* mysql = connection_->handle();
   const unsigned long length = connection_->read_packet(context);
   if (length == packet_error) {
+    constexpr unsigned kSameReplica = 4052;
+    if (connection_->last_error_number() == kSameReplica) {
+      return same_server_id(mysql_error(mysql));
+    }
     if (connection_->last_error_number() != kErrorReadingBinlog)
       return connection_->last_error("reading the binary log");
     const std::string text = fmt::format("the source server refuses to send its log: {}", mysql_error(mysql));
-    if (text.find("same server_") != std::string::npos) {
-      return Error(ErrorCode::kConfig, text, "Another replica has this server-id: give this source another one.");
+    if (text.find("same server_") != std::string::npos) return same_server_id(mysql_error(mysql));
+    if (text.find("max_allowed_packet") != std::string::npos) {
+      return Error(ErrorCode::kConfig, text, "Raise max_allowed_packet at the source server.");
+    }
+    if (!tells_of_lost_log(text)) {
+      return Error(ErrorCode::kCorrupt, text, "Look into the source server's error log: it cannot read its own log.");
     }
     return Error(ErrorCode::kPositionLost, text,
                  "If the log was purged, keep it longer (binlog_expire_logs_seconds) and start the job anew with "

@@ -17,6 +17,9 @@ constexpr size_t kBatchBytes = 256 << 10;
 // How long chunks may follow each other before DDL that waits for their tables is let through. Each new snapshot of
 // MariaDB is a position more to compare changes with.
 constexpr std::chrono::seconds kReleaseLocksAfter{1};
+// For the lock of a snapshot: of the first copy, and of one that is taken again and again.
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kShortPatience{1};
 constexpr std::chrono::seconds kRenewSnapshotAfter{10};
 constexpr std::string_view kBeginSnapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT";
 constexpr unsigned kTableDefinitionChanged = 1412;
@@ -195,10 +198,11 @@ class MysqlChunkReader : public ChunkReader {
 
 using Readers = std::vector<std::unique_ptr<MysqlChunkReader>>;
 
-// All snapshots at one place, while nobody can commit.
-Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& readers) {
+// All snapshots at one place, while nobody can commit. Writers wait, too, while the lock waits for a long query.
+Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& readers, std::chrono::seconds patience) {
   // Should we be cut off, the server ends the lock with the idle session.
-  RETURN_IF_ERROR(control.execute(context, "SET SESSION lock_wait_timeout = 10, wait_timeout = 30"));
+  RETURN_IF_ERROR(
+      control.execute(context, fmt::format("SET SESSION lock_wait_timeout = {}, wait_timeout = 30", patience.count())));
   auto locked = control.execute(context, "FLUSH TABLES WITH READ LOCK");
   if (!locked) {
     Error error = std::move(locked).error();
@@ -217,7 +221,7 @@ Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& re
 }
 
 Result<Readers> open_readers(Context& context, const MysqlSourceOptions& options, int count,
-                             const Position& prepared_from) {
+                             const Position& prepared_from, std::chrono::seconds patience) {
   Readers readers;
   bool mariadb = false;
   for (int i = 0; i < count; ++i) {
@@ -233,7 +237,7 @@ Result<Readers> open_readers(Context& context, const MysqlSourceOptions& options
     }
   } else {
     ASSIGN_OR_RETURN(auto control, MysqlConnection::connect(context, options.connection()));
-    RETURN_IF_ERROR(open_under_lock(context, *control, readers));
+    RETURN_IF_ERROR(open_under_lock(context, *control, readers, patience));
   }
   return readers;
 }
@@ -246,7 +250,7 @@ class MysqlKeyRangeReader : public KeyRangeReader {
 
   Result<Position> open_snapshot(Context& context) override {
     reader_.reset();
-    ASSIGN_OR_RETURN(auto readers, open_readers(context, options_, 1, {}));
+    ASSIGN_OR_RETURN(auto readers, open_readers(context, options_, 1, {}, kShortPatience));
     reader_ = std::move(readers[0]);
     return reader_->position();
   }
@@ -348,7 +352,7 @@ std::unique_ptr<KeyRangeReader> make_mysql_key_range_reader(const MysqlSourceOpt
 Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
                                                                            const MysqlSourceOptions& options, int count,
                                                                            const Position& prepared_from) {
-  ASSIGN_OR_RETURN(Readers readers, open_readers(context, options, count, prepared_from));
+  ASSIGN_OR_RETURN(Readers readers, open_readers(context, options, count, prepared_from, kPatience));
   std::vector<std::unique_ptr<ChunkReader>> result;
   for (auto& reader : readers) result.push_back(std::move(reader));
   return result;

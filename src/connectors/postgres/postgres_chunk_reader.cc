@@ -256,7 +256,12 @@ class PostgresKeyRangeReader : public KeyRangeReader {
 
   Result<Position> open_snapshot(Context& context) override {
     reader_.reset();
-    ASSIGN_OR_RETURN(const auto slot, make_comparing_slot(context, options_));
+    auto made = make_comparing_slot(context, options_, true);
+    // Slots that are all in use now need not be so later.
+    if (!made && made.error().code() == ErrorCode::kConfig) {
+      return Error(ErrorCode::kTransient, made.error().message());
+    }
+    ASSIGN_OR_RETURN(const auto slot, std::move(made));
     ASSIGN_OR_RETURN(auto connection, PostgresConnection::connect(context, options_.connection()));
     reader_ = std::make_unique<PostgresChunkReader>(std::move(connection), options_, slot->snapshot);
     RETURN_IF_ERROR(reader_->open_snapshot(context, slot->snapshot.name));

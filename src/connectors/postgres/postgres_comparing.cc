@@ -11,6 +11,7 @@ namespace {
 
 // Longer than transactions are usually open; a comparison can do without.
 constexpr const char* kLongestWait = "SET lock_timeout = '10s'";
+constexpr const char* kAnyWait = "SET lock_timeout = 0";
 
 // A slot of a connection that was just closed may be there for a moment yet.
 std::string fresh_slot_name(const PostgresSourceOptions& options) {
@@ -48,9 +49,10 @@ class ComparingReader : public ChunkReader {
 
 }  // namespace
 
-Result<std::shared_ptr<ComparingSlot>> make_comparing_slot(Context& context, const PostgresSourceOptions& options) {
+Result<std::shared_ptr<ComparingSlot>> make_comparing_slot(Context& context, const PostgresSourceOptions& options,
+                                                           bool patient) {
   ASSIGN_OR_RETURN(auto slot, connect(context, options));
-  RETURN_IF_ERROR(slot->connection->command(context, kLongestWait));
+  RETURN_IF_ERROR(slot->connection->command(context, patient ? kAnyWait : kLongestWait));
   ASSIGN_OR_RETURN(slot->snapshot, create_slot(context, *slot->connection, slot->name, SlotLife::kTemporary, false));
   return slot;
 }

@@ -20,8 +20,9 @@ struct ComparingSlot {
   ExportedSnapshot snapshot;                          // while the connection does nothing else
 };
 
-// Fails after some seconds if transactions are open at the source for longer than that.
-Result<std::shared_ptr<ComparingSlot>> make_comparing_slot(Context& context, const PostgresSourceOptions& options);
+// Waits for transactions that are open at the source: unless it is `patient`, it fails after some seconds of that.
+Result<std::shared_ptr<ComparingSlot>> make_comparing_slot(Context& context, const PostgresSourceOptions& options,
+                                                           bool patient = false);
 
 // A slot that stands where the job's own stands: for the log between a job that is behind and a snapshot of now.
 Result<std::shared_ptr<ComparingSlot>> copy_job_slot(Context& context, const PostgresSourceOptions& options);

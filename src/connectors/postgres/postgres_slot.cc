@@ -294,8 +294,9 @@ Result<> drop_lost_slot(Context& context, PostgresConnection& connection, const 
 Result<ExportedSnapshot> create_slot(Context& context, ReplicationConnection& connection, const std::string& name,
                                      SlotLife life, bool failover) {
   const bool temporary = life == SlotLife::kTemporary;
-  log_info("making {}replication slot '{}'; this waits for the transactions that are open at the source",
-           temporary ? "temporary " : "", name);
+  if (!temporary) {
+    log_info("making replication slot '{}'; this waits for the transactions that are open at the source", name);
+  }
   const std::string sql =
       fmt::format("CREATE_REPLICATION_SLOT {} {}LOGICAL pgoutput {}", quote(name), temporary ? "TEMPORARY " : "",
                   failover ? "(SNAPSHOT 'export', FAILOVER true)" : "EXPORT_SNAPSHOT");
@@ -319,7 +320,11 @@ Result<ExportedSnapshot> create_slot(Context& context, ReplicationConnection& co
   ExportedSnapshot snapshot;
   snapshot.name = std::string(made->at(0, 2));
   ASSIGN_OR_RETURN(snapshot.position, Lsn::parse(made->at(0, 1)));
-  log_info("replication slot '{}' begins at {}", name, snapshot.position.text());
+  if (temporary) {
+    log_debug("temporary replication slot '{}' begins at {}", name, snapshot.position.text());
+  } else {
+    log_info("replication slot '{}' begins at {}", name, snapshot.position.text());
+  }
   return snapshot;
 }
 
