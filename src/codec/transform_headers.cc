@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // HeaderToValue, InsertHeader, DropHeaders and Filter.
+// GCC 12, optimizing, believes that an option's member may be of a type which the small structs here do not have.
+#pragma GCC diagnostic ignored "-Warray-bounds"
+
 #include <fmt/format.h>
 
 #include <algorithm>
