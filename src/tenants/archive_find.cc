@@ -125,12 +125,14 @@ Result<GtidState> parse_gtid(const std::string& text) {
       "Incorrect arguments to AS OF GTID: '{}' is not DOMAIN-SERVER-NUMBER, or several separated by commas", text);
 }
 
-// The newest snapshot that is before the state and in the round.
-const SnapshotRow* base_of(const std::vector<SnapshotRow>& snapshots, const GtidState& state, const GtidState& first) {
+// The newest snapshot that is before the state and in the round, whose first file is given.
+const SnapshotRow* base_of(const std::vector<SnapshotRow>& snapshots, const GtidState& state,
+                           const ArchivedFile& first) {
   const SnapshotRow* base = nullptr;
   for (const SnapshotRow& snapshot : snapshots) {
     const GtidState position = GtidState::parse(snapshot.gtid);
-    if (snapshot.usable() && state.covers(position) && position.covers(first)) base = &snapshot;
+    if (!snapshot.usable() || !first.is_of_its_round(snapshot)) continue;
+    if (state.covers(position) && position.covers(first.first)) base = &snapshot;
   }
   return base;
 }
@@ -138,14 +140,15 @@ const SnapshotRow* base_of(const std::vector<SnapshotRow>& snapshots, const Gtid
 }  // namespace
 
 Result<ArchivedPlace> LogArchive::find(const TenantRow& tenant, const AsOf& as_of) {
-  if (!follower(tenant.id)) {
+  // Everything that was committed by now is in the archive then.
+  RETURN_IF_ERROR(look(tenant.id));
+  const auto following = follower(tenant.id);
+  if (!following) {
     return sql_error(
         kNotAllowed,
         "log archive is not ready, create tenant snapshot not allowed; ALTER SYSTEM ARCHIVELOG TENANT = {}",
         tenant.name);
   }
-  // Everything that was committed by now is in the archive then.
-  RETURN_IF_ERROR(look(tenant.id));
   const int64_t now = wall_clock_ms();
   GtidState wanted;
   if (!as_of.wall_clock_ms) {
@@ -153,8 +156,8 @@ Result<ArchivedPlace> LogArchive::find(const TenantRow& tenant, const AsOf& as_o
   }
   ASSIGN_OR_RETURN(const auto held, holdings(tenant.id));
   if (!held) return sql_error(kNotAllowed, "source tenant status is not valid, clone tenant not allowed");
-  int64_t id = held->files.empty() ? 0 : held->files.back().round;
-  for (; id > 0 && (!as_of.wall_clock_ms || *as_of.wall_clock_ms <= now);) {
+  std::optional<LogSample> newer;  // what a newer round has, without a snapshot before it
+  for (int64_t id = following->round(); id > 0 && (!as_of.wall_clock_ms || *as_of.wall_clock_ms <= now);) {
     Files files;
     int64_t earlier = 0;
     for (const ArchivedFile& file : held->files) {
@@ -165,9 +168,12 @@ Result<ArchivedPlace> LogArchive::find(const TenantRow& tenant, const AsOf& as_o
     ASSIGN_OR_RETURN(const auto found,
                      as_of.wall_clock_ms ? round.at_time(*as_of.wall_clock_ms) : round.at_gtid(wanted));
     if (found) {
-      const SnapshotRow* base = base_of(held->snapshots, found->state, round.files()[0].first);
-      if (base == nullptr) break;
-      return ArchivedPlace{id, base->name, found->state, found->wall_clock_ms * kNanoseconds};
+      // The same GTID of another history is another transaction.
+      if (newer && *newer != *found) break;
+      const SnapshotRow* base = base_of(held->snapshots, found->state, round.files()[0]);
+      if (base) return ArchivedPlace{id, base->name, found->state, found->wall_clock_ms * kNanoseconds};
+      if (as_of.wall_clock_ms) break;
+      newer = found;
     }
     id = earlier;
   }

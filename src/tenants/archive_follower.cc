@@ -60,9 +60,10 @@ Result<std::vector<ArchivedFile>> archived_files(CatalogTransaction& transaction
   std::vector<ArchivedFile> files;
   ASSIGN_OR_RETURN(
       const auto rows,
-      transaction.rows(7,
-                       "SELECT round_id, number, name, first_gtid, last_gtid, bytes, closed FROM "
-                       "archive_file WHERE round_id IN (SELECT id FROM archive_round WHERE tenant_id = ?1) "
+      transaction.rows(9,
+                       "SELECT round_id, number, name, first_gtid, last_gtid, bytes, closed, start_scn, "
+                       "CASE status WHEN 'DOING' THEN 9223372036854775807 ELSE checkpoint_scn END FROM archive_file "
+                       "JOIN archive_round ON archive_round.id = round_id WHERE tenant_id = ?1 "
                        "ORDER BY round_id, number",
                        {tenant}));
   for (const auto& row : rows) {
@@ -72,7 +73,9 @@ Result<std::vector<ArchivedFile>> archived_files(CatalogTransaction& transaction
                      .first = GtidState::parse(row[3]),
                      .last = GtidState::parse(row[4]),
                      .bytes = std::stoll(row[5]),
-                     .closed = row[6] == "1"});
+                     .closed = row[6] == "1",
+                     .round_begin_scn = std::stoll(row[7]),
+                     .round_end_scn = std::stoll(row[8])});
   }
   return files;
 }
@@ -111,6 +114,10 @@ Result<> ArchiveFollower::open() {
 Result<> ArchiveFollower::end() {
   const std::lock_guard lock(mutex_);
   if (std::exchange(ended_, true) || number_ == 0) return {};
+  RETURN_IF_ERROR(catalog_.transact([&](CatalogTransaction& t) {
+    return t.run("UPDATE archive_round SET checkpoint_scn = max(checkpoint_scn, ?2) WHERE id = ?1",
+                 {round_, looked_ms_ * kNanoseconds});
+  }));
   RETURN_IF_ERROR(read_on());
   return close_file();
 }
@@ -131,6 +138,7 @@ Result<std::optional<std::string>> ArchiveFollower::look() {
   const std::lock_guard lock(mutex_);
   const std::optional<std::string> good;
   if (ended_) return good;
+  const int64_t begun_ms = wall_clock_ms();
   ASSIGN_OR_RETURN(const auto names, log_names());
   if (number_ > 0) {
     // A user may have purged it, once there was another one.
@@ -152,7 +160,7 @@ Result<std::optional<std::string>> ArchiveFollower::look() {
     if (gap) return gap;
     RETURN_IF_ERROR(read_on());
   }
-  RETURN_IF_ERROR(note());
+  RETURN_IF_ERROR(note(begun_ms));
   return good;
 }
 
@@ -215,7 +223,7 @@ Result<> ArchiveFollower::close_file() {
 }
 
 // Two lines for a change: how long nothing had changed, and what is new.
-Result<> ArchiveFollower::note() {
+Result<> ArchiveFollower::note(int64_t looked_ms) {
   const int64_t now = std::max(wall_clock_ms(), noted_ms_);  // a clock that is set back does not mix up the past
   if (name_.empty()) return {};
   if (!noted_ || *noted_ != state_) {
@@ -226,7 +234,7 @@ Result<> ArchiveFollower::note() {
     noted_ = state_;
     noted_ms_ = now;
   }
-  looked_ms_ = now;
+  looked_ms_ = looked_ms;
   if (noted_ms_ <= stored_ms_ || now < stored_ms_ + kStoreEveryMs) return {};
   stored_ms_ = now;
   struct stat info{};
@@ -235,7 +243,7 @@ Result<> ArchiveFollower::note() {
     RETURN_IF_ERROR(t.run("UPDATE archive_file SET bytes = ?3 WHERE round_id = ?1 AND number = ?2",
                           {round_, number_, int64_t{info.st_size}}));
     return t.run("UPDATE archive_round SET checkpoint_scn = ?2, checkpoint_gtid = ?3 WHERE id = ?1",
-                 {round_, noted_ms_ * kNanoseconds, state_.text()});
+                 {round_, looked_ms_ * kNanoseconds, state_.text()});
   });
 }
 

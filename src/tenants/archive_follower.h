@@ -22,6 +22,12 @@ struct ArchivedFile {
   GtidState first, last;  // before it and, if it is closed, behind it
   int64_t bytes = 0;
   bool closed = false;
+  // Of the round: from its start to the last time that its log was seen to go on. GTIDs alone do not say what is of a
+  // round, since those of a history that was reset begin anew.
+  int64_t round_begin_scn = 0, round_end_scn = 0;
+  bool is_of_its_round(const SnapshotRow& snapshot) const {
+    return round_begin_scn <= snapshot.scn && snapshot.scn <= round_end_scn;
+  }
 };
 // Of all rounds of a tenant, oldest first.
 Result<std::vector<ArchivedFile>> archived_files(CatalogTransaction& transaction, int64_t tenant);
@@ -30,6 +36,7 @@ Result<std::vector<ArchivedFile>> archived_files(CatalogTransaction& transaction
 struct LogSample {
   int64_t wall_clock_ms = 0;
   GtidState state;
+  bool operator==(const LogSample&) const = default;
 };
 // Of one archived file, in order; what a power failure left of the last line is not read.
 Result<std::vector<LogSample>> read_samples(const std::string& file);
@@ -44,7 +51,7 @@ class ArchiveFollower {
   Result<> open();
   // Archives what there is now. A text: why this round cannot go on.
   Result<std::optional<std::string>> look();
-  // Archives what there is, and the file is over; from now on look() does nothing.
+  // Archives what there is and notes until when it looked, and the file is over; from now on look() does nothing.
   Result<> end();
   int64_t round() const { return round_; }
 
@@ -58,7 +65,7 @@ class ArchiveFollower {
   Result<> read_on();
   Result<std::optional<std::string>> add(const std::string& name, int64_t number);
   Result<> close_file();
-  Result<> note();
+  Result<> note(int64_t looked_ms);
   std::string archived() const { return folder_ + "/" + name_; }
 
   Catalog& catalog_;
@@ -71,7 +78,8 @@ class ArchiveFollower {
   uint64_t offset_ = 0;
   GtidState state_;
   std::optional<GtidState> noted_;
-  int64_t noted_ms_ = 0, looked_ms_ = 0, stored_ms_ = 0;
+  int64_t noted_ms_ = 0, stored_ms_ = 0;
+  int64_t looked_ms_ = 0;  // when the last look() began that found the round going on
 };
 
 }  // namespace sluice

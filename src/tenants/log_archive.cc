@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -194,6 +196,16 @@ Result<std::optional<LogArchive::Holdings>> LogArchive::holdings(int64_t tenant)
   });
 }
 
+const SnapshotRow* LogArchive::Holdings::base(int64_t round) const {
+  const auto first = std::ranges::find(files, round, &ArchivedFile::round);
+  const SnapshotRow* base = nullptr;
+  for (const SnapshotRow& snapshot : snapshots) {
+    if (first == files.end() || !snapshot.usable() || !first->is_of_its_round(snapshot)) continue;
+    if (GtidState::parse(snapshot.gtid).covers(first->first)) base = &snapshot;
+  }
+  return base;
+}
+
 // Clones begin at a snapshot: there is one at the start of a round, and then one for each part of the quota.
 Result<> LogArchive::make_base(int64_t tenant) {
   const auto following = follower(tenant);
@@ -202,26 +214,22 @@ Result<> LogArchive::make_base(int64_t tenant) {
   ASSIGN_OR_RETURN(const auto held, holdings(tenant));
   if (!held || wall_clock_ms() < following->next_base_ms) return {};
   const int64_t round = following->round();
-  GtidState first;
+  const SnapshotRow* base = held->base(round);
   bool any = false;
   int64_t behind = 0;
   for (const ArchivedFile& file : held->files) {
     if (file.round != round) continue;
-    if (!any) first = file.first;
     any = true;
-  }
-  const SnapshotRow* base = nullptr;
-  for (const SnapshotRow& snapshot : held->snapshots) {
-    if (snapshot.usable() && GtidState::parse(snapshot.gtid).covers(first)) base = &snapshot;
-  }
-  for (const ArchivedFile& file : held->files) {
     const bool before = base != nullptr && GtidState::parse(base->gtid).covers(file.last);
-    if (file.round == round && file.closed && !before) behind += file.bytes;
+    if (file.closed && !before) behind += file.bytes;
   }
   if (!any || (base != nullptr && behind <= held->quota / kBasesInQuota)) return {};
   following->next_base_ms = wall_clock_ms() + kBaseRetryMs;  // if it fails
   RETURN_IF_ERROR(make_snapshot_(held->tenant, fmt::format("{}{}", kBasePrefix, wall_clock_ms())));
-  following->next_base_ms = 0;
+  // If the log was reset meanwhile, or the clock set back, it is no base of this round.
+  ASSIGN_OR_RETURN(const auto now_held, holdings(tenant));
+  const SnapshotRow* made = now_held ? now_held->base(round) : nullptr;
+  if (made != nullptr && (base == nullptr || made->id != base->id)) following->next_base_ms = 0;
   return {};
 }
 
@@ -232,18 +240,30 @@ Result<> LogArchive::keep_within_quota(int64_t tenant) {
     const ArchivedFile& oldest = held->files[0];
     const auto following = follower(tenant);
     if (!oldest.closed && following && following->round() == oldest.round) return {};
-    // The oldest snapshot from which that file is needed.
-    const SnapshotRow* needed_by = nullptr;
-    for (const SnapshotRow& snapshot : held->snapshots) {
-      if (!GtidState::parse(snapshot.gtid).covers(oldest.last) && needed_by == nullptr) needed_by = &snapshot;
+    const auto is_own = [](const SnapshotRow& snapshot) {
+      return snapshot.name.starts_with(kBasePrefix) && snapshot.status == snapshot_status::kNormal;
+    };
+    // One whose round is gone.
+    const auto useless = std::ranges::find_if(held->snapshots, [&](const SnapshotRow& snapshot) {
+      return is_own(snapshot) && std::ranges::none_of(held->files, [&](const ArchivedFile& file) {
+               return file.is_of_its_round(snapshot);
+             });
+    });
+    if (useless != held->snapshots.end()) {
+      ASSIGN_OR_RETURN(const bool dropped, drop_base(*useless));
+      if (!dropped) return {};
+      continue;
     }
-    if (needed_by == nullptr) {
+    // The oldest snapshot from which that file is needed.
+    const auto needed_by = std::ranges::find_if(held->snapshots, [&](const SnapshotRow& snapshot) {
+      return oldest.is_of_its_round(snapshot) && !GtidState::parse(snapshot.gtid).covers(oldest.last);
+    });
+    if (needed_by == held->snapshots.end()) {
       RETURN_IF_ERROR(purge(tenant, oldest, held->files.size() > 1 ? held->files[1] : oldest));
       continue;
     }
-    const bool last = needed_by == &held->snapshots.back();
-    const bool own = needed_by->name.starts_with(kBasePrefix) && needed_by->status == snapshot_status::kNormal;
-    if (!own || last) return alarm(*held);
+    const bool last = &*needed_by == &held->snapshots.back();
+    if (!is_own(*needed_by) || last) return alarm(*held);
     ASSIGN_OR_RETURN(const bool dropped, drop_base(*needed_by));
     if (!dropped) return {};
   }

@@ -73,6 +73,8 @@ class LogArchive {
     int64_t quota = 0, bytes = 0;
     std::vector<ArchivedFile> files;     // of all rounds, oldest first
     std::vector<SnapshotRow> snapshots;  // oldest first
+    // The newest from which the round can be replayed.
+    const SnapshotRow* base(int64_t round) const;
   };
   std::shared_ptr<ArchiveFollower> follower(int64_t tenant);
   std::vector<int64_t> followed();

@@ -28,6 +28,16 @@ class LogArchive : public testing::Test {
                        as_of);
   }
   std::string now() const { return tenants_.value("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now') AS t"); }
+  // The archive is in that round, and has a snapshot in it.
+  void wait_round(int round) const {
+    ASSERT_TRUE(wait_until(
+        [&] {
+          return tenants_.value(fmt::format("SELECT COUNT(*) FROM DBA_OB_ARCHIVELOG JOIN DBA_OB_TENANT_SNAPSHOTS ON "
+                                            "SNAPSHOT_SCN >= START_SCN WHERE ROUND_ID = {}",
+                                            round)) != "0";
+        },
+        std::chrono::seconds(60)));
+  }
   std::string position() const { return tenants_.tenant_value("shop", "SELECT @@gtid_binlog_pos"); }
   std::string birth(const std::string& name) const {
     return tenants_.value("SELECT BIRTH_GTID FROM DBA_OB_TENANTS WHERE TENANT_NAME = '" + name + "'");
@@ -132,6 +142,26 @@ TEST_F(LogArchive, what_it_does_not_hold_is_refused_with_the_range) {
   tenants_.expect_nothing_left({"old", "shop"});
 }
 
+TEST_F(LogArchive, a_reset_history_and_the_one_before_it_are_not_mixed_up) {
+  run("CREATE DATABASE app; CREATE TABLE app.extra (a INT PRIMARY KEY); INSERT INTO app.extra VALUES (1)");
+  tenants_.must("CREATE SNAPSHOT mine FOR TENANT shop");
+  for (int i = 2; i <= 100; ++i) run(fmt::format("INSERT INTO app.extra VALUES ({})", i));
+  wait_noted();
+  const std::string before = position();
+  ASSERT_OK(tenants_.connect("shop")->execute("RESET MASTER"));
+  wait_round(2);
+  // The new history has the old one's numbers, and its transactions are others.
+  for (int i = 101; i <= 120; ++i) run(fmt::format("INSERT INTO app.extra VALUES ({})", i));
+  wait_noted();
+  const std::string after = position();
+  const std::string sum = "SELECT CONCAT(COUNT(*), ' ', MAX(a)) FROM app.extra";
+  tenants_.must(clone("n", "GTID '" + after + "'") + ";" + clone("t", "TIMESTAMP '" + now() + "'"));
+  EXPECT_EQ(tenants_.tenant_value("n", sum), "120 120");
+  EXPECT_EQ(tenants_.tenant_value("t", sum), "120 120");
+  tenants_.must(clone("o", "GTID '" + before + "'"));
+  EXPECT_EQ(tenants_.tenant_value("o", sum), "100 100");
+}
+
 TEST_F(LogArchive, nothing_is_lost_when_the_server_or_the_tenant_is_killed) {
   Application application(tenants_, "shop", 2);
   ASSERT_TRUE(wait_until([&] { return application.committed() >= 20; }));
@@ -230,6 +260,14 @@ TEST_F(LogArchive, stays_within_the_units_quota_and_never_loses_what_a_snapshot_
   tenants_.must(clone("c", "GTID '" + position() + "'"));
   EXPECT_EQ(tenants_.tenant_value("c", "SELECT MD5(b) FROM app.extra"),
             tenants_.tenant_value("shop", "SELECT MD5(b) FROM app.extra"));
+  // A user's snapshot of a new history needs nothing of the one before it.
+  run("RESET MASTER");
+  wait_round(2);
+  tenants_.must("CREATE SNAPSHOT yours FOR TENANT shop");
+  write_megabytes(24);  // twice that in the log
+  wait_noted();
+  EXPECT_TRUE(wait_until([&] { return archived() <= (int64_t{64} << 20); }, std::chrono::seconds(60)));
+  EXPECT_EQ(tenants_.value("SELECT COUNT(*) FROM DBA_OB_TENANT_SNAPSHOTS WHERE SNAPSHOT_NAME = 'yours'"), "1");
 }
 
 }  // namespace
