@@ -21,7 +21,9 @@ using Files = std::vector<ArchivedFile>;
 // The files of one round, with what is in them.
 class Round {
  public:
-  Round(std::string folder, Files files) : folder_(std::move(folder)), files_(std::move(files)) {}
+  // One that is over knows nothing of the time behind its last note.
+  Round(std::string folder, Files files, bool over = true)
+      : folder_(std::move(folder)), files_(std::move(files)), over_(over) {}
 
   const Files& files() const { return files_; }
   std::string path(size_t file) const { return folder_ + "/" + files_[file].name; }
@@ -65,6 +67,13 @@ class Round {
       if (later != samples.end()) next = *later;
       if (later == samples.begin()) continue;
       LogSample found = *(later - 1);
+      if (!next && over_ && wall_clock_ms > found.wall_clock_ms + kUnwatchedMs) {
+        return sql_error(
+            kIncorrectArguments,
+            "Incorrect arguments to AS OF: the archive was interrupted after {} (UTC), and what the tenant "
+            "held at the time asked for is not known",
+            timestamp_text(found.wall_clock_ms));
+      }
       if (!next || next->wall_clock_ms - found.wall_clock_ms <= kUnwatchedMs) return std::optional(found);
       RETURN_IF_ERROR(go_on(wall_clock_ms, next->state, found));
       return std::optional(found);
@@ -114,6 +123,7 @@ class Round {
 
   const std::string folder_;
   const Files files_;
+  const bool over_;
 };
 
 Result<GtidState> parse_gtid(const std::string& text) {
@@ -164,7 +174,7 @@ Result<ArchivedPlace> LogArchive::find(const TenantRow& tenant, const AsOf& as_o
       if (file.round == id) files.push_back(file);
       if (file.round < id) earlier = file.round;
     }
-    const Round round(folder(tenant.id, id), std::move(files));
+    const Round round(folder(tenant.id, id), std::move(files), id != following->round());
     ASSIGN_OR_RETURN(const auto found,
                      as_of.wall_clock_ms ? round.at_time(*as_of.wall_clock_ms) : round.at_gtid(wanted));
     if (found) {

@@ -114,6 +114,9 @@ Result<> ArchiveFollower::open() {
 Result<> ArchiveFollower::end() {
   const std::lock_guard lock(mutex_);
   if (std::exchange(ended_, true) || number_ == 0) return {};
+  if (noted_ && looked_ms_ > noted_ms_) {
+    RETURN_IF_ERROR(append(archived() + ".times", fmt::format("{} {}\n", looked_ms_, noted_->text())));
+  }
   RETURN_IF_ERROR(catalog_.transact([&](CatalogTransaction& t) {
     return t.run("UPDATE archive_round SET checkpoint_scn = max(checkpoint_scn, ?2) WHERE id = ?1",
                  {round_, looked_ms_ * kNanoseconds});

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "base/clock.h"
 #include "integration/tenants/tenants_fixture.h"
 #include "support/ok.h"
 #include "support/wait.h"
@@ -28,6 +29,10 @@ class LogArchive : public testing::Test {
                        as_of);
   }
   std::string now() const { return tenants_.value("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now') AS t"); }
+  static void let_pass(int64_t milliseconds) {
+    const int64_t until = wall_clock_ms() + milliseconds;
+    ASSERT_TRUE(wait_until([&] { return wall_clock_ms() >= until; }, std::chrono::seconds(60)));
+  }
   // The archive is in that round, and has a snapshot in it.
   void wait_round(int round) const {
     ASSERT_TRUE(wait_until(
@@ -160,6 +165,41 @@ TEST_F(LogArchive, a_reset_history_and_the_one_before_it_are_not_mixed_up) {
   EXPECT_EQ(tenants_.tenant_value("t", sum), "120 120");
   tenants_.must(clone("o", "GTID '" + before + "'"));
   EXPECT_EQ(tenants_.tenant_value("o", sum), "100 100");
+}
+
+TEST_F(LogArchive, a_time_at_which_nobody_looked_is_refused) {
+  run("CREATE DATABASE app; CREATE TABLE app.extra (a INT PRIMARY KEY)");
+  wait_noted();
+  let_pass(1500);
+  const std::string quiet = position(), quiet_time = now();
+  tenants_.must("ALTER SYSTEM NOARCHIVELOG TENANT = shop");
+  let_pass(1500);
+  run("INSERT INTO app.extra VALUES (1)");
+  const std::string off_time = now();
+  tenants_.must("ALTER SYSTEM ARCHIVELOG TENANT = shop");
+  wait_round(2);
+  run("INSERT INTO app.extra VALUES (2)");
+  wait_noted();
+  const auto session = tenants_.connect("shop");
+  tenants_.server().kill9();
+  let_pass(1500);
+  ASSERT_OK(session->execute("RESET MASTER"));
+  const int64_t reset_ms = wall_clock_ms();
+  ASSERT_TRUE(tenants_.start());
+  wait_round(3);
+  const std::string reset_time =
+      tenants_.value(fmt::format("SELECT strftime('%Y-%m-%d %H:%M:%f', {} / 1000.0, 'unixepoch') AS t", reset_ms));
+  for (const std::string& time : {off_time, reset_time}) {
+    EXPECT_THAT(tenants_.sql(clone("c", "TIMESTAMP '" + time + "'")).err,
+                StartsWith("ERROR 1210 (HY000): Incorrect arguments to AS OF: the archive was interrupted"));
+  }
+  tenants_.must(clone("q", "TIMESTAMP '" + quiet_time + "'"));
+  EXPECT_EQ(birth("q"), quiet);
+  // The same transaction is in both rounds, and the snapshot before it in the first.
+  tenants_.must(clone("g", "GTID '" + quiet + "'"));
+  EXPECT_EQ(tenants_.tenant_value("g", "SELECT COUNT(*) FROM app.extra"), "0");
+  tenants_.must(clone("n", "TIMESTAMP '" + now() + "'"));
+  EXPECT_EQ(tenants_.tenant_value("n", "SELECT COUNT(*) FROM app.extra"), "2");
 }
 
 TEST_F(LogArchive, nothing_is_lost_when_the_server_or_the_tenant_is_killed) {
