@@ -92,6 +92,13 @@ TEST(MysqlDialogTest, answers_what_clients_ask_at_their_start_by_itself) {
   EXPECT_THAT(talk(dialog, packet(0, "\x03select @@version as")), HasSubstr("x"));  // the views' to refuse
   EXPECT_EQ(executed, 1);
   EXPECT_THAT(talk(dialog, packet(0, "\x03SET GLOBAL x = 1")), HasSubstr("#0A000"));
+  // A statement behind it is not passed over.
+  for (const char* text : {"\x03SET NAMES utf8; DROP TENANT x", "\x03SET autocommit = 1\\G DROP TENANT x",
+                           "\x03SET @a = 'x;'; ; DROP TENANT x"}) {
+    EXPECT_THAT(talk(dialog, packet(0, text)), HasSubstr("#")) << text;
+  }
+  EXPECT_EQ(executed, 1);
+  EXPECT_THAT(talk(dialog, packet(0, "\x03SET @a = ';', NAMES utf8;")), Not(HasSubstr("#")));
   EXPECT_THAT(talk(dialog, packet(0, "\x03SHOW TENANTS")), HasSubstr("a"));
   EXPECT_THAT(talk(dialog, packet(0, "\x03SHOW WARNINGS")), HasSubstr("look"));
   EXPECT_THAT(talk(dialog, packet(0, "\x02mysql")), HasSubstr("#42000Unknown database 'mysql'"));

@@ -83,6 +83,8 @@ class Answerer {
       return token.kind == SqlTokenKind::kWord && lower(token.text) == "global";
     });
     if (!own || global) return std::nullopt;
+    while (tokens_[at_].kind != SqlTokenKind::kEnd && tokens_[at_].kind != SqlTokenKind::kVertical && !is(";")) ++at_;
+    if (!at_end()) return std::nullopt;  // other statements follow
     return ViewRows{};
   }
 
