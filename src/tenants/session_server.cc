@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -20,8 +21,7 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMaxSessions = 128;
-constexpr int kStopEvery = 50;
+constexpr int kWaiting = 128, kStopEvery = 50;
 
 Error cannot_listen(const std::string& where) {
   return Error(ErrorCode::kConfig, fmt::format("cannot listen at {}: {}", where, std::strerror(errno)),
@@ -29,11 +29,12 @@ Error cannot_listen(const std::string& where) {
 }
 
 struct Session {
-  explicit Session(int accepted) : descriptor(accepted) {}
+  Session(int accepted, const SessionListener& at) : descriptor(accepted), listener(&at) {}
   ~Session() { ::close(descriptor); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   const int descriptor;
+  const SessionListener* const listener;
   std::thread thread;
   std::atomic<bool> ended{false};
 };
@@ -57,7 +58,7 @@ Result<int> listen_at_path(const std::string& path) {
   const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   // Nobody can connect before it listens, and by then it is its owner's alone.
   if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::chmod(path.c_str(), 0600) != 0 || ::listen(listener, static_cast<int>(kMaxSessions)) != 0) {
+      ::chmod(path.c_str(), 0600) != 0 || ::listen(listener, kWaiting) != 0) {
     Error error = cannot_listen(path);
     ::close(listener);
     return error;
@@ -86,14 +87,15 @@ void serve_sessions(Context& context, const std::vector<SessionListener>& listen
       if ((waiting[i].revents & POLLIN) == 0) continue;
       const int accepted = ::accept4(waiting[i].fd, nullptr, nullptr, SOCK_CLOEXEC);
       if (accepted < 0) continue;
-      if (sessions.size() >= kMaxSessions) {
+      const auto open = std::ranges::count(sessions, &listeners[i], &Session::listener);
+      if (static_cast<size_t>(open) >= listeners[i].max_sessions) {
         ::close(accepted);
         continue;
       }
       set_up(accepted);
-      Session& session = sessions.emplace_back(accepted);
-      session.thread = std::thread([&session, &converse = listeners[i].converse] {
-        converse(session.descriptor);
+      Session& session = sessions.emplace_back(accepted, listeners[i]);
+      session.thread = std::thread([&session] {
+        session.listener->converse(session.descriptor);
         ::shutdown(session.descriptor, SHUT_RDWR);  // closed later, by the thread that accepts
         session.ended = true;
       });

@@ -16,6 +16,7 @@ namespace sluice {
 struct SessionListener {
   int descriptor = -1;                // listens; closed by serve_sessions()
   std::function<void(int)> converse;  // until the connection ends; called in a thread of its own
+  size_t max_sessions = 128;          // whoever comes then is sent away, and the other listeners do not notice
 };
 
 // A Unix socket that only its owner may open. The folder must be locked: what is there is removed.

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/loopback.h"
 #include "tenants/file_tree.h"
@@ -27,6 +28,8 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxRequest = size_t{1} << 20;
+constexpr size_t kMaxTcpSessions = 32;  // everybody on this machine may knock there
+constexpr std::chrono::seconds kLoginTime{10};
 
 std::string socket_path(const std::string& folder) { return folder + "/sluice.sock"; }
 
@@ -120,18 +123,26 @@ void converse_mysql(int descriptor, TenantServer& server, const std::optional<st
                       .scramble = random_text(20),
                       .password = password,
                       .execute = [&](const Statement& statement) { return server.execute(statement); }});
-  // Who has not logged in may not keep a place for long.
-  const timeval patience{10, 0}, none{};
-  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  // Who has not logged in may not keep a place for long, however often a byte comes.
+  const MonotonicTime deadline = monotonic_now() + kLoginTime;
+  const auto be_patient = [&](std::chrono::microseconds time) {
+    const timeval patience{time.count() / 1'000'000, time.count() % 1'000'000};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  };
   std::string in, out = dialog.greeting();
   for (bool open = true; open;) {
     if (!send_all(descriptor, out)) return;
     in.clear();
     out.clear();
-    if (!receive_some(descriptor, in)) return;
     const bool stranger = !dialog.logged_in();
+    if (stranger) {
+      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - monotonic_now());
+      if (left.count() <= 0) return;
+      be_patient(left);
+    }
+    if (!receive_some(descriptor, in)) return;
     open = dialog.receive(in, out);
-    if (stranger && dialog.logged_in()) ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+    if (stranger && dialog.logged_in()) be_patient(std::chrono::microseconds(0));  // for ever
     if (!open) send_all(descriptor, out);
   }
 }
@@ -153,7 +164,7 @@ Result<> serve_statements(Context& context, TenantServer& server, std::optional<
   const std::string password = random_text(32);
   if (port) {
     ASSIGN_OR_RETURN(const int tcp, listen_on_loopback(static_cast<int>(*port)));
-    listeners.push_back({tcp, [&](int descriptor) { converse_mysql(descriptor, server, password); }});
+    listeners.push_back({tcp, [&](int descriptor) { converse_mysql(descriptor, server, password); }, kMaxTcpSessions});
     ASSIGN_OR_RETURN(const int64_t taken, port_of(tcp));
     options += fmt::format("host=127.0.0.1\nport={}\npassword={}\n", taken, password);
   } else {

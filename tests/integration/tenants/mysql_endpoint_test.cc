@@ -95,6 +95,29 @@ TEST_F(MysqlEndpoint, a_port_is_opened_on_request_and_wants_the_password) {
   for (const int stranger : strangers) ::close(stranger);
 }
 
+TEST_F(MysqlEndpoint, strangers_at_the_port_shut_nobody_out) {
+  ASSERT_TRUE(tenants_.start({}, {"--listen", "0"}));
+  const std::string options = read_file(tenants_.data() + "/client.cnf");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(std::atoi(options.c_str() + options.find("port=") + 5)));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::vector<int> strangers;
+  for (int i = 0; i < 140; ++i) {
+    strangers.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(strangers.back(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    char byte = 0;
+    ::recv(strangers.back(), &byte, 1, 0);  // greeted or sent away
+  }
+  EXPECT_EQ(tenants_.sql("SELECT 1").code, 0);
+  // The first, which was let in, says a byte now and then, and never its name.
+  ASSERT_EQ(::send(strangers[0], "\x00\x0f\x00\x01", 4, MSG_NOSIGNAL), 4);
+  EXPECT_TRUE(wait_until([&] { return ::send(strangers[0], "x", 1, MSG_NOSIGNAL) < 0; }, std::chrono::seconds(60)));
+  for (const int stranger : strangers) ::close(stranger);
+  EXPECT_TRUE(wait_until([&] { return client("SELECT 1 AS one").out == "one\n1\n"; }));
+  EXPECT_EQ(tenants_.server().stop(), 0);
+}
+
 TEST_F(MysqlEndpoint, a_client_that_is_killed_leaves_its_clone_to_end_and_the_server_well) {
   ASSERT_TRUE(tenants_.start());
   tenants_.create_tenant("shop");
