@@ -77,6 +77,11 @@ void declare_tenants(CLI::App& app, Command& parsed) {
                    "Let MySQL's clients in at this port of 127.0.0.1 too (0: any), with the password in DIR/client.cnf")
       ->type_name("PORT")
       ->check(CLI::Range(0, 65535).description(""));
+  server
+      ->add_option("--rest", parsed.rest,
+                   "Serve the REST API at this port of 127.0.0.1 (0: any), with the secret in DIR/rest.cnf")
+      ->type_name("PORT")
+      ->check(CLI::Range(0, 65535).description(""));
   server->footer(
       "\nThe stock client finds it with mariadb --defaults-file=DIR/client.cnf.\n"
       "Example: sluice server --data /var/lib/sluice");

@@ -31,6 +31,7 @@ struct Command {
   bool markdown = false;                 // connectors: as a page of the documentation
   std::string data_dir = "sluice-data";  // server, sql: where the tenants are
   std::optional<int64_t> listen;         // server: port of loopback for MySQL's clients, 0: any; none: no port
+  std::optional<int64_t> rest;           // server: the same for the REST API
   std::string statements;                // sql: empty: from standard input
 };
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "tenants/rest_api.h"
 #include "tenants/sql_endpoint.h"
 #include "tenants/sql_error.h"
 #include "tenants/tenant_server.h"
@@ -100,8 +101,18 @@ int server_command(const Command& command, Context& context) {
   if (!server) {
     return context.stop_requested() ? 0 : report(server.error());
   }
+  std::unique_ptr<HttpServer> rest;
+  if (command.rest) {
+    auto started = serve_rest(**server, *command.rest);
+    if (!started) {
+      (*server)->stop();
+      return report(started.error());
+    }
+    rest = std::move(*started);
+  }
   const Result<> served = serve_statements(context, **server, command.listen);
   context.request_stop();
+  rest.reset();
   (*server)->stop();
   return served ? 0 : report(served.error());
 }

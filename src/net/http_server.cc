@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kThreads = 2;
 constexpr int kMaxPort = 65535;
+constexpr size_t kMaxBody = size_t{1} << 20;
 
 struct Address {
   std::string host = "127.0.0.1";
@@ -50,23 +51,54 @@ struct HttpServer::Listener {
   std::thread thread;
 };
 
+HttpServer::HttpServer() : listener_(std::make_unique<Listener>()) {}
+
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address, HttpRoutes routes) {
   std::unique_ptr<HttpServer> result(new HttpServer());
-  result->listener_ = std::make_unique<Listener>();
+  ASSIGN_OR_RETURN(result->listener_->address, parse_address(address));
+  for (auto& [path, handler] : routes) {
+    result->listener_->server.Get(path,
+                                  [handler = std::move(handler)](const httplib::Request&, httplib::Response& response) {
+                                    HttpReply reply = handler();
+                                    response.set_content(std::move(reply.body), reply.content_type.c_str());
+                                  });
+  }
+  return listen(std::move(result), kThreads);
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address, HttpHandler handler, int threads) {
+  std::unique_ptr<HttpServer> result(new HttpServer());
+  ASSIGN_OR_RETURN(result->listener_->address, parse_address(address));
+  httplib::Server& server = result->listener_->server;
+  const auto answer = [handler = std::move(handler)](const httplib::Request& from, httplib::Response& response) {
+    HttpRequest request{.method = from.method,
+                        .path = from.path,
+                        .query = {},
+                        .authorization = from.get_header_value("Authorization"),
+                        .body = from.body};
+    // With a body there may be fields of a form among them.
+    if (from.body.empty()) request.query.insert(from.params.begin(), from.params.end());
+    HttpReply reply = handler(request);
+    response.status = reply.status;
+    response.set_content(std::move(reply.body), reply.content_type.c_str());
+  };
+  server.Get(".*", answer);
+  server.Post(".*", answer);
+  server.Put(".*", answer);
+  server.Patch(".*", answer);
+  server.Delete(".*", answer);
+  server.set_payload_max_length(kMaxBody);
+  return listen(std::move(result), threads);
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(std::unique_ptr<HttpServer> result, int threads) {
   Listener& listener = *result->listener_;
-  ASSIGN_OR_RETURN(listener.address, parse_address(address));
-  listener.server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  listener.server.new_task_queue = [threads] { return new httplib::ThreadPool(static_cast<size_t>(threads)); };
   // SO_REUSEPORT, httplib's default, would let two processes share the port in silence.
   listener.server.set_socket_options([](socket_t socket) {
     const int on = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   });
-  for (auto& [path, handler] : routes) {
-    listener.server.Get(path, [handler = std::move(handler)](const httplib::Request&, httplib::Response& response) {
-      HttpReply reply = handler();
-      response.set_content(std::move(reply.body), reply.content_type.c_str());
-    });
-  }
   int& port = listener.address.port;
   const bool bound = port == 0 ? (port = listener.server.bind_to_any_port(listener.address.host)) > 0
                                : listener.server.bind_to_port(listener.address.host, port);

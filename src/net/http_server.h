@@ -14,17 +14,28 @@
 
 namespace sluice {
 
+struct HttpRequest {
+  std::string method;                        // "GET"
+  std::string path;                          // decoded, without the query
+  std::map<std::string, std::string> query;  // decoded; of requests without a body
+  std::string authorization;                 // that header
+  std::string body;
+};
 struct HttpReply {
   std::string content_type;
   std::string body;
+  int status = 200;
 };
 // By path: "/metrics".
 using HttpRoutes = std::map<std::string, std::function<HttpReply()>>;
+using HttpHandler = std::function<HttpReply(const HttpRequest&)>;
 
 class HttpServer {
  public:
   // `address` is "PORT", "HOST:PORT" or "[::1]:PORT"; port 0 takes any free one.
   static Result<std::unique_ptr<HttpServer>> start(const std::string& address, HttpRoutes routes);
+  // `handler` gets every request, up to `threads` of them at a time, and says itself what is not found.
+  static Result<std::unique_ptr<HttpServer>> start(const std::string& address, HttpHandler handler, int threads);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -33,8 +44,9 @@ class HttpServer {
   int port() const;
 
  private:
-  HttpServer() = default;
   struct Listener;
+  HttpServer();
+  static Result<std::unique_ptr<HttpServer>> listen(std::unique_ptr<HttpServer> server, int threads);
   std::unique_ptr<Listener> listener_;
 };
 

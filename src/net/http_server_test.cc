@@ -23,6 +23,27 @@ TEST(HttpServerTest, answers_its_routes_and_nothing_else) {
   EXPECT_EQ(client.Post("/hello")->status, 404);
 }
 
+TEST(HttpServerTest, a_handler_of_everything_gets_what_was_asked_and_says_the_status) {
+  auto server = HttpServer::start(
+      "0",
+      [](const HttpRequest& request) {
+        const auto flag = request.query.find("flag");
+        return HttpReply{.content_type = "text/plain",
+                         .body = request.method + " " + request.path + " " + request.authorization + " " +
+                                 (flag == request.query.end() ? "none" : flag->second) + " " + request.body,
+                         .status = 418};
+      },
+      2);
+  ASSERT_TRUE(server) << server.error().message();
+  httplib::Client client("127.0.0.1", (*server)->port());
+  const auto got = client.Get("/a%20b/c?flag=x", {{"Authorization", "me"}});
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->status, 418);
+  EXPECT_EQ(got->body, "GET /a b/c me x ");
+  EXPECT_EQ(client.Patch("/p?flag=x", "{\"y\":1}", "application/json")->body, "PATCH /p  none {\"y\":1}");
+  EXPECT_EQ(client.Post("/p", std::string((size_t{1} << 20) + 1, 'x'), "text/plain")->status, 413);
+}
+
 TEST(HttpServerTest, a_port_in_use_is_an_error) {
   auto first = HttpServer::start("127.0.0.1:0", greeting());
   ASSERT_TRUE(first);

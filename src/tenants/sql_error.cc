@@ -15,6 +15,8 @@ std::string_view sql_error_state(int code) {
   switch (code) {
     case kSyntaxError: return "42000";
     case kNotSupported: return "0A000";
+    case kAccessDenied: return "42501";
+    case kNoSuchRequest: return "08S01";
     default: return "HY000";
   }
 }

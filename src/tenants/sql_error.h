@@ -14,9 +14,11 @@ namespace sluice {
 
 enum SqlCode : int {
   kIncorrectArguments = 1210,
+  kNoSuchRequest = 1047,
   kSyntaxError = 1064,
   kUnknownError = 1105,
   kUnknownVariable = 1193,
+  kAccessDenied = 1227,
   kNotSupported = 1235,
   kCanceled = 4072,
   kNotAllowed = 4179,
