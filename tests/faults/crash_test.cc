@@ -95,7 +95,9 @@ void Crash::inject(const Pipeline& pipeline, Workload& workload, const Fault& fa
     process->kill9();
     return;
   }
-  ASSERT_EQ(*code, kKilled) << "the program ended by itself\n" << tail(process->err(), 40);
+  ASSERT_EQ(*code, kKilled) << "the program ended by itself\n"
+                            << tail(process->err(), 40) << "\nthe target's log\n"
+                            << (pipeline.target() != nullptr ? tail(pipeline.target()->log(), 60) : "");
   ++hits_[fault.point];
 }
 

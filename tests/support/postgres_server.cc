@@ -170,7 +170,11 @@ ProcessOptions PostgresServer::launch_options() const {
                                       "-p",
                                       std::to_string(port()),
                                       "-c",
-                                      "shared_buffers=32MB"};
+                                      "shared_buffers=32MB",
+                                      "-c",
+                                      "log_statement=ddl",
+                                      "-c",
+                                      "log_line_prefix=%m [%p] "};
   if (!fsync_) {
     // The system's cache survives a kill -9 of the server, so no commit is lost.
     for (const char* word : {"-c", "fsync=off", "-c", "full_page_writes=off"}) command.emplace_back(word);

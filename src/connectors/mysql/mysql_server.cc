@@ -25,9 +25,13 @@ std::string log_status_statement(const MysqlConnection& connection) {
   return !connection.is_mariadb() && connection.version() >= 80200 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
 }
 
+// Another one may drop and create tables while these are read: then a definition is put together from two tables.
+constexpr int kReadings = 10;
+
 struct Definitions {
   std::map<TableId, MysqlTable> tables;
   std::map<TableId, TableSchema> schemas;
+  std::set<TableId> lack_indexes;  // their columns say that there are some
 };
 
 Result<> read_table_rows(Context& context, MysqlConnection& connection, const std::string& where,
@@ -51,12 +55,13 @@ Result<> read_table_rows(Context& context, MysqlConnection& connection, const st
 
 Result<> read_column_rows(Context& context, MysqlConnection& connection, const std::string& where,
                           const TypeOptions& options, Definitions& out) {
-  ASSIGN_OR_RETURN(const auto rows,
-                   connection.query(context,
-                                    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, "
-                                    "COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, COLUMN_COMMENT, EXTRA FROM "
-                                    "information_schema.COLUMNS WHERE " +
-                                        where + " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"));
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      connection.query(context,
+                       "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, "
+                       "COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, COLUMN_COMMENT, EXTRA, COLUMN_KEY FROM "
+                       "information_schema.COLUMNS WHERE " +
+                           where + " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"));
   for (const auto& row : rows) {
     const TableId id{row[0].value_or(""), row[1].value_or("")};
     const auto found = out.schemas.find(id);
@@ -71,6 +76,7 @@ Result<> read_column_rows(Context& context, MysqlConnection& connection, const s
     column.comment = row[8].value_or("");
     const std::string extra = row[9].value_or("");
     found->second.columns.push_back(std::move(column));
+    if (row[10] == "PRI") out.lack_indexes.insert(id);
     out.tables[id].columns.push_back({.charset = row[4].value_or(""),
                                       .collation = row[5].value_or(""),
                                       .generated_virtual = extra.find("VIRTUAL GENERATED") != std::string::npos,
@@ -100,6 +106,7 @@ Result<> read_key_rows(Context& context, MysqlConnection& connection, const std:
     const TableId id{row[0].value_or(""), row[1].value_or("")};
     const auto found = out.schemas.find(id);
     if (found == out.schemas.end()) continue;
+    out.lack_indexes.erase(id);
     auto& list = indexes[id];
     const std::string name = row[2].value_or("");
     if (list.empty() || list.back().first != name) list.emplace_back(name, Index{});
@@ -117,6 +124,23 @@ Result<> read_key_rows(Context& context, MysqlConnection& connection, const std:
     if (best != list.end()) out.schemas[id].key = std::move(best->second.columns);
   }
   return {};
+}
+
+Result<Definitions> read_definitions(Context& context, MysqlConnection& connection, const std::string& where,
+                                     const std::set<TableId>& wanted, const TypeOptions& options) {
+  for (int reading = 1;; ++reading) {
+    Definitions definitions;
+    RETURN_IF_ERROR(read_table_rows(context, connection, where, wanted, definitions));
+    RETURN_IF_ERROR(read_column_rows(context, connection, where, options, definitions));
+    RETURN_IF_ERROR(read_key_rows(context, connection, where, definitions));
+    std::erase_if(definitions.tables, [](const auto& entry) { return entry.second.columns.empty(); });
+    if (definitions.lack_indexes.empty()) return definitions;
+    if (reading == kReadings) {
+      return Error(ErrorCode::kSchemaChanged,
+                   fmt::format("table {} is altered again and again while its definition is read",
+                               definitions.lack_indexes.begin()->text()));
+    }
+  }
 }
 
 }  // namespace
@@ -202,10 +226,7 @@ Result<std::vector<NamedTable>> read_tables(Context& context, MysqlConnection& c
       where += " AND TABLE_NAME = ";
       connection.append_quoted(wanted.begin()->table, where);
     }
-    Definitions definitions;
-    RETURN_IF_ERROR(read_table_rows(context, connection, where, wanted, definitions));
-    RETURN_IF_ERROR(read_column_rows(context, connection, where, options, definitions));
-    RETURN_IF_ERROR(read_key_rows(context, connection, where, definitions));
+    ASSIGN_OR_RETURN(Definitions definitions, read_definitions(context, connection, where, wanted, options));
     for (auto& [id, table] : definitions.tables) {
       table.schema = std::make_shared<const TableSchema>(std::move(definitions.schemas[id]));
       result.push_back({id, std::move(table)});

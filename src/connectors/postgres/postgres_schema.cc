@@ -172,8 +172,8 @@ Result<> apply_inside(Context& context, PostgresConnection& connection, const Sc
     RETURN_IF_ERROR(create_schema(context, connection, change.table().schema));
   }
   ASSIGN_OR_RETURN(const PostgresTarget existing, describe_postgres_table(context, connection, change.table()));
-  if (existing.columns.empty() && change.kind != SchemaChangeKind::kCreateTable) {
-    if (change.kind == SchemaChangeKind::kDropTable) return {};
+  const bool must_exist = change.kind != SchemaChangeKind::kCreateTable && change.kind != SchemaChangeKind::kDropTable;
+  if (existing.columns.empty() && must_exist) {
     return Error(ErrorCode::kTarget, fmt::format("table {} is missing in the target", change.table().text()),
                  "Create the table, or let the job copy it anew.");
   }

@@ -777,6 +777,15 @@ TEST_P(PostgresSinkTest, an_unfinished_copy_is_known_until_it_gets_its_key) {
   EXPECT_THAT((*sink_->find_table(context_, {"shop", "own"}))->key, testing::IsEmpty());
 }
 
+TEST_P(PostgresSinkTest, a_table_without_columns_can_be_dropped) {
+  const auto schema = simple_schema();
+  ASSERT_OK(postgres().execute("CREATE SCHEMA IF NOT EXISTS shop"));
+  ASSERT_OK(postgres().execute(fmt::format("CREATE TABLE shop.{} ()", schema->id.table)));
+  ASSERT_OK(sink_->apply(context_, {.kind = SchemaChangeKind::kDropTable, .before = schema}));
+  ASSERT_OK(sink_->apply(context_, {.kind = SchemaChangeKind::kCreateTable, .after = schema}));
+  EXPECT_NE(*sink_->find_table(context_, schema->id), nullptr);
+}
+
 TEST_P(PostgresSinkTest, rows_that_share_a_key_are_an_error_that_names_table_and_key) {
   const auto schema = simple_schema();
   ASSERT_OK(sink_->create_for_copy(context_, schema));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <set>
+#include <thread>
 
 #include "integration/sources/source_fixture.h"
 #include "support/wait.h"
@@ -44,6 +45,33 @@ TEST_P(SourceTest, finds_the_captured_tables_and_no_others) {
   EXPECT_EQ(two.columns[1].type.length, 9u);
   EXPECT_TRUE(two.columns[2].type.nullable);
   EXPECT_TRUE(tables.at(id("keyless")).schema->key.empty());
+}
+
+// A table of no columns would be made in the target, and stand in the way of the real one.
+TEST_P(SourceTest, tables_that_come_and_go_are_found_whole_or_not_at_all) {
+  create_simple("one");
+  const auto source = open({.tables = fmt::format("{0}.one,{0}.guest", schema_)});
+  std::atomic<bool> done{false};
+  std::atomic<int> rounds{0};
+  const std::string guest = name("guest");
+  std::thread host([&] {
+    for (; !done && rounds < 100'000; ++rounds) {
+      execute(fmt::format("CREATE TABLE {} (a INT PRIMARY KEY, b INT, c INT)", guest));
+      execute(fmt::format("DROP TABLE {}", guest));
+    }
+  });
+  int found_guest = 0;
+  for (int look = 0; look < 2'000 && !HasFailure() && (look < 200 || rounds < 200); ++look) {
+    for (const auto& [table, found] : discover(*source)) {
+      EXPECT_EQ(found.schema->columns.size(), 3u) << table.text();
+      if (table.table != "guest") continue;
+      ++found_guest;
+      EXPECT_EQ(found.schema->key, std::vector<uint32_t>{0});
+    }
+  }
+  done = true;
+  host.join();
+  fmt::print("found {} times in {} rounds\n", found_guest, rounds.load());
 }
 
 TEST_P(SourceTest, says_what_is_wrong_and_no_password) {
