@@ -6,6 +6,7 @@
 #include "connectors/postgres/postgres_connector.h"
 #include "connectors/sqlite/sqlite_connector.h"
 #include "connectors/values/values_connector.h"
+#include "tenants/tenant_connector.h"
 
 namespace sluice {
 
@@ -16,6 +17,7 @@ ConnectorRegistry all_connectors() {
   registry.add(sqlite_connector());
   registry.add(kafka_connector());
   registry.add(values_connector());
+  registry.add(tenant_connector());
   return registry;
 }
 

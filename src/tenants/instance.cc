@@ -61,7 +61,7 @@ Result<> Instance::write_settings(const InstanceSettings& settings) const {
       "default-storage-engine=RocksDB\ndefault-tmp-storage-engine=Aria\nrelay-log=relay\n"
       // Shared files must stay as they are: no compaction because of age.
       "rocksdb_default_cf_options=write_buffer_size=16m;ttl=0;periodic_compaction_seconds=0\n"
-      "rocksdb_flush_log_at_trx_commit=1\nrocksdb_deadlock_detect=ON\nrocksdb_validate_tables=1\n"
+      "rocksdb_large_prefix=ON\nrocksdb_flush_log_at_trx_commit=1\nrocksdb_deadlock_detect=ON\nrocksdb_validate_tables=1\n"
       "rocksdb_sst_mgr_rate_bytes_per_sec=0\naria_pagecache_buffer_size=1M\nkey_buffer_size=1M\n";
   line("rocksdb_block_cache_size", settings.memory_size * 40 / 100);
   line("rocksdb_db_write_buffer_size", settings.memory_size * 15 / 100);

@@ -77,6 +77,7 @@ class MysqlSink : public Sink {
       RETURN_IF_ERROR(connection->execute(context, "CREATE DATABASE IF NOT EXISTS " + name));
     }
     ASSIGN_OR_RETURN(connection_, connect(context));
+    ASSIGN_OR_RETURN(form_, mysql_table_form(context, *connection_));
     return {};
   }
   Guarantee guarantee() const override { return Guarantee::kExactlyOnce; }
@@ -115,12 +116,10 @@ class MysqlSink : public Sink {
   }
 
   Result<> apply(Context& context, const SchemaChange& change) override {
-    return apply_mysql_change(context, *connection_, change).context("changing table " + change.table().text());
+    return apply_mysql_change(context, *connection_, change, form_).context("changing table " + change.table().text());
   }
 
-  std::vector<std::string> ddl_for(const SchemaChange& change) const override {
-    return mysql_ddl(change, bytewise_collation(connection_ == nullptr || connection_->is_mariadb()));
-  }
+  std::vector<std::string> ddl_for(const SchemaChange& change) const override { return mysql_ddl(change, form_); }
 
   // Tables that were there before may have any collation.
   bool keys_compare_bytewise() const override { return false; }
@@ -143,6 +142,7 @@ class MysqlSink : public Sink {
 
   MysqlConnectOptions options_;
   std::unique_ptr<MysqlConnection> connection_;
+  MysqlTableForm form_;  // asked for when it is opened
 };
 
 }  // namespace

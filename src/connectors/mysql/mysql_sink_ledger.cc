@@ -5,15 +5,17 @@
 
 #include <charconv>
 
+#include "connectors/mysql/mysql_sink_schema.h"
+
 namespace sluice {
 namespace {
 
-// An index of InnoDB holds at most 3072 bytes: 64 and 700 characters of utf8mb4 fit.
+// An index of InnoDB or MyRocks holds at most 3072 bytes: 64 and 700 characters of utf8mb4 fit.
 constexpr const char* kCreate =
     "CREATE TABLE IF NOT EXISTS sluice_ledger (job VARCHAR(64) NOT NULL, entry VARCHAR(700) NOT NULL, "
     "epoch BIGINT NOT NULL, position LONGTEXT NOT NULL, detail LONGTEXT NOT NULL, "
     "updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, "
-    "PRIMARY KEY (job, entry)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+    "PRIMARY KEY (job, entry)) ENGINE={} ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
 Error fenced(const std::string& job) {
   return Error(ErrorCode::kFenced, fmt::format("another process has taken over job '{}'", job));
@@ -46,7 +48,8 @@ Result<uint64_t> MysqlLedger::raise_epoch(Context& context) {
 }
 
 Result<uint64_t> MysqlLedger::take_over(Context& context) {
-  RETURN_IF_ERROR(connection_->execute(context, kCreate).context("creating the ledger"));
+  ASSIGN_OR_RETURN(const MysqlTableForm form, mysql_table_form(context, *connection_));
+  RETURN_IF_ERROR(connection_->execute(context, fmt::format(kCreate, form.engine)).context("creating the ledger"));
   RETURN_IF_ERROR(connection_->execute(context, "START TRANSACTION"));
   auto epoch = raise_epoch(context);
   if (!epoch) {

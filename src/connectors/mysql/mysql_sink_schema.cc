@@ -57,7 +57,7 @@ std::string column_sql(const TableSchema& schema, uint32_t index, bool with_defa
   return sql + " DEFAULT " + quoted + "'";
 }
 
-std::string create_sql(const TableSchema& schema, std::string_view collation) {
+std::string create_sql(const TableSchema& schema, const MysqlTableForm& form) {
   std::string sql = fmt::format("CREATE TABLE IF NOT EXISTS {} (", qualified_mysql(schema.id));
   for (uint32_t i = 0; i < schema.columns.size(); ++i) sql += (i > 0 ? ", " : "") + column_sql(schema, i, false);
   if (!schema.key.empty()) {
@@ -67,7 +67,8 @@ std::string create_sql(const TableSchema& schema, std::string_view collation) {
     }
     sql += ")";
   }
-  return fmt::format("{}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE {}", sql, collation);
+  return fmt::format("{}) ENGINE={} ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE {}", sql, form.engine,
+                     form.collation);
 }
 
 std::string comment_sql(const SchemaChange& change) {
@@ -176,9 +177,16 @@ Result<bool> mysql_referred_to_by_none_else(Context& context, MysqlConnection& c
   return rows.at(0)[0] == "0";
 }
 
-std::string_view bytewise_collation(bool mariadb) { return mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin"; }
+Result<MysqlTableForm> mysql_table_form(Context& context, MysqlConnection& connection) {
+  ASSIGN_OR_RETURN(const MysqlRows innodb,
+                   connection.query(context,
+                                    "SELECT 1 FROM information_schema.ENGINES WHERE ENGINE = 'InnoDB' AND SUPPORT IN "
+                                    "('YES', 'DEFAULT')"));
+  if (innodb.empty()) return MysqlTableForm{"RocksDB", "utf8mb4_bin"};
+  return MysqlTableForm{"InnoDB", connection.is_mariadb() ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin"};
+}
 
-std::vector<std::string> mysql_ddl(const SchemaChange& change, std::string_view collation) {
+std::vector<std::string> mysql_ddl(const SchemaChange& change, const MysqlTableForm& form) {
   const std::string table = qualified_mysql(change.table());
   std::vector<std::string> statements;
   switch (change.kind) {
@@ -186,7 +194,7 @@ std::vector<std::string> mysql_ddl(const SchemaChange& change, std::string_view 
       if (!change.table().schema.empty()) {
         statements.push_back("CREATE DATABASE IF NOT EXISTS " + quote(change.table().schema));
       }
-      statements.push_back(create_sql(*change.after, collation));
+      statements.push_back(create_sql(*change.after, form));
       if (!change.after->comment.empty()) statements.push_back(comment_sql(change));
       break;
     case SchemaChangeKind::kAddColumns:
@@ -214,7 +222,8 @@ std::vector<std::string> mysql_ddl(const SchemaChange& change, std::string_view 
   return statements;
 }
 
-Result<> apply_mysql_change(Context& context, MysqlConnection& connection, const SchemaChange& change) {
+Result<> apply_mysql_change(Context& context, MysqlConnection& connection, const SchemaChange& change,
+                            const MysqlTableForm& form) {
   ASSIGN_OR_RETURN(const MysqlTargetTable existing, describe_mysql_table(context, connection, change.table()));
   const bool exists = !existing.schema.columns.empty();
   if (change.kind == SchemaChangeKind::kCreateTable) {
@@ -224,7 +233,7 @@ Result<> apply_mysql_change(Context& context, MysqlConnection& connection, const
     return Error(ErrorCode::kTarget, fmt::format("table {} is missing in the target", change.table().text()),
                  "Create the table, or let the job copy it anew.");
   }
-  const std::vector<std::string> statements = mysql_ddl(change, bytewise_collation(connection.is_mariadb()));
+  const std::vector<std::string> statements = mysql_ddl(change, form);
   for (size_t i = 0; i < statements.size(); ++i) {
     // Statements of these kinds are one per column, in the order of `columns`.
     bool done = false;

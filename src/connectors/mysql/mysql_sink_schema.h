@@ -31,9 +31,15 @@ Result<bool> mysql_referred_to_by_none_else(Context& context, MysqlConnection& c
                                             std::span<const TableSchemaPtr> tables);
 
 std::string qualified_mysql(const TableId& table);
-// A collation in which texts are equal only if they are the same bytes, trailing blanks included.
-std::string_view bytewise_collation(bool mariadb);
-std::vector<std::string> mysql_ddl(const SchemaChange& change, std::string_view collation);
-Result<> apply_mysql_change(Context& context, MysqlConnection& connection, const SchemaChange& change);
+// How tables are made. In the collation texts are equal only if they are the same bytes, trailing blanks included; but
+// MyRocks has no such one for keys, and there 'a' and 'a ' are the same key.
+struct MysqlTableForm {
+  std::string_view engine = "InnoDB", collation = "utf8mb4_nopad_bin";
+};
+// MyRocks is taken only where there is no InnoDB.
+Result<MysqlTableForm> mysql_table_form(Context& context, MysqlConnection& connection);
+std::vector<std::string> mysql_ddl(const SchemaChange& change, const MysqlTableForm& form);
+Result<> apply_mysql_change(Context& context, MysqlConnection& connection, const SchemaChange& change,
+                            const MysqlTableForm& form);
 
 }  // namespace sluice
