@@ -29,15 +29,9 @@ struct TenantOptions {
 
   static std::span<const Option<TenantOptions>> options() {
     using O = Option<TenantOptions>;
-    static const std::string default_data = [] {
-      const char* folder = std::getenv("SLUICE_DATA");
-      return std::string(folder == nullptr || *folder == '\0' ? "sluice-data" : folder);
-    }();
     static const O kOptions[] = {
         {{.name = "tenant", .summary = "Name of the tenant."}, &TenantOptions::tenant},
-        {{.name = "data",
-          .summary = "Data folder of its server; $SLUICE_DATA if absent, else sluice-data.",
-          .default_value = default_data},
+        {{.name = "data", .summary = "Data folder of its server.", .default_value = "sluice-data"},
          &TenantOptions::data},
     };
     return kOptions;
@@ -54,7 +48,7 @@ Result<FoundTenant> find_tenant(const TenantOptions& options) {
   std::error_code problem;
   if (!std::filesystem::exists(catalog, problem)) {
     return Error(ErrorCode::kConfig, fmt::format("no server of tenants has the folder {}", data),
-                 "Set 'data' or SLUICE_DATA to the folder of sluice server.");
+                 "Set 'data' to the folder of sluice server.");
   }
   const bool name =
       std::ranges::all_of(options.tenant, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
