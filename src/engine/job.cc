@@ -178,6 +178,7 @@ Result<bool> Job::begin_attempt() {
                  "Leave scan.startup.mode as it was until the job streams again; or start it with --reset.");
   }
   if (resynchronizing) RETURN_IF_ERROR(source_->give_up_log(attempt));
+  const Position copied_from = earliest_chunk(state);
   if (source_->wants_snapshot()) {
     RETURN_IF_ERROR(run_snapshot_phase(parts, tables, state));
   } else {
@@ -188,7 +189,9 @@ Result<bool> Job::begin_attempt() {
     RETURN_IF_ERROR(options_.resynchronize(parts, tables, state));
   }
   if (!source_->wants_stream()) return false;
-  if (!streaming_begun) RETURN_IF_ERROR(begin_stream(parts, state, tables));
+  if (streaming_begun) return true;
+  if (earliest_chunk(state) != copied_from) RETURN_IF_ERROR(look_for_late_tables(parts, state));
+  RETURN_IF_ERROR(begin_stream(parts, state, tables));
   return true;
 }
 
@@ -216,14 +219,33 @@ Result<> Job::begin_resynchronizing(JobParts& parts, JobState& state, const std:
   return {};
 }
 
-// The first lanes: all where the earliest chunk was read, or where the startup options say.
-Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables) {
-  Position start;
+// Where the log must be read from; empty if nothing was copied.
+Position Job::earliest_chunk(const JobState& state) const {
+  Position earliest;
   for (const auto& [table, table_state] : state.tables) {
     for (const auto& chunk : table_state.chunks) {
-      if (start.empty() || source_->covers(start, chunk.position)) start = chunk.position;
+      if (chunk.position.empty()) continue;
+      if (earliest.empty() || source_->covers(earliest, chunk.position)) earliest = chunk.position;
     }
   }
+  return earliest;
+}
+
+// Rows of a table that was made after this attempt had looked for tables may be older than its first chunk: no log that
+// we read tells them. The next attempt finds the table, and this attempt's chunks.
+Result<> Job::look_for_late_tables(JobParts& parts, const JobState& state) {
+  ASSIGN_OR_RETURN(const auto tables, source_->discover(parts.context));
+  for (const auto& table : tables) {
+    if (state.tables.contains(table.schema->id)) continue;
+    return Error(ErrorCode::kSchemaChanged,
+                 fmt::format("table {} appeared while the job started", table.schema->id.text()));
+  }
+  return {};
+}
+
+// The first lanes: all where the earliest chunk was read, or where the startup options say.
+Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables) {
+  Position start = earliest_chunk(state);
   if (start.empty()) {
     ASSIGN_OR_RETURN(start, source_->start_position(parts.context));
     std::map<TableId, TableState> known;

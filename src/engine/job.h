@@ -59,6 +59,8 @@ class Job final : public Task {
   Result<bool> stream(NextStep& next);
   Result<> begin_stream_phase();
   Result<> begin_resynchronizing(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
+  Position earliest_chunk(const JobState& state) const;
+  Result<> look_for_late_tables(JobParts& parts, const JobState& state);
   Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
   Result<> forget_excluded_tables(JobParts& parts, JobState& state);
   Result<> settle_rules(JobParts& parts, const JobState& state, const std::vector<SourceTable>& tables, bool accept);

@@ -80,5 +80,41 @@ TEST_P(Startup, begins_where_it_is_told) {
 INSTANTIATE_TEST_SUITE_P(Sources, Startup, testing::Values("mariadb", "mysql"),
                          [](const auto& kind) { return kind.param; });
 
+class LateTables : public testing::TestWithParam<std::string> {};
+
+// Its rows are older than the first chunk, where the log is read from, and nothing ever happens to it again.
+TEST_P(LateTables, a_table_filled_between_the_look_at_the_tables_and_the_first_chunk_is_copied) {
+  if (GetParam() == "mysql" && !MysqlServer::unavailable().empty()) GTEST_SKIP() << MysqlServer::unavailable();
+  DatabaseServer* const source = Servers::shared().get(GetParam());
+  ASSERT_NE(source, nullptr);
+  const std::string database = fresh_database(*source, "late");
+  const bool postgres = source->kind() == "postgres";
+  execute(*source, "CREATE TABLE t (id INT PRIMARY KEY, v INT)", database);
+  execute(*source, "INSERT INTO t VALUES (1, 1), (2, 2)", database);
+  auto holder = source->connect(database);
+  ASSERT_TRUE(holder.has_value());
+  ASSERT_TRUE((*holder)->execute(postgres ? "BEGIN" : "SET lock_wait_timeout = 60").has_value());
+  ASSERT_TRUE(
+      (*holder)->execute(postgres ? "LOCK TABLE t IN ACCESS EXCLUSIVE MODE" : "LOCK TABLES t WRITE").has_value());
+
+  const Pipeline pipeline(*source, "sqlite", database);
+  const auto process = pipeline.start({"run", "JOB", "--state", pipeline.folder().file("state"), "--until-caught-up"});
+  const std::string waiting =
+      postgres ? "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+               : "SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table%'";
+  ASSERT_TRUE(wait_until([&] { return source->value(waiting).value() != "0"; })) << process->err();
+  execute(*source, "CREATE TABLE late (id INT PRIMARY KEY, v INT)", database);
+  execute(*source, "INSERT INTO late VALUES (7, 7), (8, 8)", database);
+  ASSERT_TRUE((*holder)->execute(postgres ? "COMMIT" : "UNLOCK TABLES").has_value());
+
+  ASSERT_EQ(process->wait().value_or(-1), 0) << process->err();
+  EXPECT_EQ(pipeline.target_rows("id, v", "t", "id"), (std::vector<std::string>{"1|1", "2|2"}));
+  EXPECT_EQ(pipeline.target_rows("id, v", "late", "id"), (std::vector<std::string>{"7|7", "8|8"})) << process->err();
+  drop_database(*source, database);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sources, LateTables, testing::Values("mariadb", "mysql", "postgres_source"),
+                         [](const testing::TestParamInfo<std::string>& param) { return param.param; });
+
 }  // namespace
 }  // namespace sluice::support
