@@ -19,6 +19,7 @@ std::string connect_schema_json(const ConnectSchema& schema, bool optional, std:
   append_json_string(schema.type, out);
   if (schema.type == "struct") out.append(",\"fields\":[").append(schema.fields).append("]");
   if (!schema.items.empty()) out.append(",\"items\":").append(schema.items);
+  if (!schema.keys.empty()) out.append(",\"keys\":").append(schema.keys).append(",\"values\":").append(schema.values);
   out.append(",\"optional\":").append(optional ? "true" : "false");
   if (!schema.name.empty()) {
     append_member("name", schema.name, out);

@@ -17,6 +17,8 @@ struct ConnectSchema {
   std::string_view doc{};
   std::string fields{};  // of a struct: schemas, separated by commas
   std::string items{};   // of an array
+  std::string keys{};    // of a map
+  std::string values{};  // of a map
   std::vector<std::pair<std::string_view, std::string>> parameters{};
 };
 

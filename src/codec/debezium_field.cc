@@ -2,11 +2,14 @@
 #include "codec/debezium_field.h"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 
 #include "codec/connect_schema.h"
 #include "codec/debezium_default.h"
+#include "codec/postgres_array.h"
 #include "data/json_value.h"
 #include "data/value_text.h"
 
@@ -22,6 +25,7 @@ struct Mapping {
   EventForm form = EventForm::kText;
   ConnectSchema schema{};
   std::string zero = "\"\"";  // for NULL where it must not be
+  std::shared_ptr<const EventField> element{};
 };
 
 Mapping plain(EventForm form, string_view type, string_view zero) {
@@ -149,10 +153,7 @@ uint32_t length_in(string_view type) {
 Result<Mapping> map_postgres_text(const DataType& type, const DebeziumOptions& options) {
   const std::string& name = type.source_type;
   const string_view last = string_view(name).substr(name.rfind('.') == std::string::npos ? 0 : name.rfind('.') + 1);
-  if (name.ends_with("[]")) {
-    return Error(ErrorCode::kUnsupported, fmt::format("arrays ({}) are not there yet in Debezium's events", name),
-                 "Leave the column out with a projection.");
-  }
+  if (type.labels) return map_labels(type, "io.debezium.data.Enum");
   if (name.starts_with("interval")) {
     if (options.interval_as_text) return named(EventForm::kIntervalText, "string", "io.debezium.time.Interval", "\"\"");
     return named(EventForm::kDurationText, "int64", "io.debezium.time.MicroDuration", "0");
@@ -164,6 +165,12 @@ Result<Mapping> map_postgres_text(const DataType& type, const DebeziumOptions& o
   if (name == "xml") return text("io.debezium.data.Xml");
   if (name == "tsvector") return text("io.debezium.data.TsVector");
   if (last == "ltree") return text("io.debezium.data.Ltree");
+  if (last == "hstore" && options.hstore_as_map) {
+    Mapping mapping = plain(EventForm::kHstoreMap, "map", "{}");
+    mapping.schema.keys = connect_field_json("string", false, "");
+    mapping.schema.values = connect_field_json("string", true, "");
+    return mapping;
+  }
   if (last == "hstore") return named(EventForm::kHstoreText, "string", "io.debezium.data.Json", "\"{}\"");
   if (name == "point") {
     Mapping mapping = map_geometry(DataType{.kind = TypeKind::kGeometry, .source_type = "point"});
@@ -171,6 +178,22 @@ Result<Mapping> map_postgres_text(const DataType& type, const DebeziumOptions& o
     return mapping;
   }
   return text();
+}
+
+// Elements may be null, and are otherwise what a column of their type is.
+Result<Mapping> map_array(const DataType& type, const DebeziumOptions& options) {
+  auto element = postgres_element_type(type);
+  if (!element) {
+    return Error(ErrorCode::kUnsupported, fmt::format("Debezium's events have no form for {}", type.source_type),
+                 "Leave the column out with column.exclude.list or a projection.");
+  }
+  auto field =
+      make_event_field({.name = {}, .type = std::move(*element), .comment = {}, .default_expression = {}}, options);
+  if (!field) return std::move(field).error();
+  Mapping mapping = plain(EventForm::kArrayText, "array", "[]");
+  mapping.schema.items = field->schema;
+  mapping.element = std::make_shared<const EventField>(std::move(*field));
+  return mapping;
 }
 
 Result<Mapping> map_type(const DataType& type, const DebeziumOptions& options) {
@@ -191,6 +214,7 @@ Result<Mapping> map_type(const DataType& type, const DebeziumOptions& options) {
     case TypeKind::kDouble: return plain(EventForm::kDouble, "double", "0.0");
     case TypeKind::kDecimal: return map_decimal(type, options);
     case TypeKind::kString:
+      if (postgres && type.source_type.ends_with("[]")) return map_array(type, options);
       if (postgres && !type.source_type.empty()) return map_postgres_text(type, options);
       return text();
     case TypeKind::kBytes: {
@@ -215,6 +239,38 @@ Result<Mapping> map_type(const DataType& type, const DebeziumOptions& options) {
   return text();
 }
 
+// A name-based UUID (version 3) of the text.
+std::string uuid_of(string_view text) {
+  std::array<unsigned char, 16> digest{};
+  SLUICE_CHECK(EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_md5(), nullptr) == 1);
+  digest[6] = static_cast<unsigned char>((digest[6] & 0x0f) | 0x30);
+  digest[8] = static_cast<unsigned char>((digest[8] & 0x3f) | 0x80);
+  std::string out;
+  append_hex({reinterpret_cast<const char*>(digest.data()), digest.size()}, out);
+  for (const size_t dash : {8U, 13U, 18U, 23U}) out.insert(dash, 1, '-');
+  return out;
+}
+
+// An array's elements tell the placeholder, each kind in its way.
+std::string unavailable_array(const EventField& element, const DebeziumOptions& options,
+                              const std::string& null_value) {
+  const TypeKind kind = element.type.kind;
+  std::string out = "[";
+  if (kind == TypeKind::kUuid) {
+    append_json_string(uuid_of(options.placeholder), out);
+  } else if (kind == TypeKind::kBytes || (kind == TypeKind::kString && element.form == EventForm::kText)) {
+    out += element.unavailable;
+  } else if (kind == TypeKind::kInt32 || kind == TypeKind::kInt64) {
+    for (const char c : options.placeholder) {
+      if (out.size() > 1) out += ',';
+      out += std::to_string(static_cast<signed char>(c));
+    }
+  } else {
+    return null_value;
+  }
+  return out + ']';
+}
+
 // Debezium's placeholder where the log left a value out, in the forms that can hold it.
 std::string unavailable_value(const Mapping& mapping, const DebeziumOptions& options, const std::string& null_value) {
   std::string out = "\"";
@@ -228,6 +284,13 @@ std::string unavailable_value(const Mapping& mapping, const DebeziumOptions& opt
     case EventForm::kBase64:
     case EventForm::kBase64Url: append_base64(options.placeholder, out); break;
     case EventForm::kHex: append_hex(options.placeholder, out); break;
+    case EventForm::kHstoreMap:
+      out = "{";
+      append_json_string(options.placeholder, out);
+      out += ':';
+      append_json_string(options.placeholder, out);
+      return out + '}';
+    case EventForm::kArrayText: return unavailable_array(*mapping.element, options, null_value);
     case EventForm::kBoolean:
     case EventForm::kInteger:
     case EventForm::kFloat:
@@ -286,6 +349,7 @@ Result<EventField> make_event_field(const Column& column, const DebeziumOptions&
   append_json_string(column.name, field.name);
   field.name += ':';
   field.form = mapped->form;
+  field.element = mapped->element;
   field.type = column.type;
   const std::string default_value = event_default(column, field, options, mapped->zero);
   field.null_value = !default_value.empty() ? default_value : column.type.nullable ? "null" : mapped->zero;

@@ -4,6 +4,7 @@
 // types; columns that a transform computed are mapped by their kind alone.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/result.h"
@@ -43,9 +44,11 @@ enum class EventForm : uint8_t {
   kZonedTimeText,  // PostgreSQL's timetz
   kDurationText,   // PostgreSQL's interval, in microseconds
   kIntervalText,   // the same as ISO 8601
-  kHstoreText,     // as JSON
-  kPointText,      // PostgreSQL's point
-  kPoint,          // of MySQL
+  kHstoreText,     // as text of JSON
+  kHstoreMap,
+  kArrayText,  // of PostgreSQL
+  kPointText,  // PostgreSQL's point
+  kPoint,      // of MySQL
   kGeometry,
   kFloatVector,
 };
@@ -54,10 +57,11 @@ struct EventField {
   std::string name;  // as JSON, with a colon behind
   EventForm form = EventForm::kText;
   DataType type;
-  std::string schema;                // the field's, as JSON
-  std::string null_value;            // what is written for NULL
-  std::string unavailable;           // for a value that the log did not carry
-  const ColumnMask* mask = nullptr;  // kMasked; of the options
+  std::string schema;                           // the field's, as JSON
+  std::string null_value;                       // what is written for NULL
+  std::string unavailable;                      // for a value that the log did not carry
+  const ColumnMask* mask = nullptr;             // kMasked; of the options
+  std::shared_ptr<const EventField> element{};  // kArrayText
 };
 
 // kUnsupported names the column if its type cannot be carried yet. A mask is for columns of text alone.

@@ -31,11 +31,13 @@ struct DebeziumOptions {
   BinaryMode binaries = BinaryMode::kBytes;
   bool unsigned_bigint_precise = false;  // bigint.unsigned.handling.mode
   bool interval_as_text = false;         // interval.handling.mode
+  bool hstore_as_map = false;            // hstore.handling.mode
   bool schemas = true;                   // JsonConverter's schemas.enable
   std::string placeholder = "__debezium_unavailable_value";
   std::shared_ptr<const ColumnRules> columns;  // shared by the encoders of a job; null: every column as it is
   std::string skipped;                         // skipped.operations: of c, u and d
   bool skip_unchanged = false;                 // skip.messages.without.change
+  std::string transaction_topic;               // provide.transaction.metadata; empty: none
 };
 
 }  // namespace sluice

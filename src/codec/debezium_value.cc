@@ -7,11 +7,13 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <optional>
 
 #include "codec/debezium_field.h"
 #include "codec/debezium_number.h"
 #include "codec/debezium_time.h"
 #include "codec/java_number.h"
+#include "codec/postgres_array.h"
 #include "data/json_value.h"
 #include "data/value_text.h"
 
@@ -219,7 +221,33 @@ Result<> append_hstore(const EventField& field, std::string_view text, std::stri
     if (text.starts_with(", ")) text.remove_prefix(2);
   }
   json += '}';
-  append_json_string(json, out);
+  if (field.form == EventForm::kHstoreMap) {
+    out += json;
+  } else {
+    append_json_string(json, out);
+  }
+  return {};
+}
+
+Result<> append_array(const EventField& field, std::string_view text, std::string& out) {
+  const EventField& element = *field.element;
+  ColumnVector value(element.type.kind);
+  char separator = '[';
+  const auto take = [&](std::optional<std::string_view> item) -> Result<> {
+    out += separator;
+    separator = ',';
+    if (!item) {
+      out += "null";
+      return {};
+    }
+    value.clear();
+    if (!append_array_element(value, element.type, *item)) return unreadable(field, "an element");
+    return append_event_value(element, value, 0, out);
+  };
+  Result<> result;
+  if (!for_each_array_element(text, take, result)) return unreadable(field, "an array of more than one dimension");
+  RETURN_IF_ERROR(result);
+  out += separator == '[' ? "[]" : "]";
   return {};
 }
 
@@ -289,6 +317,8 @@ Result<> append_event_value(const EventField& field, const ColumnVector& values,
     case EventForm::kZonedTimeText: return append_zoned_time_value(field, values.bytes_at(row), out);
     case EventForm::kDurationText:
     case EventForm::kIntervalText: return append_interval_value(field, values.bytes_at(row), out);
+    case EventForm::kArrayText: return append_array(field, values.bytes_at(row), out);
+    case EventForm::kHstoreMap:
     case EventForm::kHstoreText: return append_hstore(field, values.bytes_at(row), out);
     case EventForm::kPointText: return append_postgres_point(field, values.bytes_at(row), out);
     case EventForm::kPoint:

@@ -19,6 +19,8 @@ std::string schema_json(const RecordSchema& schema, std::string_view field) {
     json.fields += schema_json(*each.schema, each.name);
   }
   if (schema.items) json.items = schema.items->text;
+  if (schema.keys) json.keys = schema.keys->text;
+  if (schema.values) json.values = schema.values->text;
   for (const auto& [name, value] : schema.parameters) json.parameters.emplace_back(name, value);
   return connect_schema_json(json, schema.optional, schema.default_value, field);
 }
@@ -78,6 +80,10 @@ SchemaPtr parse_schema(const JsonNode& json) {
       append_json_node(value, schema.default_value);
     } else if (name == "items") {
       schema.items = parse_schema(value);
+    } else if (name == "keys") {
+      schema.keys = parse_schema(value);
+    } else if (name == "values") {
+      schema.values = parse_schema(value);
     } else if (name == "fields") {
       for (const JsonNode& field : value.items) {
         const JsonNode* field_name = field.find("field");

@@ -32,6 +32,8 @@ struct RecordSchema {
   std::string default_value{};  // JSON or empty
   std::vector<RecordField> fields{};
   SchemaPtr items{};
+  SchemaPtr keys{};  // of a map, with its values
+  SchemaPtr values{};
   std::string text{};  // as JSON
 
   const RecordField* find(std::string_view field) const;

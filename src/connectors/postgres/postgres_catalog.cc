@@ -35,7 +35,8 @@ WITH RECURSIVE base(oid, modifier, type) AS (
   FROM base b JOIN pg_type d ON d.oid = b.oid AND d.typtype = 'd' JOIN pg_type t ON t.oid = d.typbasetype)
 SELECT CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname ELSE '' END, b.modifier,
        CASE WHEN n.nspname <> 'pg_catalog' AND pg_type_is_visible(coalesce(e.oid, t.oid))
-            THEN quote_ident(n.nspname) || '.' ELSE '' END || format_type(t.oid, b.modifier)
+            THEN quote_ident(n.nspname) || '.' ELSE '' END || format_type(t.oid, b.modifier),
+       (SELECT json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = coalesce(e.oid, t.oid))
 FROM base b
 JOIN pg_type t ON t.oid = b.oid
 LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
@@ -256,15 +257,20 @@ Result<DataType> PostgresTypeCatalog::data_type(Context& context, PostgresConnec
       if (rows.rows() != 1) {
         return Error(ErrorCode::kSchemaChanged, fmt::format("the type with the oid {} is gone", type));
       }
-      known = types_
-                  .emplace(std::pair(type, modifier), PostgresColumn{.name = {},
-                                                                     .type_name = std::string(rows.at(0, 0)),
-                                                                     .bare_type = std::string(rows.at(0, 2)),
-                                                                     .modifier = number<int32_t>(rows.at(0, 1))})
-                  .first;
+      Known found{.column = {.name = {},
+                             .type_name = std::string(rows.at(0, 0)),
+                             .bare_type = std::string(rows.at(0, 2)),
+                             .modifier = number<int32_t>(rows.at(0, 1))}};
+      if (!rows.is_null(0, 3)) {
+        const auto labels = nlohmann::json::parse(rows.at(0, 3)).get<std::vector<std::string>>();
+        found.labels = std::make_shared<const std::vector<std::string>>(labels);
+      }
+      known = types_.emplace(std::pair(type, modifier), std::move(found)).first;
     }
-    name = known->second.type_name;
-    result = postgres_source_type(name, known->second.modifier, known->second.bare_type);
+    const PostgresColumn& column = known->second.column;
+    name = column.type_name;
+    result = postgres_source_type(name, column.modifier, column.bare_type);
+    result.labels = known->second.labels;
   }
   if (name == "money") {
     ASSIGN_OR_RETURN(result.scale, money_digits(context, connection));

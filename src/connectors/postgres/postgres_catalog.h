@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,8 +62,12 @@ class PostgresTypeCatalog {
   Result<uint16_t> money_digits(Context& context, PostgresConnection& connection);
 
   std::optional<uint16_t> money_digits_;
-  // By type and modifier, domains resolved; bare_type holds the whole text.
-  std::map<std::pair<uint32_t, int32_t>, PostgresColumn> types_;
+  // Domains resolved; bare_type holds the whole text.
+  struct Known {
+    PostgresColumn column;
+    std::shared_ptr<const std::vector<std::string>> labels;  // of an enum, or of the elements of an array
+  };
+  std::map<std::pair<uint32_t, int32_t>, Known> types_;  // by type and modifier
 };
 
 }  // namespace sluice
