@@ -97,30 +97,10 @@ std::string envelope_schema(EventSource source, const std::string& topic, const 
   return connect_schema_json({.type = "struct", .name = envelope, .version = 2, .fields = members}, false, "", "");
 }
 
-// The value of "name=value" in a position's text; empty if it has none.
-std::string_view position_field(std::string_view position, std::string_view name) {
-  while (!position.empty()) {
-    const size_t end = std::min(position.find(';'), position.size());
-    const std::string_view part = position.substr(0, end);
-    if (part.size() > name.size() && part.starts_with(name) && part[name.size()] == '=') {
-      return part.substr(name.size() + 1);
-    }
-    position.remove_prefix(std::min(end + 1, position.size()));
-  }
-  return {};
-}
-
-uint64_t number(std::string_view text, int base) {
+uint64_t decimal_number(std::string_view text) {
   uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value, base);
+  std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
-}
-
-// "16/B374D848"
-uint64_t lsn_number(std::string_view text) {
-  const size_t slash = text.find('/');
-  if (slash == std::string_view::npos) return 0;
-  return number(text.substr(0, slash), 16) << 32 | number(text.substr(slash + 1), 16);
 }
 
 }  // namespace
@@ -136,9 +116,13 @@ struct DebeziumEncoder::Table {
   std::string source_start;            // ,"source":{"version":..,"name":..
   std::string source_db;               // ,"db":..,"sequence":
   std::string source_table;            // ,"table":.. with the schema in front
+  std::string collection;              // schema.table
 };
 
-DebeziumEncoder::DebeziumEncoder(DebeziumOptions options) : options_(std::move(options)) {}
+DebeziumEncoder::DebeziumEncoder(DebeziumOptions options) : options_(std::move(options)) {
+  if (options_.transaction_topic.empty()) return;
+  metadata_ = std::make_unique<TransactionMetadata>(options_.source, options_.schemas);
+}
 DebeziumEncoder::~DebeziumEncoder() = default;
 
 Result<> DebeziumEncoder::check(const TableSchema& schema) const {
@@ -223,6 +207,7 @@ Result<DebeziumEncoder::Table*> DebeziumEncoder::prepared(const TableSchemaPtr& 
   }
   made->source_table += ",\"table\":";
   append_json_string(schema->id.table, made->source_table);
+  made->collection = schema->id.text();
   table = std::move(made);
   last_ = table.get();
   return last_;
@@ -278,32 +263,37 @@ Result<> DebeziumEncoder::make_key(const Table& table, const ChangeBatch& batch,
   return {};
 }
 
-const Transaction& DebeziumEncoder::transaction_of(const ChangeBatch& batch, size_t row) {
-  if (!batch.transactions || batch.transactions->empty()) return kUnknownTransaction;
-  const uint32_t index = batch.origins.empty() ? 0 : batch.origins[row].transaction;
-  const Transaction& transaction = (*batch.transactions)[index];
-  if (transactions_ == batch.transactions && transaction_ == index) return transaction;
-  transactions_ = batch.transactions;
-  transaction_ = index;
+void DebeziumEncoder::read_start(const Transaction& transaction) {
   file_.clear();
   append_json_string(position_field(transaction.start.text, "file"), file_);
-  place_ = options_.source == EventSource::kPostgres ? lsn_number(position_field(transaction.start.text, "lsn"))
-                                                     : number(position_field(transaction.start.text, "pos"), 10);
-  return transaction;
+  place_ = options_.source == EventSource::kPostgres ? position_lsn(transaction.start.text)
+                                                     : decimal_number(position_field(transaction.start.text, "pos"));
 }
 
-void DebeziumEncoder::append_source(const Table& table, const ChangeBatch& batch, size_t row) {
-  const Transaction& transaction = transaction_of(batch, row);
-  const bool snapshot = batch.origins.empty();
+DebeziumEncoder::Origin DebeziumEncoder::origin_of(const ChangeBatch& batch, size_t row) {
+  const bool copied = batch.origins.empty();
+  if (!batch.transactions || batch.transactions->empty()) return {.transaction = kUnknownTransaction, .copied = copied};
+  const uint32_t index = copied ? 0 : batch.origins[row].transaction;
+  const Transaction& transaction = (*batch.transactions)[index];
+  if (transactions_ != batch.transactions || transaction_ != index) {
+    transactions_ = batch.transactions;
+    transaction_ = index;
+    read_start(transaction);
+  }
+  if (copied) return {.transaction = transaction, .place = place_, .copied = true};
+  return {.transaction = transaction, .place = batch.origins[row].place, .row = batch.origins[row].row};
+}
+
+void DebeziumEncoder::append_source(const Table& table, const Origin& origin) {
+  const Transaction& transaction = origin.transaction;
   const int64_t micros = transaction.event_time_us;
   value_ += table.source_start;
   append_member("ts_ms", micros / 1000, value_);
   value_ += ",\"snapshot\":\"";
-  value_ += snapshot ? std::string_view(copy_mark_) : std::string_view("false");
+  value_ += origin.copied ? std::string_view(copy_mark_) : std::string_view("false");
   value_ += '"';
   value_ += table.source_db;
   if (options_.source == EventSource::kPostgres) {
-    const uint64_t lsn = snapshot ? place_ : batch.origins[row].place;
     if (transaction.previous_commit == 0) {
       value_ += "\"[null,\\\"";
     } else {
@@ -311,7 +301,7 @@ void DebeziumEncoder::append_source(const Table& table, const ChangeBatch& batch
       append_integer(static_cast<int64_t>(transaction.previous_commit), value_);
       value_ += "\\\",\\\"";
     }
-    append_integer(static_cast<int64_t>(lsn), value_);
+    append_integer(static_cast<int64_t>(origin.place), value_);
     value_ += "\\\"]\"";
   } else {
     value_ += "null";
@@ -320,16 +310,15 @@ void DebeziumEncoder::append_source(const Table& table, const ChangeBatch& batch
   append_member("ts_ns", micros * 1000, value_);
   value_ += table.source_table;
   if (options_.source == EventSource::kPostgres) {
-    append_postgres_source(batch, row);
+    append_postgres_source(origin);
   } else {
-    append_mysql_source(batch, row);
+    append_mysql_source(origin);
   }
 }
 
-void DebeziumEncoder::append_mysql_source(const ChangeBatch& batch, size_t row) {
-  const Transaction& transaction = transaction_of(batch, row);
-  const bool snapshot = batch.origins.empty();
-  append_member("server_id", snapshot ? 0 : transaction.server_id, value_);
+void DebeziumEncoder::append_mysql_source(const Origin& origin) {
+  const Transaction& transaction = origin.transaction;
+  append_member("server_id", origin.copied ? 0 : transaction.server_id, value_);
   value_ += ",\"gtid\":";
   if (transaction.id.empty()) {
     value_ += "null";
@@ -338,16 +327,29 @@ void DebeziumEncoder::append_mysql_source(const ChangeBatch& batch, size_t row) 
   }
   value_ += ",\"file\":";
   value_ += file_;
-  append_member("pos", static_cast<int64_t>(snapshot ? place_ : batch.origins[row].place), value_);
-  append_member("row", snapshot ? 0 : batch.origins[row].row, value_);
+  append_member("pos", static_cast<int64_t>(origin.place), value_);
+  append_member("row", origin.row, value_);
   append_known("thread", transaction.thread, value_);
   value_ += ",\"query\":null}";
 }
 
-void DebeziumEncoder::append_postgres_source(const ChangeBatch& batch, size_t row) {
-  append_known("txId", transaction_of(batch, row).number, value_);
-  append_member("lsn", static_cast<int64_t>(batch.origins.empty() ? place_ : batch.origins[row].place), value_);
+void DebeziumEncoder::append_postgres_source(const Origin& origin) {
+  append_known("txId", origin.transaction.number, value_);
+  append_member("lsn", static_cast<int64_t>(origin.place), value_);
   value_ += ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}";
+}
+
+// The members behind `transaction`.
+void DebeziumEncoder::append_clock(char operation) {
+  value_ += ",\"op\":\"";
+  value_ += operation;
+  value_ += '"';
+  const int64_t now = wall_clock_ms();
+  append_member("ts_ms", now, value_);
+  append_member("ts_us", now * 1000, value_);
+  append_member("ts_ns", now * 1'000'000, value_);
+  value_ += '}';
+  if (options_.schemas) value_ += '}';
 }
 
 Result<> DebeziumEncoder::make_value(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
@@ -357,17 +359,47 @@ Result<> DebeziumEncoder::make_value(const Table& table, const ChangeBatch& batc
   RETURN_IF_ERROR(append_image(table, batch, before, Image::kBefore));
   value_ += ",\"after\":";
   RETURN_IF_ERROR(append_image(table, batch, after, Image::kAfter));
-  append_source(table, batch, after == kNoRow ? before : after);
-  value_ += ",\"transaction\":null,\"op\":\"";
-  value_ += operation;
-  value_ += '"';
-  const int64_t now = wall_clock_ms();
-  append_member("ts_ms", now, value_);
-  append_member("ts_us", now * 1000, value_);
-  append_member("ts_ns", now * 1'000'000, value_);
-  value_ += '}';
-  if (options_.schemas) value_ += '}';
+  append_source(table, origin_of(batch, after == kNoRow ? before : after));
+  value_ += ",\"transaction\":";
+  if (metadata_ && !batch.origins.empty()) {
+    metadata_->append_block(table.collection, value_);
+  } else {
+    value_ += "null";
+  }
+  append_clock(operation);
   return {};
+}
+
+// Ends the transaction before, and begins that of the row, if it is another one.
+Result<> DebeziumEncoder::enter_transaction(const ChangeBatch& batch, size_t row, const Emit& emit) {
+  if (!metadata_ || batch.origins.empty()) return {};
+  const Transaction& transaction = origin_of(batch, row).transaction;
+  if (metadata_->is(transaction)) return {};
+  RETURN_IF_ERROR(end_transaction(emit));
+  metadata_->begin(transaction);
+  std::string key;
+  std::string value;
+  metadata_->append_key(key);
+  metadata_->append_begin(value);
+  return emit({.key = key,
+               .value = value,
+               .part = kBeginPart,
+               .topic = options_.transaction_topic,
+               .transaction = &metadata_->transaction()});
+}
+
+Result<> DebeziumEncoder::end_transaction(const Emit& emit) {
+  if (!metadata_ || !metadata_->open()) return {};
+  metadata_->end();
+  std::string key;
+  std::string value;
+  metadata_->append_key(key);
+  metadata_->append_end(value);
+  return emit({.key = key,
+               .value = value,
+               .part = kEndPart,
+               .topic = options_.transaction_topic,
+               .transaction = &metadata_->transaction()});
 }
 
 bool DebeziumEncoder::is_skipped(char operation) const { return options_.skipped.find(operation) != std::string::npos; }
@@ -384,11 +416,13 @@ Result<> DebeziumEncoder::encode_key_change(const Table& table, const ChangeBatc
   const std::string_view new_key =
       std::string_view(other_key_).substr(new_payload, other_key_.size() - new_payload - tail);
   if (!is_skipped('d')) {
+    RETURN_IF_ERROR(enter_transaction(batch, before, emit));
     RETURN_IF_ERROR(make_value(table, batch, before, kNoRow, 'd'));
     RETURN_IF_ERROR(emit({.key = key_, .value = value_, .new_key = new_key, .row = before, .part = 0}));
     RETURN_IF_ERROR(emit({.key = key_, .value = {}, .new_key = new_key, .row = before, .part = 1}));
   }
   if (is_skipped('c')) return {};
+  RETURN_IF_ERROR(enter_transaction(batch, after, emit));
   RETURN_IF_ERROR(make_value(table, batch, kNoRow, after, 'c'));
   return emit({.key = other_key_, .value = value_, .old_key = old_key, .row = after, .part = 2});
 }
@@ -448,6 +482,7 @@ Result<> DebeziumEncoder::encode(const ChangeBatch& batch, const std::string& to
     if (moved) return encode_key_change(*table, batch, before, after, emit);
   }
   if (is_skipped(*table, batch, before, after, operation)) return {};
+  RETURN_IF_ERROR(enter_transaction(batch, first, emit));
   size_t payload = 0;
   if (!key.empty()) RETURN_IF_ERROR(make_key(*table, batch, after == kNoRow ? before : after, key_, payload));
   const std::string_view key_text = key.empty() ? std::string_view() : std::string_view(key_);

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "codec/debezium_field.h"
 #include "codec/debezium_options.h"
+#include "codec/debezium_transaction.h"
 #include "data/change_batch.h"
 
 namespace sluice {
@@ -29,8 +30,14 @@ struct DebeziumRecord {
   std::string_view new_key;
   std::string_view old_key;
   size_t row = 0;  // that origin and kind are of
-  int part = 0;    // of the row change
+  int part = 0;    // of the row change, or what else it is
+  // Where the record goes if not to the topic of its table, and whose it is if not its row's; empty and null: those.
+  std::string_view topic{};
+  const Transaction* transaction = nullptr;
 };
+// Parts that are no row changes.
+constexpr int kBeginPart = 3;
+constexpr int kEndPart = 4;
 
 class DebeziumEncoder {
  public:
@@ -41,6 +48,8 @@ class DebeziumEncoder {
   // `topic` names the schemas.
   using Emit = std::function<Result<>(const DebeziumRecord&)>;
   Result<> encode(const ChangeBatch& batch, const std::string& topic, size_t& row, const Emit& emit);
+  // No event of the transaction follows.
+  Result<> end_transaction(const Emit& emit);
   // What rows of a copy say in source.snapshot: "true" or "incremental".
   void mark_copied_rows(std::string_view mark) { copy_mark_ = mark; }
   const DebeziumOptions& options() const { return options_; }
@@ -49,6 +58,12 @@ class DebeziumEncoder {
 
  private:
   struct Table;
+  struct Origin {
+    const Transaction& transaction;
+    uint64_t place = 0;
+    uint32_t row = 0;
+    bool copied = false;
+  };
   enum class Image { kBefore, kAfter };
   Result<> prepare_columns(const TableSchema& schema, Table& table) const;
   Result<> prepare_key(const TableSchema& schema, Table& table) const;
@@ -62,10 +77,13 @@ class DebeziumEncoder {
   Result<> make_value(const Table& table, const ChangeBatch& batch, size_t before, size_t after, char operation);
   Result<> encode_key_change(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
                              const Emit& emit);
-  void append_source(const Table& table, const ChangeBatch& batch, size_t row);
-  void append_mysql_source(const ChangeBatch& batch, size_t row);
-  void append_postgres_source(const ChangeBatch& batch, size_t row);
-  const Transaction& transaction_of(const ChangeBatch& batch, size_t row);
+  void append_source(const Table& table, const Origin& origin);
+  void append_mysql_source(const Origin& origin);
+  void append_postgres_source(const Origin& origin);
+  void append_clock(char operation);
+  Origin origin_of(const ChangeBatch& batch, size_t row);
+  void read_start(const Transaction& transaction);
+  Result<> enter_transaction(const ChangeBatch& batch, size_t row, const Emit& emit);
 
   DebeziumOptions options_;
   std::map<std::pair<TableSchemaPtr, std::string>, std::unique_ptr<Table>> tables_;
@@ -74,8 +92,9 @@ class DebeziumEncoder {
   // The transaction whose place was read last.
   std::shared_ptr<const TransactionList> transactions_;
   uint32_t transaction_ = 0;
-  std::string file_;    // MySQL
-  uint64_t place_ = 0;  // MySQL: where it begins; PostgreSQL: the LSN
+  std::string file_;                               // MySQL
+  uint64_t place_ = 0;                             // MySQL: where it begins; PostgreSQL: the LSN
+  std::unique_ptr<TransactionMetadata> metadata_;  // null: none
   std::string key_;
   std::string other_key_;
   std::string value_;

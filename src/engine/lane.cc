@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/fault.h"
 #include "base/log.h"
 
@@ -26,6 +28,7 @@ Lane::Lane(JobParts& parts, Context& context, size_t number, std::unique_ptr<Sin
       number_(number),
       writer_(std::move(writer)),
       channel_(channel_bytes),
+      events_(dynamic_cast<EventSink*>(&parts.sink)),
       last_commit_(monotonic_now()),
       durable_(std::move(start)) {
   Task::start(parts.tasks);
@@ -85,15 +88,21 @@ Result<> Lane::commit() {
 }
 
 Result<> Lane::write(std::shared_ptr<const ChangeBatch> batch) {
-  if (parts_.spec.pipeline.apply == ApplyMode::kTransactional) {
-    if (!held_.empty() && !held_.belongs(*batch)) RETURN_IF_ERROR(write_held());
-    ASSIGN_OR_RETURN(const bool in_order, writer_->wants_source_order(context_, batch->schema));
-    if (in_order) {
-      held_.hold(std::move(batch));
-      return {};
-    }
+  if (!held_.empty() && !held_.belongs(*batch)) RETURN_IF_ERROR(write_held());
+  ASSIGN_OR_RETURN(const bool in_order, wants_source_order(*batch));
+  if (in_order) {
+    held_.hold(std::move(batch));
+    return {};
   }
   return writer_->write(context_, *batch, false);
+}
+
+// Rows that were read again beside the log have no place in it.
+Result<bool> Lane::wants_source_order(const ChangeBatch& batch) {
+  if (batch.origins.empty()) return false;
+  if (events_ != nullptr) return events_->keeps_source_order();
+  if (parts_.spec.pipeline.apply != ApplyMode::kTransactional) return false;
+  return writer_->wants_source_order(context_, batch.schema);
 }
 
 Result<> Lane::write_held() {
@@ -141,7 +150,12 @@ std::optional<MonotonicTime> Lane::next_check() const {
     std::lock_guard lock(mutex_);
     if (stands_still_) return std::nullopt;
   }
-  return last_commit_ + (behind() ? kIdleCommitInterval : kOwnershipCheckInterval);
+  return last_commit_ + (behind() ? kIdleCommitInterval : idle_interval());
+}
+
+MonotonicTime::duration Lane::idle_interval() const {
+  const auto heartbeat = events_ != nullptr ? events_->heartbeat_interval() : std::nullopt;
+  return heartbeat ? std::min<MonotonicTime::duration>(*heartbeat, kOwnershipCheckInterval) : kOwnershipCheckInterval;
 }
 
 Result<> Lane::check_ownership() {

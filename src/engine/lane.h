@@ -10,6 +10,7 @@
 #include <optional>
 #include <variant>
 
+#include "connector/event_sink.h"
 #include "engine/byte_channel.h"
 #include "engine/job_parts.h"
 #include "engine/source_order.h"
@@ -49,7 +50,9 @@ class Lane final : public Task {
   std::optional<MonotonicTime> next_check() const;
   Result<> handle(LaneElement& element, bool more_waiting);
   Result<> write(std::shared_ptr<const ChangeBatch> batch);
+  Result<bool> wants_source_order(const ChangeBatch& batch);
   Result<> write_held();
+  MonotonicTime::duration idle_interval() const;
   Result<> commit();
   Result<> check_ownership();
   bool behind() const { return !reached_.position.empty() && reached_.position != durable(); }
@@ -61,6 +64,7 @@ class Lane final : public Task {
   ByteChannel<LaneElement> channel_;
 
   // Of the steps.
+  EventSink* const events_;   // the sink, if it is one
   SourceOrder held_;          // only where the lane is the only one
   bool rows_open_ = false;    // rows since the last commit
   bool at_group_end_ = true;  // nothing of an unfinished group is in the open transaction

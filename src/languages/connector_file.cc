@@ -251,7 +251,7 @@ class ConnectorReader {
     }
     if (const Setting* beat = find(settings_, "heartbeat.interval.ms"); beat != nullptr && beat->value != "0") {
       add_to_source("heartbeat.interval", beat->value, *beat);
-      no_effect(*beat, "it only times 'heartbeat.action.query': records of heartbeats are not there yet");
+      if (into_kafka()) events_.push_back(*beat);
     }
   }
 

@@ -164,17 +164,27 @@ TEST(ConnectorFileTest, a_workers_file_says_which_kafka_and_how_events_are_writt
 
 TEST(ConnectorFileTest, what_cannot_apply_is_a_warning_and_what_would_change_events_an_error) {
   const Parsed parsed = postgres(
-      "bootstrap.servers=k:1\nmax.batch.size=4096\nprovide.transaction.metadata=true\nhstore.handling.mode=json\n"
+      "bootstrap.servers=k:1\nmax.batch.size=4096\nxmin.fetch.interval.ms=5\nhstore.handling.mode=json\n"
       "hearbeat.interval.ms=5\nsnapshot.mode=always\ntasks.max=1\nskipped.operations=t\n");
   EXPECT_EQ(parsed.problems,
             "pg.properties:9: warning: option 'max.batch.size' does not apply\n"
             "  hint: What waits is limited in bytes: channel.bytes of the block pipeline.\n"
-            "pg.properties:10: option 'provide.transaction.metadata' cannot be followed: it is not there yet\n"
-            "  hint: Leave it out, or set it to false.\n"
+            "pg.properties:10: option 'xmin.fetch.interval.ms' cannot be followed: xmin is not carried\n"
+            "  hint: Leave it out, or set it to 0.\n"
             "pg.properties:12: unknown option 'hearbeat.interval.ms' of this connector\n"
             "  hint: Did you mean 'heartbeat.interval.ms'?\n"
             "pg.properties:13: 'snapshot.mode': 'always' cannot be followed\n"
             "  hint: Use initial; 'sluice run --reset' copies again.\n");
+}
+
+TEST(ConnectorFileTest, options_of_records_beside_the_changes_reach_the_sink) {
+  const Parsed parsed = postgres(
+      "bootstrap.servers=k:1\nprovide.transaction.metadata=true\ntopic.transaction=tx\nheartbeat.interval.ms=5\n"
+      "topic.heartbeat.prefix=beat\n");
+  EXPECT_EQ(parsed.problems, "");
+  EXPECT_THAT(parsed.sink(), testing::IsSupersetOf({"provide.transaction.metadata=true", "topic.transaction=tx",
+                                                    "heartbeat.interval.ms=5", "topic.heartbeat.prefix=beat"}));
+  EXPECT_THAT(parsed.source(), testing::Contains("heartbeat.interval=5"));
 }
 
 TEST(ConnectorFileTest, signals_are_listened_to_where_there_is_a_channel) {

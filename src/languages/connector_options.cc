@@ -18,7 +18,6 @@ constexpr std::string_view kNothingSkipped = "what cannot be carried stops the j
 constexpr std::string_view kNoStores = "Java key stores cannot be read";
 constexpr std::string_view kOwnLocks = "each reader's snapshot is exact without it";
 constexpr std::string_view kNoKeepAlive = "connections are watched by heartbeats";
-constexpr std::string_view kNoHeartbeatRecords = "positions move on by themselves, without records of heartbeats";
 constexpr std::string_view kNotThere = "it is not there yet";
 
 // tidy: one table
@@ -74,7 +73,7 @@ constexpr ConnectorOption kOptions[] = {
     {"binary.handling.mode", kAll, Fate::kEvents},
     {"bigint.unsigned.handling.mode", kMy, Fate::kEvents},
     {"interval.handling.mode", kPg, Fate::kEvents},
-    {"hstore.handling.mode", kPg, Fate::kRefused, "only json is there", "json"},
+    {"hstore.handling.mode", kPg, Fate::kEvents},
     {"money.fraction.digits", kPg, Fate::kNoEffect, "money has the digits of the database's locale", "2"},
     {"include.unknown.datatypes", kPg, Fate::kNoEffect, "every type that the source knows is carried", "false"},
     {"unavailable.value.placeholder", kAll, Fate::kEvents},
@@ -85,8 +84,8 @@ constexpr ConnectorOption kOptions[] = {
     {"include.query", kMy, Fate::kRefused, "the text of statements is not carried", "false"},
     {"skipped.operations", kAll, Fate::kEvents},
     {"skip.messages.without.change", kAll, Fate::kEvents},
-    {"provide.transaction.metadata", kAll, Fate::kRefused, kNotThere, "false"},
-    {"transaction.metadata.factory", kAll, Fate::kNoEffect, "transaction metadata is not there yet"},
+    {"provide.transaction.metadata", kAll, Fate::kEvents},
+    {"transaction.metadata.factory", kAll, Fate::kRefused, "only Debezium's own form of transaction metadata is there"},
     {"max.queue.size", kAll, Fate::kNoEffect, kNoQueue},
     {"max.queue.size.in.bytes", kAll, Fate::kNoEffect, kNoQueue},
     {"max.batch.size", kAll, Fate::kNoEffect, kNoQueue},
@@ -120,14 +119,14 @@ constexpr ConnectorOption kOptions[] = {
     {"notification.enabled.channels", kAll, Fate::kPipeline},
     {"notification.*", kAll, Fate::kNoEffect, "notifications go to the log"},
     {"read.only", kAll, Fate::kNoEffect, "nothing is written to the source"},
-    {"heartbeat.interval.ms", kMy, Fate::kNoEffect, kNoHeartbeatRecords, "0"},
+    {"heartbeat.interval.ms", kMy, Fate::kEvents},
     {"heartbeat.interval.ms", kPg, Fate::kHandled},
-    {"heartbeat.action.query", kMy, Fate::kNoEffect, kNoHeartbeatRecords},
+    {"heartbeat.action.query", kMy, Fate::kNoEffect, "positions move on without it"},
     {"heartbeat.action.query", kPg, Fate::kSource, "heartbeat.action.query"},
-    {"heartbeat.topics.prefix", kAll, Fate::kNoEffect, kNoHeartbeatRecords},
-    {"topic.heartbeat.prefix", kAll, Fate::kNoEffect, kNoHeartbeatRecords},
-    {"topic.heartbeat.name", kAll, Fate::kNoEffect, kNoHeartbeatRecords},
-    {"topic.transaction", kAll, Fate::kNoEffect, "transaction metadata is not there yet"},
+    {"heartbeat.topics.prefix", kAll, Fate::kEvents},
+    {"topic.heartbeat.prefix", kAll, Fate::kEvents},
+    {"topic.heartbeat.name", kAll, Fate::kEvents},
+    {"topic.transaction", kAll, Fate::kEvents},
     {"topic.naming.strategy", kMy, Fate::kRefused, "only Debezium's default names of topics are there",
      "io.debezium.schema.DefaultTopicNamingStrategy"},
     {"topic.naming.strategy", kPg, Fate::kRefused, "only Debezium's default names of topics are there",

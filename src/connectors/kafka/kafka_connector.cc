@@ -3,12 +3,13 @@
 
 #include "codec/column_rules.h"
 #include "codec/record_transform.h"
+#include "connector/event_sink.h"
 #include "connectors/kafka/kafka_writer.h"
 
 namespace sluice {
 namespace {
 
-class KafkaSink final : public Sink {
+class KafkaSink final : public Sink, public EventSink {
  public:
   KafkaSink(KafkaSinkOptions options, KafkaTopicNames names) : options_(std::move(options)), names_(std::move(names)) {}
 
@@ -40,6 +41,11 @@ class KafkaSink final : public Sink {
     ASSIGN_OR_RETURN(const KafkaTopic topic,
                      producer_->topic(context, names_.name_of(change.after->id), options_.creation));
     return {};
+  }
+  bool keeps_source_order() const override { return options_.transaction_metadata; }
+  std::optional<std::chrono::milliseconds> heartbeat_interval() const override {
+    if (options_.heartbeat_interval.count() == 0) return std::nullopt;
+    return options_.heartbeat_interval;
   }
   std::vector<std::string> ddl_for(const SchemaChange& change) const override {
     if (change.kind != SchemaChangeKind::kCreateTable) return {};

@@ -99,6 +99,11 @@ std::span<const Option<KafkaSinkOptions>> KafkaSinkOptions::options() {
          .default_value = "numeric",
          .allowed = {"numeric", "string"}},
         &KafkaSinkOptions::intervals},
+      O{{.name = "hstore.handling.mode",
+         .summary = "PostgreSQL's hstore as text of JSON, or as a map.",
+         .default_value = "json",
+         .allowed = {"json", "map"}},
+        &KafkaSinkOptions::hstores},
       O{{.name = "unavailable.value.placeholder",
          .summary = "Stands for a value that did not change and that the log does not carry.",
          .default_value = "__debezium_unavailable_value"},
@@ -119,6 +124,26 @@ std::span<const Option<KafkaSinkOptions>> KafkaSinkOptions::options() {
          .summary = "Whether updates that change no column of the event make none.",
          .default_value = "false"},
         &KafkaSinkOptions::skip_unchanged},
+      O{{.name = "provide.transaction.metadata",
+         .summary = "Whether each event of the log tells its place in its transaction, and a topic where transactions "
+                    "begin and end.",
+         .default_value = "false"},
+        &KafkaSinkOptions::transaction_metadata},
+      O{{.name = "topic.transaction",
+         .summary = "That topic is PREFIX.transaction, with this as the last part.",
+         .default_value = "transaction"},
+        &KafkaSinkOptions::transaction_topic},
+      O{{.name = "heartbeat.interval.ms",
+         .summary = "How often a record says that the job is alive while it follows the log; 0: never.",
+         .default_value = "0"},
+        &KafkaSinkOptions::heartbeat_interval},
+      O{{.name = "topic.heartbeat.prefix",
+         .summary = "These records go to the topic THIS.PREFIX.",
+         .default_value = "__debezium-heartbeat",
+         .aliases = {"heartbeat.topics.prefix"}},
+        &KafkaSinkOptions::heartbeat_prefix},
+      O{{.name = "topic.heartbeat.name", .summary = "Their topic's whole name.", .optional = true},
+        &KafkaSinkOptions::heartbeat_topic},
       O{{.name = "column.include.list",
          .summary = "Columns that events have, as regular expressions for schema.table.column; those of keys always "
                     "are there.",
@@ -207,10 +232,12 @@ DebeziumOptions KafkaSinkOptions::events(const SourceDescription& source, const 
   if (binaries == "hex") result.binaries = BinaryMode::kHex;
   result.unsigned_bigint_precise = unsigned_bigint == "precise";
   result.interval_as_text = intervals == "string";
+  result.hstore_as_map = hstores == "map";
   result.schemas = schemas || transforms;  // which work with schemas
   result.placeholder = placeholder;
   result.columns = columns;
   for (const std::string& operation : skipped) result.skipped += operation;
+  if (transaction_metadata) result.transaction_topic = valid_topic_name(result.topic_prefix + "." + transaction_topic);
   result.skip_unchanged = skip_unchanged;
   return result;
 }

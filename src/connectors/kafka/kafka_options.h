@@ -3,6 +3,7 @@
 // what their events and topics are like.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,11 +32,17 @@ struct KafkaSinkOptions {
   std::string binaries;
   std::string unsigned_bigint;
   std::string intervals;
+  std::string hstores;
   std::string placeholder;
   bool tombstones = true;
   bool extended_headers = true;
   std::vector<std::string> skipped;
   bool skip_unchanged = false;
+  bool transaction_metadata = false;
+  std::string transaction_topic;  // behind the prefix
+  std::chrono::milliseconds heartbeat_interval{0};
+  std::string heartbeat_prefix;
+  std::optional<std::string> heartbeat_topic;
   std::shared_ptr<const ColumnRules> columns;  // of the options column.* and message.key.columns; null: none
   // Read by ColumnRules and TransformChain from `given`.
   std::optional<std::string> column_include;

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "codec/debezium_heartbeat.h"
 
 namespace sluice {
 
@@ -42,22 +43,30 @@ Result<KafkaWriter::Target*> KafkaWriter::target_of(Context& context, const std:
   return &targets_.emplace(topic, std::move(target)).first->second;
 }
 
-void KafkaWriter::make_position(const ChangeBatch& batch, const DebeziumRecord& record) {
+void KafkaWriter::make_position(const ChangeBatch* batch, const DebeziumRecord& record) {
   position_ = head_;
-  if (batch.origins.empty()) {
+  copied_row_ = false;
+  if (record.transaction != nullptr) {
+    fmt::format_to(std::back_inserter(position_), "0;{};{};0;{};{}", record.row, record.part, record.transaction->id,
+                   record.transaction->start.text);
+    return;
+  }
+  if (batch->origins.empty()) {
+    copied_row_ = true;
     position_ += kCopyMark;
     position_ += chunk_;
     return;
   }
-  const RowOrigin& origin = batch.origins[record.row];
-  const Transaction& transaction = (*batch.transactions)[origin.transaction];
+  const RowOrigin& origin = batch->origins[record.row];
+  const Transaction& transaction = (*batch->transactions)[origin.transaction];
   // A place means nothing on another server, where a GTID may have to be found again.
   const uint64_t place = transaction.id.empty() ? origin.place : 0;
   fmt::format_to(std::back_inserter(position_), "{};{};{};{};{};{}", origin.event, origin.row, record.part, place,
                  transaction.id, transaction.start.text);
 }
 
-Result<> KafkaWriter::send(Context& context, const std::string& topic, const ChangeBatch& batch,
+// `batch` is null for records that name their transaction themselves.
+Result<> KafkaWriter::send(Context& context, const std::string& topic, const ChangeBatch* batch,
                            const DebeziumRecord& record) {
   if (record.value.data() == nullptr && !options_.tombstones) return {};
   make_position(batch, record);
@@ -65,8 +74,9 @@ Result<> KafkaWriter::send(Context& context, const std::string& topic, const Cha
   if (!record.new_key.empty()) headers_.push_back({"__debezium.newkey", record.new_key});
   if (!record.old_key.empty()) headers_.push_back({"__debezium.oldkey", record.old_key});
   add_context_headers();
-  if (transforms_) return send_transformed(context, topic, batch, record);
-  return send_new(context, topic, batch, {.partition = -1, .key = record.key, .value = record.value});
+  const std::string& to = record.topic.empty() ? topic : encoder_.options().transaction_topic;
+  if (transforms_) return send_transformed(context, to, record);
+  return send_new(context, to, {.partition = -1, .key = record.key, .value = record.value});
 }
 
 void KafkaWriter::add_context_headers() {
@@ -76,8 +86,7 @@ void KafkaWriter::add_context_headers() {
   headers_.push_back({"__debezium.context.connectorName", connector_});
 }
 
-Result<> KafkaWriter::send_transformed(Context& context, const std::string& topic, const ChangeBatch& batch,
-                                       const DebeziumRecord& record) {
+Result<> KafkaWriter::send_transformed(Context& context, const std::string& topic, const DebeziumRecord& record) {
   static const SchemaPtr text = simple_schema("string", false);
   EventRecord event{.topic = topic, .key = {}, .value = {}, .headers = {}};
   ASSIGN_OR_RETURN(event.key, records_.read(record.key));
@@ -105,12 +114,11 @@ Result<> KafkaWriter::send_transformed(Context& context, const std::string& topi
     }
     headers_.push_back({header.name, value});
   }
-  return send_new(context, event.topic, batch, out);
+  return send_new(context, event.topic, out);
 }
 
 // Unless the topic has it already. A partition below zero: by the key.
-Result<> KafkaWriter::send_new(Context& context, const std::string& topic, const ChangeBatch& batch,
-                               const KafkaRecord& record) {
+Result<> KafkaWriter::send_new(Context& context, const std::string& topic, const KafkaRecord& record) {
   if (target_ == nullptr || target_->topic.name != topic) {
     ASSIGN_OR_RETURN(target_, target_of(context, topic));
   }
@@ -122,7 +130,8 @@ Result<> KafkaWriter::send_new(Context& context, const std::string& topic, const
     return Error(ErrorCode::kData, fmt::format("a transform chose partition {} of topic {}, which has {}",
                                                out.partition, topic, partitions));
   }
-  if (!batch.origins.empty()) {
+  if (position_.empty()) return producer_->send(context, target_->topic, out, headers_);
+  if (!copied_row_) {
     if (target_->tail.take(out.partition, position_)) return {};
   } else if (CopiedRows* const copied = target_->tail.copied(chunk_)) {
     if (copied->take(out.partition, record.key, record.value)) return {};
@@ -152,7 +161,7 @@ Result<> KafkaWriter::delete_vanished(Context& context) {
 
 Result<> KafkaWriter::write(Context& context, const ChangeBatch& batch, bool) {
   const std::string topic = names_.name_of(batch.schema->id);
-  const auto emit = [&](const DebeziumRecord& record) { return send(context, topic, batch, record); };
+  const auto emit = [&](const DebeziumRecord& record) { return send(context, topic, &batch, record); };
   for (size_t row = 0; row < batch.rows();) {
     RETURN_IF_ERROR(encoder_.encode(batch, topic, row, emit));
   }
@@ -160,8 +169,30 @@ Result<> KafkaWriter::write(Context& context, const ChangeBatch& batch, bool) {
   return {};
 }
 
+// Says that the job is alive, if it is time to.
+Result<> KafkaWriter::beat(Context& context) {
+  const MonotonicTime now = monotonic_now();
+  if (options_.heartbeat_interval.count() == 0 || now - last_beat_ < options_.heartbeat_interval) return {};
+  last_beat_ = now;
+  const DebeziumOptions& events = encoder_.options();
+  const HeartbeatRecord record = debezium_heartbeat(events.topic_prefix, events.schemas, wall_clock_ms());
+  const std::string topic =
+      options_.heartbeat_topic.value_or(valid_topic_name(options_.heartbeat_prefix + "." + events.topic_prefix));
+  position_.clear();
+  headers_.clear();
+  add_context_headers();
+  if (transforms_) return send_transformed(context, topic, {.key = record.key, .value = record.value});
+  return send_new(context, topic, {.partition = -1, .key = record.key, .value = record.value});
+}
+
 Result<> KafkaWriter::commit(Context& context, const LedgerEntry&) {
-  if (copying_) RETURN_IF_ERROR(delete_vanished(context));
+  if (copying_) {
+    RETURN_IF_ERROR(delete_vanished(context));
+  } else {
+    const auto emit = [&](const DebeziumRecord& record) { return send(context, {}, nullptr, record); };
+    RETURN_IF_ERROR(encoder_.end_transaction(emit));
+    RETURN_IF_ERROR(beat(context));
+  }
   fault_point(copying_ ? "before_chunk_commit" : "before_commit");
   RETURN_IF_ERROR(producer_->flush(context));
   fault_point(copying_ ? "after_chunk_commit" : "after_commit");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "codec/debezium_event.h"
 #include "codec/record_transform.h"
 #include "connector/sink.h"
@@ -39,13 +40,13 @@ class KafkaWriter : public SinkWriter {
         head_(position_head(job)),
         encoder_(options.events(source.describe(), job)) {}
   Result<Target*> target_of(Context& context, const std::string& topic);
-  Result<> send(Context& context, const std::string& topic, const ChangeBatch& batch, const DebeziumRecord& record);
-  Result<> send_transformed(Context& context, const std::string& topic, const ChangeBatch& batch,
-                            const DebeziumRecord& record);
-  Result<> send_new(Context& context, const std::string& topic, const ChangeBatch& batch, const KafkaRecord& record);
+  Result<> send(Context& context, const std::string& topic, const ChangeBatch* batch, const DebeziumRecord& record);
+  Result<> send_transformed(Context& context, const std::string& topic, const DebeziumRecord& record);
+  Result<> send_new(Context& context, const std::string& topic, const KafkaRecord& record);
   void add_context_headers();
   Result<> delete_vanished(Context& context);
-  void make_position(const ChangeBatch& batch, const DebeziumRecord& record);
+  void make_position(const ChangeBatch* batch, const DebeziumRecord& record);
+  Result<> beat(Context& context);
 
   const KafkaSinkOptions& options_;
   const KafkaTopicNames& names_;
@@ -63,9 +64,11 @@ class KafkaWriter : public SinkWriter {
   std::string value_text_;
   std::vector<std::string> header_texts_;
   bool copying_ = false;
-  std::string chunk_;   // whose rows are being written
-  Position committed_;  // of the lane, before anything was written
-  std::string position_;
+  bool copied_row_ = false;  // is being sent
+  std::string chunk_;        // whose rows are being written
+  Position committed_;       // of the lane, before anything was written
+  std::string position_;     // of the record that is being sent; empty: it is no change
+  MonotonicTime last_beat_ = monotonic_now();
   std::vector<KafkaHeader> headers_;
 };
 

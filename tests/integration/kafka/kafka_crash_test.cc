@@ -16,7 +16,6 @@
 namespace sluice::support {
 namespace {
 
-constexpr int kKilled = 128 + 9;
 constexpr int kKeys = 40;
 constexpr std::chrono::milliseconds kPause{2};
 
@@ -68,12 +67,6 @@ class Faults : public KafkaTest {
     std::string insert = "INSERT INTO t VALUES (1, 1)";
     for (int id = 2; id <= rows; ++id) insert += fmt::format(", ({}, {})", id, id);
     sql(insert);
-  }
-  // Runs until the fault point has killed it.
-  void run_killed(const Pipeline& pipeline, const std::string& fault) {
-    const auto process =
-        pipeline.start({"run", "JOB", "--state", pipeline.folder().file("state")}, {{"SLUICE_FAULT", fault}});
-    ASSERT_EQ(process->wait().value_or(-1), kKilled) << fault << "\n" << tail(process->err(), 30);
   }
   void expect_whole_log(const std::string& table = "t");
 };

@@ -23,8 +23,17 @@ void KafkaTest::SetUp() {
   ASSERT_FALSE(HasFailure());
 }
 
-std::unique_ptr<Pipeline> KafkaTest::job(const std::string& lines) {
+void KafkaTest::run_killed(const Pipeline& pipeline, const std::string& fault) {
+  constexpr int kKilled = 128 + 9;
+  const auto process =
+      pipeline.start({"run", "JOB", "--state", pipeline.folder().file("state")}, {{"SLUICE_FAULT", fault}});
+  ASSERT_EQ(process->wait().value_or(-1), kKilled) << fault << "\n" << tail(process->err(), 30);
+}
+
+std::unique_ptr<Pipeline> KafkaTest::job(std::string lines) {
   database_ = fresh_database(*source_, "events_" + source_->kind().substr(0, 2) + GetParam().substr(0, 2));
+  constexpr std::string_view kName = "DATABASE";
+  for (size_t at = 0; (at = lines.find(kName, at)) != std::string::npos;) lines.replace(at, kName.size(), database_);
   auto pipeline = std::make_unique<Pipeline>(*source_, "kafka", database_);
   pipeline->sink_options(
       fmt::format("properties.bootstrap.servers: {}\ntopic.prefix: it\n{}", broker().address(), lines));

@@ -21,8 +21,11 @@ class KafkaTest : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override;
   bool postgres() const { return source_->kind() == "postgres"; }
-  // A job of a fresh database; topics are named after it. `lines` are more options of the sink.
-  std::unique_ptr<Pipeline> job(const std::string& lines = {});
+  // A job of a fresh database; topics are named after it. `lines` are more options of the sink, with DATABASE for the
+  // database's name.
+  std::unique_ptr<Pipeline> job(std::string lines = {});
+  // Until the fault point has killed it.
+  static void run_killed(const Pipeline& pipeline, const std::string& fault);
   void sql(const std::string& statements) { execute(*source_, statements, database_); }
   std::string topic(const std::string& table) const { return "it." + database_ + "." + table; }
   std::vector<KafkaMessage> read(const std::string& table) const;
