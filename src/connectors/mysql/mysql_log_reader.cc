@@ -96,6 +96,7 @@ class MysqlLogReader : public LogReader, public QuietLog {
   Result<> apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
                            std::vector<StreamElement>& out);
   Result<> copy_again(const TableId& id, std::vector<StreamElement>& out);
+  Result<> meet_unknown_shape(Error error, const std::vector<TableId>& tables, std::vector<StreamElement>& out);
   Result<> meet_unknown_table(Context& context, const TableId& id);
   void advance_offset(const EventHeader& header);
   uint64_t event_place(const EventHeader& header) const;
@@ -593,7 +594,9 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
     const MysqlTable* known = captured_.contains(table) ? catalog_.find(table) : nullptr;
     if (known != nullptr && known->schema) before[table] = known->schema;
   }
-  ASSIGN_OR_RETURN(DdlEffect effect, catalog_.apply(statement));
+  auto applied = catalog_.apply(statement);
+  if (!applied) return meet_unknown_shape(std::move(applied).error(), tables, out);
+  DdlEffect effect = std::move(applied).value();
   RETURN_IF_ERROR(check_keys(statement, before));
   mapped_.clear();
   last_mapped_ = nullptr;
@@ -628,6 +631,21 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
   told_ = change.position;
   out.push_back(std::move(change));
   return {};
+}
+
+// The statement is about a column that the table should not have. Somebody altered the table without a record in the
+// log; or the snapshot was made between two statements, of which the second took back the first before the table was
+// looked at.
+Result<> MysqlLogReader::meet_unknown_shape(Error error, const std::vector<TableId>& tables,
+                                            std::vector<StreamElement>& out) {
+  if (error.code() != ErrorCode::kSchemaChanged) return error;
+  const bool one = tables.size() == 1 && captured_.contains(tables[0]) && catalog_.find(tables[0]) != nullptr;
+  if (!one || options_.startup_mode != "initial") {
+    return Error(ErrorCode::kUnsupported, error.message(),
+                 "The table was changed without a record in the log. Start the job anew with a snapshot.");
+  }
+  log_warn("{}: the table was changed without a record in the log", error.message());
+  return copy_again(tables[0], out);
 }
 
 // Rows are found again by key in the target, whose key stays what it is; its columns may be renamed.

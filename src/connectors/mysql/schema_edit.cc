@@ -223,8 +223,7 @@ Result<> SchemaEdit::change(const ChangeColumn& change) {
   std::optional<uint32_t> index = schema_.find_column(change.column.name);
   if (!index) {
     if (change.if_exists) return {};
-    return Error(ErrorCode::kUnsupported, fmt::format("it has no column {}", change.old_name),
-                 "The table was changed without a record in the log. Start the job anew with a snapshot.");
+    return Error(ErrorCode::kSchemaChanged, fmt::format("it has no column {}", change.old_name));
   }
   ASSIGN_OR_RETURN(BuiltColumn built, build_column(change.column, {table_.charset, table_.collation}, options_));
   if (schema_.is_key(*index)) built.column.type.nullable = false;

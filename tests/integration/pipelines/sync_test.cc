@@ -115,6 +115,23 @@ TEST_P(Sync, a_table_that_must_be_copied_again_survives_a_kill_on_the_way) {
   EXPECT_THAT(pipeline_->target_rows("id, twice", "t", "id"), ElementsAre("1|20", "2|40"));
 }
 
+// So it looks, too, when a column came before a snapshot and went before the table was first read from it.
+TEST_P(Sync, a_table_that_was_altered_without_a_record_is_copied_again) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO t VALUES (1, 10), (2, 20)");
+  catch_up_and_verify();
+  auto unlogged = source_->connect(database_);
+  ASSERT_TRUE(unlogged.has_value());
+  for (const char* statement : {"SET SESSION sql_log_bin = 0", "ALTER TABLE t ADD COLUMN secret INT DEFAULT 5",
+                                "UPDATE t SET v = 11 WHERE id = 1"}) {
+    ASSERT_TRUE((*unlogged)->execute(statement).has_value()) << statement;
+  }
+  sql("ALTER TABLE t MODIFY secret BIGINT");
+  sql("INSERT INTO t VALUES (3, 30, 7)");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, v, secret", "t", "id"), ElementsAre("1|11|5", "2|20|5", "3|30|7"));
+}
+
 TEST_P(Sync, an_ignored_column_does_not_copy_the_table_again) {
   pipeline_->pipeline_options("schema.change.behavior: ignore");
   sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
