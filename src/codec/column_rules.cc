@@ -144,7 +144,8 @@ std::shared_ptr<const ColumnRules> ColumnRules::make(const Settings& settings, P
   bool any = false;
   for (const Setting& setting : settings.entries) {
     const std::string_view key = setting.key;
-    if (!key.starts_with("column.") && key != "message.key.columns") continue;
+    const bool of_columns = key.starts_with("column.") || key == "datatype.propagate.source.type";
+    if (!of_columns && key != "message.key.columns") continue;
     if (!(key == "message.key.columns" ? rules->take_keys(setting, problems) : rules->take(setting, problems))) {
       return nullptr;
     }
@@ -159,9 +160,11 @@ std::shared_ptr<const ColumnRules> ColumnRules::make(const Settings& settings, P
 }
 
 bool ColumnRules::take(const Setting& setting, Problems& problems) {
-  std::optional<JavaRegex>* list = setting.key == "column.include.list"   ? &include_
-                                   : setting.key == "column.exclude.list" ? &exclude_
-                                                                          : nullptr;
+  std::optional<JavaRegex>* list = setting.key == "column.include.list"              ? &include_
+                                   : setting.key == "column.exclude.list"            ? &exclude_
+                                   : setting.key == "column.propagate.source.type"   ? &propagated_
+                                   : setting.key == "datatype.propagate.source.type" ? &propagated_types_
+                                                                                     : nullptr;
   auto regex = any_of(setting, setting.value, problems);
   if (!regex) return false;
   if (list != nullptr) {
@@ -211,6 +214,13 @@ const ColumnMask* ColumnRules::mask(const TableId& table, std::string_view colum
   const std::string name = fmt::format("{}.{}", table.text(), column);
   const auto found = std::ranges::find_if(masks_, [&](const auto& each) { return each.first.matches(name); });
   return found == masks_.end() ? nullptr : &found->second;
+}
+
+// A type's whole name is written with its database, or with that and the table.
+bool ColumnRules::propagates(const TableId& table, std::string_view column, std::string_view type) const {
+  if (propagated_ && propagated_->matches(fmt::format("{}.{}", table.text(), column))) return true;
+  return propagated_types_ && (propagated_types_->matches(fmt::format("{}.{}", table.schema, type)) ||
+                               propagated_types_->matches(fmt::format("{}.{}", table.text(), type)));
 }
 
 const std::vector<std::string>* ColumnRules::key(const TableId& table) const {

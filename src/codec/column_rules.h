@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debezium's options about columns: which are shown, which are masked or shortened, and which make the key
 // (column.include.list, column.exclude.list, column.truncate.to.N.chars, column.mask.with.N.chars,
-// column.mask.hash[.v2].ALGORITHM.with.salt.SALT, message.key.columns). Expressions are for the whole name
+// column.mask.hash[.v2].ALGORITHM.with.salt.SALT, message.key.columns), and whose type the schema tells
+// (column.propagate.source.type, datatype.propagate.source.type). Expressions are for the whole name
 // "schema.table.column", without case.
 #pragma once
 
@@ -38,6 +39,8 @@ class ColumnRules {
 
   bool shows(const TableId& table, std::string_view column) const;
   const ColumnMask* mask(const TableId& table, std::string_view column) const;  // null: none
+  // True if the column's schema tells the type that it has in the source, called `type`.
+  bool propagates(const TableId& table, std::string_view column, std::string_view type) const;
   // Of message.key.columns; null: the table's own key.
   const std::vector<std::string>* key(const TableId& table) const;
 
@@ -47,6 +50,8 @@ class ColumnRules {
 
   std::optional<JavaRegex> include_;
   std::optional<JavaRegex> exclude_;
+  std::optional<JavaRegex> propagated_;
+  std::optional<JavaRegex> propagated_types_;
   std::vector<std::pair<JavaRegex, ColumnMask>> masks_;
   std::vector<std::pair<JavaRegex, std::vector<std::string>>> keys_;
 };

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "codec/connect_schema.h"
+#include "codec/source_type.h"
+#include "connector/logical_message.h"
 #include "connector/relational_batch.h"
 #include "data/json_value.h"
 
@@ -113,10 +115,8 @@ struct DebeziumEncoder::Table {
   std::vector<EventField> key_fields;  // their fields, without masks
   std::string key_start;               // {"schema":..,"payload":
   std::string value_start;             // the same
-  std::string source_start;            // ,"source":{"version":..,"name":..
-  std::string source_db;               // ,"db":..,"sequence":
-  std::string source_table;            // ,"table":.. with the schema in front
-  std::string collection;              // schema.table
+  SourceText source;
+  std::string collection;  // schema.table
 };
 
 DebeziumEncoder::DebeziumEncoder(DebeziumOptions options) : options_(std::move(options)) {
@@ -131,8 +131,17 @@ Result<> DebeziumEncoder::check(const TableSchema& schema) const {
   return prepare_key(schema, unused);
 }
 
-const ColumnMask* DebeziumEncoder::mask_of(const TableSchema& schema, const Column& column) const {
-  return options_.columns ? options_.columns->mask(schema.id, column.name) : nullptr;
+Result<FieldExtras> DebeziumEncoder::extras_of(const TableSchema& schema, const Column& column) const {
+  if (!options_.columns) return FieldExtras();
+  const std::string type = parse_source_type(column.type.source_type).name;
+  const FieldExtras extras{.mask = options_.columns->mask(schema.id, column.name),
+                           .source_type = options_.columns->propagates(schema.id, column.name, type)};
+  if (extras.source_type && options_.source == EventSource::kPostgres) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("column {}.{}: PostgreSQL's types are not propagated yet", schema.id.text(), column.name),
+                 "Leave out column.propagate.source.type and datatype.propagate.source.type.");
+  }
+  return extras;
 }
 
 // Columns of the table's key are always shown.
@@ -146,7 +155,8 @@ Result<> DebeziumEncoder::prepare_columns(const TableSchema& schema, Table& tabl
   for (uint32_t i = 0; i < schema.columns.size(); ++i) {
     if (!shows(schema, i)) continue;
     table.shown.push_back(i);
-    auto field = make_event_field(schema.columns[i], options_, mask_of(schema, schema.columns[i]));
+    ASSIGN_OR_RETURN(const FieldExtras extras, extras_of(schema, schema.columns[i]));
+    auto field = make_event_field(schema.columns[i], options_, extras);
     if (!field) return std::move(field).error().context("table " + schema.id.text());
     table.fields[i] = std::move(*field);
   }
@@ -175,6 +185,24 @@ Result<> DebeziumEncoder::prepare_key(const TableSchema& schema, Table& table) c
   return {};
 }
 
+DebeziumEncoder::SourceText DebeziumEncoder::source_text(const std::string& schema, const std::string& table) const {
+  const bool postgres = options_.source == EventSource::kPostgres;
+  SourceText text;
+  text.start = fmt::format(",\"source\":{{\"version\":\"{}\",\"connector\":\"{}\",\"name\":", kVersion,
+                           connector_name(options_.source));
+  append_json_string(options_.topic_prefix, text.start);
+  text.db = ",\"db\":";
+  append_json_string(postgres ? options_.database : schema, text.db);
+  text.db += ",\"sequence\":";
+  if (postgres) {
+    text.table = ",\"schema\":";
+    append_json_string(schema, text.table);
+  }
+  text.table += ",\"table\":";
+  append_json_string(table, text.table);
+  return text;
+}
+
 Result<DebeziumEncoder::Table*> DebeziumEncoder::prepared(const TableSchemaPtr& schema, const std::string& topic) {
   if (last_ != nullptr && last_->schema == schema) return last_;
   auto& table = tables_[{schema, topic}];
@@ -182,35 +210,69 @@ Result<DebeziumEncoder::Table*> DebeziumEncoder::prepared(const TableSchemaPtr& 
   if (table) return last_;
   auto made = std::make_unique<Table>();
   made->schema = schema;
-  RETURN_IF_ERROR(prepare_columns(*schema, *made));
-  RETURN_IF_ERROR(prepare_key(*schema, *made));
-  if (options_.schemas) {
-    std::vector<std::string> columns;
-    for (const EventField& field : made->key_fields) columns.push_back(field.schema);
-    std::vector<std::string> shown;
-    for (const uint32_t column : made->shown) shown.push_back(made->fields[column].schema);
-    const std::string name = topic + ".Key";
-    const ConnectSchema key{.type = "struct", .name = name, .version = 0, .fields = joined(columns)};
-    made->key_start = "{\"schema\":" + connect_schema_json(key, false, "", "") + ",\"payload\":";
-    made->value_start = "{\"schema\":" + envelope_schema(options_.source, topic, shown) + ",\"payload\":";
-  }
-  const bool postgres = options_.source == EventSource::kPostgres;
-  made->source_start = fmt::format(",\"source\":{{\"version\":\"{}\",\"connector\":\"{}\",\"name\":", kVersion,
-                                   connector_name(options_.source));
-  append_json_string(options_.topic_prefix, made->source_start);
-  made->source_db = ",\"db\":";
-  append_json_string(postgres ? options_.database : schema->id.schema, made->source_db);
-  made->source_db += ",\"sequence\":";
-  if (postgres) {
-    made->source_table = ",\"schema\":";
-    append_json_string(schema->id.schema, made->source_table);
-  }
-  made->source_table += ",\"table\":";
-  append_json_string(schema->id.table, made->source_table);
+  const bool logical = is_logical_message(*schema);
+  RETURN_IF_ERROR(logical ? prepare_logical(*made) : prepare_rows(topic, *made));
+  made->source = source_text(schema->id.schema, logical ? std::string() : schema->id.table);
   made->collection = schema->id.text();
   table = std::move(made);
   last_ = table.get();
   return last_;
+}
+
+Result<> DebeziumEncoder::prepare_rows(const std::string& topic, Table& table) const {
+  RETURN_IF_ERROR(prepare_columns(*table.schema, table));
+  RETURN_IF_ERROR(prepare_key(*table.schema, table));
+  if (!options_.schemas) return {};
+  std::vector<std::string> columns;
+  for (const EventField& field : table.key_fields) columns.push_back(field.schema);
+  std::vector<std::string> shown;
+  for (const uint32_t column : table.shown) shown.push_back(table.fields[column].schema);
+  const std::string name = topic + ".Key";
+  const ConnectSchema key{.type = "struct", .name = name, .version = 0, .fields = joined(columns)};
+  table.key_start = "{\"schema\":" + connect_schema_json(key, false, "", "") + ",\"payload\":";
+  table.value_start = "{\"schema\":" + envelope_schema(options_.source, topic, shown) + ",\"payload\":";
+  return {};
+}
+
+// Messages have schemas of their own, and no envelope.
+Result<> DebeziumEncoder::prepare_logical(Table& table) const {
+  for (const Column& column : table.schema->columns) {
+    ASSIGN_OR_RETURN(EventField field, make_event_field(column, options_));
+    table.fields.push_back(std::move(field));
+  }
+  if (!options_.schemas) return {};
+  const auto wrap = [](std::string_view name, std::string fields) {
+    const std::string whole = fmt::format("io.debezium.connector.postgresql.{}", name);
+    const ConnectSchema schema{.type = "struct", .name = whole, .fields = std::move(fields)};
+    return "{\"schema\":" + connect_schema_json(schema, false, "", "") + ",\"payload\":";
+  };
+  const std::string& prefix = table.fields[0].schema;
+  const ConnectSchema block{.type = "struct",
+                            .name = "io.debezium.connector.postgresql.Message",
+                            .fields = prefix + ',' + table.fields[1].schema};
+  table.key_start = wrap("MessageKey", prefix);
+  table.value_start = wrap(
+      "MessageValue", joined({connect_field_json("string", false, "op"), connect_field_json("int64", true, "ts_ms"),
+                              source_schema(options_.source), connect_schema_json(block, false, "", "message")}));
+  return {};
+}
+
+Result<> DebeziumEncoder::encode_logical(const Table& table, const ChangeBatch& batch, size_t row, const Emit& emit) {
+  key_ = table.key_start;
+  key_ += "{\"prefix\":";
+  RETURN_IF_ERROR(append_event_value(table.fields[0], batch.columns[0], row, key_));
+  value_ = table.value_start;
+  value_ += "{\"op\":\"m\"";
+  append_member("ts_ms", wall_clock_ms(), value_);
+  append_source(table.source, origin_of(batch, row));
+  value_ += ",\"message\":{\"prefix\":";
+  RETURN_IF_ERROR(append_event_value(table.fields[0], batch.columns[0], row, value_));
+  value_ += ",\"content\":";
+  RETURN_IF_ERROR(append_event_value(table.fields[1], batch.columns[1], row, value_));
+  value_ += "}}";
+  key_ += options_.schemas ? "}}" : "}";
+  if (options_.schemas) value_ += '}';
+  return emit({.key = key_, .value = value_, .row = row});
 }
 
 Result<> DebeziumEncoder::append_image(const Table& table, const ChangeBatch& batch, size_t row, Image image) {
@@ -284,15 +346,15 @@ DebeziumEncoder::Origin DebeziumEncoder::origin_of(const ChangeBatch& batch, siz
   return {.transaction = transaction, .place = batch.origins[row].place, .row = batch.origins[row].row};
 }
 
-void DebeziumEncoder::append_source(const Table& table, const Origin& origin) {
+void DebeziumEncoder::append_source(const SourceText& source, const Origin& origin) {
   const Transaction& transaction = origin.transaction;
   const int64_t micros = transaction.event_time_us;
-  value_ += table.source_start;
+  value_ += source.start;
   append_member("ts_ms", micros / 1000, value_);
   value_ += ",\"snapshot\":\"";
   value_ += origin.copied ? std::string_view(copy_mark_) : std::string_view("false");
   value_ += '"';
-  value_ += table.source_db;
+  value_ += source.db;
   if (options_.source == EventSource::kPostgres) {
     if (transaction.previous_commit == 0) {
       value_ += "\"[null,\\\"";
@@ -308,7 +370,7 @@ void DebeziumEncoder::append_source(const Table& table, const Origin& origin) {
   }
   append_member("ts_us", micros, value_);
   append_member("ts_ns", micros * 1000, value_);
-  value_ += table.source_table;
+  value_ += source.table;
   if (options_.source == EventSource::kPostgres) {
     append_postgres_source(origin);
   } else {
@@ -359,7 +421,7 @@ Result<> DebeziumEncoder::make_value(const Table& table, const ChangeBatch& batc
   RETURN_IF_ERROR(append_image(table, batch, before, Image::kBefore));
   value_ += ",\"after\":";
   RETURN_IF_ERROR(append_image(table, batch, after, Image::kAfter));
-  append_source(table, origin_of(batch, after == kNoRow ? before : after));
+  append_source(table.source, origin_of(batch, after == kNoRow ? before : after));
   value_ += ",\"transaction\":";
   if (metadata_ && !batch.origins.empty()) {
     metadata_->append_block(table.collection, value_);
@@ -443,6 +505,7 @@ bool DebeziumEncoder::is_skipped(const Table& table, const ChangeBatch& batch, s
 Result<> DebeziumEncoder::encode(const ChangeBatch& batch, const std::string& topic, size_t& row, const Emit& emit) {
   ASSIGN_OR_RETURN(const Table* const table, prepared(batch.schema, topic));
   const size_t first = row++;
+  if (is_logical_message(*batch.schema)) return encode_logical(*table, batch, first, emit);
   size_t before = kNoRow;
   size_t after = kNoRow;
   char operation = 'r';

@@ -58,6 +58,12 @@ class DebeziumEncoder {
 
  private:
   struct Table;
+  // What does not change in the blocks `source` of a table.
+  struct SourceText {
+    std::string start;  // ,"source":{"version":..,"name":..
+    std::string db;     // ,"db":..,"sequence":
+    std::string table;  // ,"table":.. with the schema in front
+  };
   struct Origin {
     const Transaction& transaction;
     uint64_t place = 0;
@@ -67,7 +73,7 @@ class DebeziumEncoder {
   enum class Image { kBefore, kAfter };
   Result<> prepare_columns(const TableSchema& schema, Table& table) const;
   Result<> prepare_key(const TableSchema& schema, Table& table) const;
-  const ColumnMask* mask_of(const TableSchema& schema, const Column& column) const;
+  Result<FieldExtras> extras_of(const TableSchema& schema, const Column& column) const;
   bool shows(const TableSchema& schema, uint32_t column) const;
   bool is_skipped(char operation) const;
   bool is_skipped(const Table& table, const ChangeBatch& batch, size_t before, size_t after, char operation) const;
@@ -77,10 +83,14 @@ class DebeziumEncoder {
   Result<> make_value(const Table& table, const ChangeBatch& batch, size_t before, size_t after, char operation);
   Result<> encode_key_change(const Table& table, const ChangeBatch& batch, size_t before, size_t after,
                              const Emit& emit);
-  void append_source(const Table& table, const Origin& origin);
+  SourceText source_text(const std::string& schema, const std::string& table) const;
+  void append_source(const SourceText& source, const Origin& origin);
   void append_mysql_source(const Origin& origin);
   void append_postgres_source(const Origin& origin);
   void append_clock(char operation);
+  Result<> encode_logical(const Table& table, const ChangeBatch& batch, size_t row, const Emit& emit);
+  Result<> prepare_rows(const std::string& topic, Table& table) const;
+  Result<> prepare_logical(Table& table) const;
   Origin origin_of(const ChangeBatch& batch, size_t row);
   void read_start(const Transaction& transaction);
   Result<> enter_transaction(const ChangeBatch& batch, size_t row, const Emit& emit);

@@ -302,6 +302,39 @@ TEST(DebeziumEventTest, columns_are_left_out_and_masked_and_others_make_the_key)
   EXPECT_FALSE(DebeziumEncoder(options).check(*items()).has_value());
 }
 
+TEST(DebeziumEventTest, types_of_the_source_are_told_where_that_is_asked_for) {
+  DebeziumOptions options{.source = EventSource::kMysql};
+  options.columns =
+      rules({{"column.propagate.source.type", "inv.item.id"}, {"datatype.propagate.source.type", "inv\\.decimal"}});
+  TableSchema schema;
+  schema.id = {"inv", "item"};
+  schema.columns = {
+      {.name = "id", .type = {.kind = TypeKind::kInt64, .nullable = false, .source_type = "int(10) unsigned"}},
+      {.name = "price",
+       .type = {.kind = TypeKind::kDecimal, .precision = 10, .scale = 2, .source_type = "decimal(10,2)"}},
+      {.name = "kind", .type = {.kind = TypeKind::kString, .source_type = "varchar(9)"}}};
+  schema.key = {0};
+  ChangeBatch batch(std::make_shared<const TableSchema>(schema));
+  batch.kinds.push_back(RowKind::kRead);
+  batch.columns[0].append_int(1);
+  batch.columns[1].append_null();
+  batch.columns[2].append_null();
+  const auto sent = encode(batch, options);
+  EXPECT_THAT(sent[0].key, testing::Not(HasSubstr("__debezium")));
+  EXPECT_THAT(
+      sent[0].value,
+      HasSubstr(
+          R"([{"type":"int64","optional":false,"parameters":{"__debezium.source.column.type":"INT UNSIGNED",)"
+          R"("__debezium.source.column.length":"10","__debezium.source.column.name":"id"},"field":"id"},)"
+          R"({"type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal","version":1,)"
+          R"("parameters":{"scale":"2","connect.decimal.precision":"10","__debezium.source.column.type":"DECIMAL",)"
+          R"("__debezium.source.column.length":"10","__debezium.source.column.scale":"2",)"
+          R"("__debezium.source.column.name":"price"},"field":"price"},)"
+          R"({"type":"string","optional":true,"field":"kind"}],)"));
+  options.source = EventSource::kPostgres;
+  EXPECT_THAT(DebeziumEncoder(options).check(schema).error().message(), HasSubstr("not propagated yet"));
+}
+
 TEST(DebeziumEventTest, operations_and_updates_without_change_can_be_skipped) {
   DebeziumOptions options{.source = EventSource::kMysql, .schemas = false};
   options.skip_unchanged = true;

@@ -10,6 +10,7 @@
 #include "codec/connect_schema.h"
 #include "codec/debezium_default.h"
 #include "codec/postgres_array.h"
+#include "codec/source_type.h"
 #include "data/json_value.h"
 #include "data/value_text.h"
 
@@ -340,9 +341,19 @@ void apply_mask(const ColumnMask& mask, const DebeziumOptions& options, Mapping&
   }
 }
 
+void tell_source_type(const Column& column, ConnectSchema& schema) {
+  SourceType type = parse_source_type(column.type.source_type);
+  schema.parameters.emplace_back("__debezium.source.column.type", std::move(type.name));
+  if (!type.length.empty()) {
+    schema.parameters.emplace_back("__debezium.source.column.length", std::move(type.length));
+  }
+  if (!type.scale.empty()) schema.parameters.emplace_back("__debezium.source.column.scale", std::move(type.scale));
+  schema.parameters.emplace_back("__debezium.source.column.name", column.name);
+}
+
 }  // namespace
 
-Result<EventField> make_event_field(const Column& column, const DebeziumOptions& options, const ColumnMask* mask) {
+Result<EventField> make_event_field(const Column& column, const DebeziumOptions& options, FieldExtras extras) {
   auto mapped = map_type(column.type, options);
   if (!mapped) return std::move(mapped).error().context(fmt::format("column '{}'", column.name));
   EventField field;
@@ -357,9 +368,10 @@ Result<EventField> make_event_field(const Column& column, const DebeziumOptions&
   // Labels of ENUM and SET are texts, too.
   const bool is_text = column.type.kind == TypeKind::kString || column.type.kind == TypeKind::kEnum ||
                        column.type.kind == TypeKind::kSet;
-  if (mask != nullptr && mapped->form == EventForm::kText && is_text) {
-    apply_mask(*mask, options, *mapped, field);
+  if (extras.mask != nullptr && mapped->form == EventForm::kText && is_text) {
+    apply_mask(*extras.mask, options, *mapped, field);
   }
+  if (extras.source_type) tell_source_type(column, mapped->schema);
   field.schema = connect_schema_json(mapped->schema, column.type.nullable, default_value, column.name);
   return field;
 }

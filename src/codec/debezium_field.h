@@ -64,9 +64,13 @@ struct EventField {
   std::shared_ptr<const EventField> element{};  // kArrayText
 };
 
-// kUnsupported names the column if its type cannot be carried yet. A mask is for columns of text alone.
-Result<EventField> make_event_field(const Column& column, const DebeziumOptions& options,
-                                    const ColumnMask* mask = nullptr);
+// What a column's schema is besides that of its type.
+struct FieldExtras {
+  const ColumnMask* mask = nullptr;  // for columns of text alone
+  bool source_type = false;          // tells the type in the source
+};
+// kUnsupported names the column if its type cannot be carried yet.
+Result<EventField> make_event_field(const Column& column, const DebeziumOptions& options, FieldExtras extras = {});
 
 // Appends a present value; kData if it has no form in the field's schema.
 Result<> append_event_value(const EventField& field, const ColumnVector& values, size_t row, std::string& out);

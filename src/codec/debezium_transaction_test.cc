@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of transaction metadata and of heartbeats, put together by us from the description of
-// Debezium's records.
+// The bytes of transaction metadata, of logical messages and of heartbeats, put together by us
+// from the description of Debezium's records.
 #include "codec/debezium_transaction.h"
 
 #include <gmock/gmock.h>
@@ -8,6 +8,7 @@
 
 #include "codec/debezium_event.h"
 #include "codec/debezium_heartbeat.h"
+#include "connector/logical_message.h"
 
 namespace sluice {
 namespace {
@@ -139,6 +140,38 @@ TEST_F(Transactions, carry_their_schemas) {
             R"("optional":false,"field":"ts_ms"}],"optional":false,)"
             R"("name":"io.debezium.connector.common.TransactionMetadataValue","version":1},"payload":)"
             R"({"status":"BEGIN","id":"uuid:5","event_count":null,"data_collections":null,"ts_ms":1600000000}})");
+}
+
+// The description shows an envelope; these schemas are those of Debezium's source.
+TEST(LogicalMessage, has_a_value_of_its_own) {
+  ChangeBatch batch(logical_message_schema());
+  batch.kinds.push_back(RowKind::kInsert);
+  batch.columns[0].append_bytes("audit");
+  batch.columns[1].append_bytes("hi");
+  batch.origins.push_back({.place = 777});
+  batch.transactions = std::make_shared<const TransactionList>(
+      TransactionList{{.start = {"v1;lsn=0/100"}, .event_time_us = 1'600'000'000'123'456, .number = 12}});
+  DebeziumOptions options{.source = EventSource::kPostgres, .database = "stock", .topic_prefix = "shop"};
+  std::string key;
+  std::string value;
+  const auto emit = [&](const DebeziumRecord& record) -> Result<> {
+    key = record.key;
+    value = record.value;
+    return {};
+  };
+  size_t row = 0;
+  ASSERT_TRUE(DebeziumEncoder(options).encode(batch, "shop.message", row, emit).has_value());
+  EXPECT_EQ(key, R"({"schema":{"type":"struct","fields":[{"type":"string","optional":true,"field":"prefix"}],)"
+                 R"("optional":false,"name":"io.debezium.connector.postgresql.MessageKey","version":1},)"
+                 R"("payload":{"prefix":"audit"}})");
+  EXPECT_THAT(value,
+              HasSubstr(R"(,{"type":"struct","fields":[{"type":"string","optional":true,"field":"prefix"},)"
+                        R"({"type":"bytes","optional":true,"field":"content"}],"optional":false,)"
+                        R"("name":"io.debezium.connector.postgresql.Message","version":1,"field":"message"}],)"
+                        R"("optional":false,"name":"io.debezium.connector.postgresql.MessageValue","version":1},)"
+                        R"("payload":{"op":"m","ts_ms":)"));
+  EXPECT_THAT(value, HasSubstr(R"("schema":"","table":"","txId":12,"lsn":777,)"));
+  EXPECT_THAT(value, testing::EndsWith(R"(,"message":{"prefix":"audit","content":"aGk="}}})"));
 }
 
 TEST(Heartbeat, names_the_connector_and_the_time) {

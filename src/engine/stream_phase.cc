@@ -11,7 +11,9 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "connector/event_sink.h"
 #include "connector/known_changes.h"
+#include "connector/logical_message.h"
 #include "connector/quiet_log.h"
 #include "engine/incremental_copy.h"
 #include "engine/lane.h"
@@ -61,6 +63,7 @@ class Stream final : public StreamPhase {
   Stream(JobParts& parts, JobState& state, std::optional<Position> until)
       : parts_(parts),
         state_(state),
+        events_(dynamic_cast<EventSink*>(&parts.sink)),
         until_(std::move(until)),
         context_(&parts.context),
         incoming_(static_cast<size_t>(parts.spec.pipeline.channel_bytes)),
@@ -101,6 +104,7 @@ class Stream final : public StreamPhase {
 
   JobParts& parts_;
   JobState& state_;
+  EventSink* const events_;  // the sink, if it is one
   const std::optional<Position> until_;
   Context context_;  // of this phase's tasks
   ByteChannel<Elements> incoming_;
@@ -282,6 +286,13 @@ std::shared_ptr<const ChangeBatch> Stream::without_known_rows(ChangeBatch batch,
 }
 
 Result<> Stream::dispatch_batch(ChangeBatch batch) {
+  if (is_logical_message(*batch.schema)) {
+    if (events_ == nullptr) return {};
+    between_groups_ = {};
+    std::vector<ChangeBatch> messages;
+    messages.push_back(std::move(batch));
+    return send_rows(std::move(messages));
+  }
   const TableId table = batch.schema->id;
   const auto row_changes = static_cast<uint64_t>(
       std::ranges::count_if(batch.kinds, [](RowKind kind) { return kind != RowKind::kUpdateBefore; }));

@@ -249,6 +249,9 @@ class ConnectorReader {
     if (const Setting* plugin = find(settings_, "plugin.name"); plugin != nullptr && plugin->value != "pgoutput") {
       no_effect(*plugin, "the slot's plugin is always pgoutput, which every server has");
     }
+    if (into_kafka() && find(settings_, "message.prefix.include.list") == nullptr) {
+      add_to_source("message.prefix.include.list", ".*", begin);
+    }
     if (const Setting* beat = find(settings_, "heartbeat.interval.ms"); beat != nullptr && beat->value != "0") {
       add_to_source("heartbeat.interval", beat->value, *beat);
       if (into_kafka()) events_.push_back(*beat);

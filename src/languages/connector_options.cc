@@ -65,8 +65,10 @@ constexpr ConnectorOption kOptions[] = {
     {"column.exclude.list", kAll, Fate::kEvents},
     {"column.truncate.*", kAll, Fate::kEvents},
     {"column.mask.*", kAll, Fate::kEvents},
-    {"column.propagate.source.type", kAll, Fate::kRefused, kNotThere},
-    {"datatype.propagate.source.type", kAll, Fate::kRefused, kNotThere},
+    {"column.propagate.source.type", kMy, Fate::kEvents},
+    {"datatype.propagate.source.type", kMy, Fate::kEvents},
+    {"column.propagate.source.type", kPg, Fate::kRefused, kNotThere},
+    {"datatype.propagate.source.type", kPg, Fate::kRefused, kNotThere},
     {"message.key.columns", kAll, Fate::kEvents},
     {"decimal.handling.mode", kAll, Fate::kEvents},
     {"time.precision.mode", kAll, Fate::kEvents},
@@ -205,8 +207,8 @@ constexpr ConnectorOption kOptions[] = {
     {"lsn.flush.timeout.action", kPg, Fate::kNoEffect, "the slot moves with what is durable"},
     {"offset.mismatch.strategy", kPg, Fate::kNoEffect, "a slot that is not the job's stops it"},
     {"schema.refresh.mode", kPg, Fate::kNoEffect, "table definitions are those of the log"},
-    {"message.prefix.include.list", kPg, Fate::kNoEffect, "logical messages are not carried"},
-    {"message.prefix.exclude.list", kPg, Fate::kNoEffect, "logical messages are not carried"},
+    {"message.prefix.include.list", kPg, Fate::kSource, "message.prefix.include.list"},
+    {"message.prefix.exclude.list", kPg, Fate::kSource, "message.prefix.exclude.list"},
 };
 
 bool has(const ConnectorOption& option, ConnectorKind kind) { return (option.kinds & static_cast<uint8_t>(kind)) != 0; }

@@ -157,6 +157,15 @@ std::span<const Option<KafkaSinkOptions>> KafkaSinkOptions::options() {
          .summary = "column.mask.with.N.chars, column.mask.hash[.v2].ALGORITHM.with.salt.SALT: columns of text that "
                     "are masked, but not in keys."},
         &KafkaSinkOptions::column_mask},
+      O{{.name = "column.propagate.source.type",
+         .summary = "Columns whose schemas tell the type in the source: __debezium.source.column.type, length, scale, "
+                    "name. Not of PostgreSQL.",
+         .optional = true},
+        &KafkaSinkOptions::column_propagate},
+      O{{.name = "datatype.propagate.source.type",
+         .summary = "The same by types, as regular expressions for schema.TYPE.",
+         .optional = true},
+        &KafkaSinkOptions::type_propagate},
       O{{.name = "message.key.columns",
          .summary = "Columns that make the key instead of the table's own: TABLES:COLUMN,COLUMN;...",
          .optional = true},

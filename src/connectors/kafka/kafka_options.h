@@ -49,6 +49,8 @@ struct KafkaSinkOptions {
   std::optional<std::string> column_exclude;
   std::map<std::string, std::string> column_truncate;
   std::map<std::string, std::string> column_mask;
+  std::optional<std::string> column_propagate;
+  std::optional<std::string> type_propagate;
   std::optional<std::string> key_columns;
   std::optional<std::string> transforms;
   std::map<std::string, std::string> transform_options;

@@ -183,9 +183,14 @@ Result<> parse_pgoutput(std::string_view payload, bool in_stream, PgoutputMessag
       message.aborted_xid = in.number<uint32_t>();
       whole = false;  // version 4 adds where and when
       break;
+    case PgoutputKind::kMessage:
+      message.transactional = in.number<uint8_t>() != 0;
+      message.commit = in.lsn();
+      message.prefix = in.text();
+      message.content = in.bytes(in.number<uint32_t>());
+      break;
     case PgoutputKind::kOrigin:
-    case PgoutputKind::kType:
-    case PgoutputKind::kMessage: whole = false; break;
+    case PgoutputKind::kType: whole = false; break;
     default: return payload.empty() ? damaged(payload) : unknown(payload[0]);
   }
   if (in.failed() || (whole && !in.at_end())) return damaged(payload);

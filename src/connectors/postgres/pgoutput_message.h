@@ -68,6 +68,10 @@ struct PgoutputMessage {
   std::vector<PgoutputField> new_row;
   std::vector<uint32_t> truncated;  // relations
   PgoutputRelation shape;           // relation message
+  // Logical message: `commit` is where it stands.
+  bool transactional = false;
+  std::string_view prefix;
+  std::string_view content;
 };
 
 // Reads a whole message. `in_stream`: between stream start and stop, where changes begin with a transaction number.

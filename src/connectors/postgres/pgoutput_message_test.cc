@@ -131,5 +131,21 @@ TEST(PgoutputMessage, an_unknown_kind_stops_and_is_named) {
   EXPECT_THAT(parse_pgoutput("Zabc", false, message).error().message(), HasSubstr("'Z' (0x5a)"));
 }
 
+TEST(PgoutputMessage, logical_messages_are_read) {
+  std::string payload = "M";
+  payload += '\1';                                 // transactional
+  payload += std::string("\0\0\0\0\0\0\1\20", 8);  // where it stands
+  payload += std::string("audit\0\0\0\0\2hi", 12);
+  PgoutputMessage message;
+  ASSERT_TRUE(parse_pgoutput(payload, false, message).has_value());
+  EXPECT_TRUE(message.transactional);
+  EXPECT_EQ(message.commit.value, 0x110u);
+  EXPECT_EQ(message.prefix, "audit");
+  EXPECT_EQ(message.content, "hi");
+  EXPECT_FALSE(parse_pgoutput(payload + "x", false, message).has_value());
+  payload.pop_back();
+  EXPECT_FALSE(parse_pgoutput(payload, false, message).has_value());
+}
+
 }  // namespace
 }  // namespace sluice

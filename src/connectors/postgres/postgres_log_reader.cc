@@ -11,7 +11,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "connector/group_builder.h"
+#include "connector/logical_message.h"
 #include "connector/quiet_log.h"
+#include "connectors/postgres/message_filter.h"
 #include "connectors/postgres/pgoutput_message.h"
 #include "connectors/postgres/postgres_chunks.h"
 #include "connectors/postgres/postgres_replication.h"
@@ -87,6 +89,7 @@ class PostgresLogReader : public LogReader, public QuietLog {
   Result<> take_change(const PgoutputHead& head, std::string_view payload);
   Result<> take_shape(std::string_view payload);
   Result<> take_truncate(std::string_view payload);
+  Result<> take_logical(std::string_view payload);
   Result<> finish_transaction(std::unique_ptr<OpenTransaction> transaction);
   OpenTransaction* receiving() { return streaming_ != nullptr ? streaming_ : begun_.get(); }
 
@@ -95,6 +98,7 @@ class PostgresLogReader : public LogReader, public QuietLog {
   Result<> settle_truncates(SchemaChangeEvent& event);
   Result<> deliver();
   Result<> deliver_message(const TransactionBuffer::Message& message);
+  void deliver_logical(const TransactionBuffer::Message& message);
   Result<> deliver_row(TrackedRelation& relation, const TransactionBuffer::Message& message);
   void end_delivery();
   void end_group(std::vector<StreamElement>& out);
@@ -110,6 +114,7 @@ class PostgresLogReader : public LogReader, public QuietLog {
   void run_heartbeat(Context& context);
 
   const PostgresSourceOptions options_;
+  MessageFilter messages_;
   RelationTracker tracker_;
   std::unique_ptr<ReplicationConnection> stream_;
   std::unique_ptr<PostgresConnection> catalog_;  // opened when needed
@@ -164,6 +169,15 @@ Result<> PostgresLogReader::open(Context& context, const LogStart& start,
       {"publication_names", PostgresConnection::quote_identifier(options_.publication_name)}};
   // Else the server keeps a large transaction to itself until it commits.
   if (streaming) options.emplace_back("streaming", "on");
+  // Who compares rows needs none of them.
+  if (options_.wants_messages() && !start.second_reader) {
+    ASSIGN_OR_RETURN(messages_, MessageFilter::compile(options_.message_include, options_.message_exclude));
+    if (!streaming) {
+      return Error(ErrorCode::kConfig, "the server cannot send logical messages (PostgreSQL 14 and later can)",
+                   "Leave out message.prefix.include.list and message.prefix.exclude.list.");
+    }
+    options.emplace_back("messages", "on");
+  }
   durable_ = Lsn{reached_.value / kAlignment * kAlignment};
   received_ = durable_;
   last_status_ = last_heartbeat_ = monotonic_now();
@@ -282,10 +296,10 @@ Result<> PostgresLogReader::take_in(std::string_view payload) {
     case PgoutputKind::kDelete: return take_change(head, payload);
     case PgoutputKind::kRelation: return take_shape(payload);
     case PgoutputKind::kTruncate: return take_truncate(payload);
-    // Types are known by name and oid; the origin and logical messages say nothing about rows.
+    case PgoutputKind::kMessage: return take_logical(payload);
+    // Types are known by name and oid; the origin says nothing about rows.
     case PgoutputKind::kOrigin:
-    case PgoutputKind::kType:
-    case PgoutputKind::kMessage: return {};
+    case PgoutputKind::kType: return {};
     case PgoutputKind::kBegin:
     case PgoutputKind::kCommit:
     case PgoutputKind::kStreamStart:
@@ -355,6 +369,24 @@ Result<> PostgresLogReader::take_truncate(std::string_view payload) {
   return {};
 }
 
+// One that belongs to no transaction is delivered as one of its own, which ends within the message.
+Result<> PostgresLogReader::take_logical(std::string_view payload) {
+  RETURN_IF_ERROR(parse_pgoutput(payload, streaming_ != nullptr, message_));
+  if (!messages_.wants(message_.prefix)) return {};
+  const TransactionBuffer::Message message{.place = message_.commit.value, .text = payload};
+  if (message_.transactional) {
+    OpenTransaction* const transaction = receiving();
+    if (transaction == nullptr) return Error(ErrorCode::kCorrupt, "the log holds a message outside of a transaction");
+    return transaction->messages.append(message);
+  }
+  auto alone = std::make_unique<OpenTransaction>();
+  alone->streamed = streaming_ != nullptr;
+  RETURN_IF_ERROR(alone->messages.append(message));
+  message_.end = Lsn{message_.commit.value + kAlignment};
+  message_.commit_time_us = wall_clock_ms() * 1000;
+  return finish_transaction(std::move(alone));
+}
+
 Result<> PostgresLogReader::finish_transaction(std::unique_ptr<OpenTransaction> transaction) {
   if (!transaction) return Error(ErrorCode::kCorrupt, "the log holds a commit without a transaction");
   // Already handed on, before a restart.
@@ -374,6 +406,11 @@ Result<> PostgresLogReader::begin_delivery(Context& context, std::vector<StreamE
   emptied_.clear();
   last_relation_ = nullptr;
   changed_ = {};
+  transaction_.start = delivered_->commit.position();
+  transaction_.commit_time_ms = delivered_->commit_time_us / 1000;
+  transaction_.event_time_us = delivered_->commit_time_us;
+  transaction_.number = delivered_->xid != 0 ? int64_t{delivered_->xid} : -1;
+  transaction_.previous_commit = previous_commit_.value;
   const Lsn behind_changes{delivered_->commit.value + 1};
   const bool changes_done = reached_ == behind_changes;
   RETURN_IF_ERROR(settle_shapes(context, changed_));
@@ -388,11 +425,7 @@ Result<> PostgresLogReader::begin_delivery(Context& context, std::vector<StreamE
     told_ = changed_.position;
     out.push_back(changed_);
   }
-  transaction_.start = (reached_ == behind_changes ? behind_changes : delivered_->commit).position();
-  transaction_.commit_time_ms = delivered_->commit_time_us / 1000;
-  transaction_.event_time_us = delivered_->commit_time_us;
-  transaction_.number = delivered_->xid;
-  transaction_.previous_commit = previous_commit_.value;
+  if (reached_ == behind_changes) transaction_.start = behind_changes.position();
   group_.begin_transaction();
   return {};
 }
@@ -486,6 +519,10 @@ Result<> PostgresLogReader::deliver_message(const TransactionBuffer::Message& me
     }
     return {};
   }
+  if (message_.kind == PgoutputKind::kMessage) {
+    deliver_logical(message);
+    return {};
+  }
   if (last_relation_ == nullptr || last_oid_ != message_.relation) {
     last_relation_ = tracker_.find(message_.relation);
     last_oid_ = message_.relation;
@@ -500,6 +537,19 @@ Result<> PostgresLogReader::deliver_message(const TransactionBuffer::Message& me
     if (emptied != emptied_.end() && next_message_ < emptied->second) return {};
   }
   return deliver_row(*last_relation_, message);
+}
+
+void PostgresLogReader::deliver_logical(const TransactionBuffer::Message& message) {
+  const RowsOrigin origin = group_.next_event(transaction_, message.place);
+  ChangeBatch& batch = group_.batch(logical_message_schema());
+  batch.kinds.push_back(RowKind::kInsert);
+  batch.columns[0].append_bytes(message_.prefix);
+  batch.columns[1].append_bytes(message_.content);
+  batch.origins.push_back({.transaction = origin.transaction,
+                           .event = origin.event,
+                           .sequence = origin.first_sequence,
+                           .place = origin.place});
+  group_.add_rows(1, message.text.size());
 }
 
 Result<> PostgresLogReader::deliver_row(TrackedRelation& relation, const TransactionBuffer::Message& message) {

@@ -104,6 +104,13 @@ std::span<const Option<PostgresSourceOptions>> PostgresSourceOptions::options() 
         .default_value = "1073741824",
         .min = 0},
        &T::retained_log_warning},
+      {{.name = "message.prefix.include.list",
+        .summary = "Regular expressions for prefixes of pg_logical_emit_message(): these messages become events (op m) "
+                   "of a sink that writes events. Without this and the next one none do. Server version 14 and later.",
+        .optional = true},
+       &T::message_include},
+      {{.name = "message.prefix.exclude.list", .summary = "Prefixes of messages that become none.", .optional = true},
+       &T::message_exclude},
       {{.name = "ssl.mode",
         .summary = "Whether the connection is encrypted and the server checked, as libpq's sslmode.",
         .default_value = "prefer",

@@ -38,6 +38,8 @@ struct PostgresSourceOptions {
   std::optional<std::string> heartbeat_query;
   std::chrono::milliseconds status_interval{};
   int64_t retained_log_warning = 0;  // bytes
+  std::optional<std::string> message_include;
+  std::optional<std::string> message_exclude;
   std::string tls_mode;
   std::optional<std::string> tls_ca;
   std::optional<std::string> tls_cert;
@@ -45,6 +47,8 @@ struct PostgresSourceOptions {
 
   static std::span<const Option<PostgresSourceOptions>> options();
   PostgresConnectOptions connection() const;
+  // True if logical messages are wanted at all.
+  bool wants_messages() const { return message_include || message_exclude; }
 };
 
 // Which tables of the database the options name. Ids are schema.table; patterns have the database in front.

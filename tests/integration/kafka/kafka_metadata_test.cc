@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records that are no changes of rows: transaction metadata, heartbeats.
+// Events and records that are no changes of rows: logical messages, transaction metadata, heartbeats.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -27,6 +27,38 @@ class Metadata : public KafkaTest {
   void expect_two_transactions();
 };
 INSTANTIATE_TEST_SUITE_P(Sources, Metadata, testing::Values("mariadb", "mysql", "postgres_source"), source_name);
+
+TEST_P(Metadata, logical_messages_are_events) {
+  if (!postgres()) GTEST_SKIP() << "only PostgreSQL has them";
+  const auto pipeline = job("schemas.enable: false");
+  pipeline->source_options("message.prefix.include.list: a.*\nmessage.prefix.exclude.list: ax");
+  sql("CREATE TABLE t (id int PRIMARY KEY)");
+  pipeline->run_until_caught_up();
+  sql("BEGIN; INSERT INTO t VALUES (1); SELECT pg_logical_emit_message(true, 'a1', 'in'); "
+      "SELECT pg_logical_emit_message(true, 'ax', 'x'); INSERT INTO t VALUES (2); COMMIT");
+  sql("BEGIN; SELECT pg_logical_emit_message(true, 'a2', 'gone'); ROLLBACK");
+  sql("BEGIN; SELECT pg_logical_emit_message(false, 'a3', 'kept'); ROLLBACK");
+  sql("INSERT INTO t VALUES (3)");  // the message alone may be on its way to the log for a while
+  run_killed(*pipeline, "after_commit:1");
+  run_killed(*pipeline, "before_commit:1");
+  pipeline->run_until_caught_up();
+  std::vector<std::string> told;
+  const auto messages = broker().read("it.message");
+  ASSERT_TRUE(messages.has_value());
+  for (const auto& message : *messages) {
+    const Json event = Json::parse(*message.value);
+    if (event["source"]["db"] != database_) continue;
+    EXPECT_EQ(Json::parse(*message.key)["prefix"], event["message"]["prefix"]);
+    EXPECT_EQ(event["op"], "m");
+    EXPECT_EQ(event["source"]["table"], "");
+    EXPECT_EQ(event["source"]["txId"].is_null(), event["message"]["prefix"] == "a3");
+    EXPECT_GT(event["source"]["lsn"].get<int64_t>(), 0);
+    told.push_back(event["message"].dump());
+  }
+  EXPECT_THAT(told, testing::UnorderedElementsAre(R"({"prefix":"a1","content":"aW4="})",
+                                                  R"({"prefix":"a3","content":"a2VwdA=="})"));
+  drop_database(*source_, database_);
+}
 
 void Metadata::expect_two_transactions() {
   std::vector<std::string> told;
