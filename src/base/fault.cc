@@ -42,7 +42,8 @@ void fault_point(std::string_view name) {
   SLUICE_CHECK(std::ranges::find(kFaultPoints, name) != kFaultPoints.end() ||
                std::ranges::find(kTenantFaultPoints, name) != kTenantFaultPoints.end() ||
                std::ranges::find(kChangeLogFaultPoints, name) != kChangeLogFaultPoints.end() ||
-               std::ranges::find(kIncrementalFaultPoints, name) != kIncrementalFaultPoints.end());
+               std::ranges::find(kIncrementalFaultPoints, name) != kIncrementalFaultPoints.end() ||
+               std::ranges::find(kFileFaultPoints, name) != kFileFaultPoints.end());
   ArmedFault& fault = armed();
   if (fault.name == name && fault.remaining.fetch_sub(1) == 1) kill(getpid(), SIGKILL);
 }

@@ -72,6 +72,14 @@ inline constexpr std::array kIncrementalFaultPoints = {
     std::string_view("after_snapshot_recorded"),   // it does
 };
 
+// Those of a job that writes files.
+inline constexpr std::array kFileFaultPoints = {
+    std::string_view("after_file_created"),    // a file without a name is there, the ledger does not know of it
+    std::string_view("before_file_rename"),    // the ledger says that a file is whole, it has no name
+    std::string_view("after_file_rename"),     // it has
+    std::string_view("after_file_recovered"),  // what a crash left is whole, the ledger does not know
+};
+
 #ifdef SLUICE_FAULTS
 void fault_point(std::string_view name);
 #else

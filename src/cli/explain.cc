@@ -43,10 +43,9 @@ Result<> explain(Context& context, LoadedJob& job) {
   RETURN_IF_ERROR(job.source->open(context));
   RETURN_IF_ERROR(job.sink->open(context));
   fmt::print("job '{}': {} -> {}\n", job_name(job.spec), job.spec.source.type, job.spec.sink.type);
-  fmt::print("guarantee: {}\n",
-             job.sink->guarantee() == Guarantee::kExactlyOnce
-                 ? "exactly-once (rows and position are committed in one transaction of the target)"
-                 : "at-least-once (the target has no transactions; the position is kept in the state directory)");
+  fmt::print("guarantee: {} ({})\n",
+             job.sink->guarantee() == Guarantee::kExactlyOnce ? "exactly-once" : "at-least-once",
+             job.sink->guarantee_reason());
   const bool whole = job.source->wants_stream() && job.spec.pipeline.apply == ApplyMode::kTransactional;
   fmt::print(
       "target shows: {}\n",

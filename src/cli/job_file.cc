@@ -56,7 +56,7 @@ const ConnectorInfo* find_connector(const ConnectorSpec& spec, bool as_source, c
 }
 
 void check_can_resynchronize(const LoadedJob& job, Problems& found) {
-  if (job.sink && job.sink->guarantee() != Guarantee::kExactlyOnce) {
+  if (job.sink && !job.sink->can_be_read()) {
     found.error(job.spec.sink.location, "",
                 fmt::format("log.lost.behavior: resynchronize needs a sink that can be compared, which '{}' cannot",
                             job.spec.sink.type),

@@ -100,6 +100,14 @@ class Sink {
   virtual Result<> open(Context& context) = 0;
   virtual void set_source(const Source&) {}  // which is open; before rows are written
   virtual Guarantee guarantee() const = 0;
+  // What makes it, for `explain`.
+  virtual std::string guarantee_reason() const {
+    return guarantee() == Guarantee::kExactlyOnce
+               ? "rows and position are committed in one transaction of the target"
+               : "the target has no transactions; the position is kept in the state directory";
+  }
+  // False if open_table_reader() returns null. Pure.
+  virtual bool can_be_read() const { return guarantee() == Guarantee::kExactlyOnce; }
   // Null if the sink cannot keep one. `job` names the job's entries.
   virtual Result<std::unique_ptr<Ledger>> open_ledger(Context& context, const std::string& job) = 0;
   // `epoch` from Ledger::take_over of the ledger above; 0 for sinks without one.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/all.h"
 
+#include "connectors/file/file_connector.h"
 #include "connectors/kafka/kafka_connector.h"
 #include "connectors/mysql/mysql_connector.h"
 #include "connectors/postgres/postgres_connector.h"
@@ -16,6 +17,7 @@ ConnectorRegistry all_connectors() {
   registry.add(postgres_connector());
   registry.add(sqlite_connector());
   registry.add(kafka_connector());
+  registry.add(file_connector());
   registry.add(values_connector());
   registry.add(tenant_connector());
   return registry;

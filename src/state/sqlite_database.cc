@@ -147,7 +147,9 @@ int64_t SqliteDatabase::changes() const { return sqlite3_changes64(handle_); }
 Error SqliteDatabase::error(int code) const {
   if (context_ != nullptr && context_->stop_requested()) return Error(ErrorCode::kStopped, "stopped by request");
   const char* text = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
-  return Error(code_of(code, file_error_), fmt::format("{} (SQLite error {} in {})", text, code, path_));
+  const bool full = (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_IOERR;
+  return Error(code_of(code, file_error_), fmt::format("{} (SQLite error {} in {})", text, code, path_),
+               full ? "The disk may be full: free space there and start the job again." : "");
 }
 
 int SqliteDatabase::on_busy(void* self, int attempts) {

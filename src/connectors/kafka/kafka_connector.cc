@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/kafka/kafka_connector.h"
 
-#include "codec/column_rules.h"
 #include "codec/record_transform.h"
 #include "connector/event_sink.h"
 #include "connectors/kafka/kafka_writer.h"
@@ -66,7 +65,7 @@ std::unique_ptr<Sink> make_kafka_sink(const Settings& settings, Problems& proble
   auto options = parse_options<KafkaSinkOptions>(settings, "the kafka sink", found);
   options.check(settings, found);
   options.given = settings;
-  options.columns = ColumnRules::make(settings, found);
+  options.check_events(settings, found);
   TransformChain::make(settings, found);
   const bool good = !found.has_errors();
   problems.append(std::move(found));

@@ -9,49 +9,30 @@
 #include <string>
 #include <vector>
 
-#include "codec/debezium_options.h"
+#include "codec/event_options.h"
 #include "config/option.h"
 #include "connector/source.h"
 #include "connector/table_selector.h"
 
 namespace sluice {
 
-struct KafkaSinkOptions {
+struct KafkaSinkOptions : EventOptions {
   std::map<std::string, std::string> properties;  // of librdkafka, which are mostly those of Kafka's clients
   std::optional<std::string> topic;
-  std::optional<std::string> topic_prefix;
   std::optional<std::string> topic_mapping;
   std::string partition_strategy;
   std::string key_format;
   std::string value_format;
   std::string guarantee;
   std::map<std::string, std::string> creation;  // topic.creation.default.*
-  bool schemas = true;
-  std::string decimals;
-  std::optional<std::string> times;
-  std::string binaries;
-  std::string unsigned_bigint;
-  std::string intervals;
-  std::string hstores;
-  std::string placeholder;
   bool tombstones = true;
   bool extended_headers = true;
-  std::vector<std::string> skipped;
-  bool skip_unchanged = false;
   bool transaction_metadata = false;
   std::string transaction_topic;  // behind the prefix
   std::chrono::milliseconds heartbeat_interval{0};
   std::string heartbeat_prefix;
   std::optional<std::string> heartbeat_topic;
-  std::shared_ptr<const ColumnRules> columns;  // of the options column.* and message.key.columns; null: none
-  // Read by ColumnRules and TransformChain from `given`.
-  std::optional<std::string> column_include;
-  std::optional<std::string> column_exclude;
-  std::map<std::string, std::string> column_truncate;
-  std::map<std::string, std::string> column_mask;
-  std::optional<std::string> column_propagate;
-  std::optional<std::string> type_propagate;
-  std::optional<std::string> key_columns;
+  // Read by TransformChain from `given`.
   std::optional<std::string> transforms;
   std::map<std::string, std::string> transform_options;
   std::optional<std::string> predicates;

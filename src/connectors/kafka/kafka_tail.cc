@@ -2,7 +2,6 @@
 #include "connectors/kafka/kafka_tail.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <optional>
@@ -99,10 +98,6 @@ Result<std::string> last_chunk(Context& context, KafkaReader& reader, const std:
 }
 
 }  // namespace
-
-std::string position_head(std::string_view job) {
-  return fmt::format("v2;{:016x};", XXH3_64bits(job.data(), job.size()));
-}
 
 Result<KafkaTail> KafkaTail::read_stream(Context& context, KafkaReader& reader, const KafkaTopic& topic,
                                          std::string_view head,

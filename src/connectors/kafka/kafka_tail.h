@@ -24,9 +24,6 @@ namespace sluice {
 inline constexpr const char* kPositionHeader = "sluice.position";
 inline constexpr std::string_view kCopyMark = "copy;";
 
-// The start of the header: "v2;<hash of the job>;".
-std::string position_head(std::string_view job);
-
 class KafkaTail {
  public:
   // The changes that are in the topic and not in the ledger, which `committed` asks.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/kafka/kafka_writer.h"
 
-#include <fmt/format.h>
-
 #include "base/fault.h"
 #include "base/log.h"
 #include "codec/debezium_heartbeat.h"
@@ -57,12 +55,7 @@ void KafkaWriter::make_position(const ChangeBatch* batch, const DebeziumRecord& 
     position_ += chunk_;
     return;
   }
-  const RowOrigin& origin = batch->origins[record.row];
-  const Transaction& transaction = (*batch->transactions)[origin.transaction];
-  // A place means nothing on another server, where a GTID may have to be found again.
-  const uint64_t place = transaction.id.empty() ? origin.place : 0;
-  fmt::format_to(std::back_inserter(position_), "{};{};{};{};{};{}", origin.event, origin.row, record.part, place,
-                 transaction.id, transaction.start.text);
+  append_change_position(*batch, record, position_);
 }
 
 // `batch` is null for records that name their transaction themselves.

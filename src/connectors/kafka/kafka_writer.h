@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "codec/debezium_event.h"
+#include "codec/event_position.h"
 #include "codec/record_transform.h"
 #include "connector/sink.h"
 #include "connectors/kafka/kafka_client.h"

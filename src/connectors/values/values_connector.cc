@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/values/values_connector.h"
 
-#include <algorithm>
-
-#include "connectors/values/row_format.h"
+#include "codec/ordered_text.h"
+#include "codec/row_format.h"
 
 namespace sluice {
 namespace {
@@ -18,75 +17,32 @@ class ValuesWriter final : public SinkWriter {
 
   Result<> write(Context& context, const ChangeBatch& batch, bool) override {
     if (!output_) return {};
+    if (lines_.bytes() >= kMostWaitingBytes && lines_.is_whole_before(batch)) RETURN_IF_ERROR(flush(context, false));
     format_->begin(batch);
-    const bool from_log = !batch.origins.empty();
-    if (text_.size() >= kMostWaitingBytes && !groups_.empty() && groups_.back() != batch.transactions) {
-      RETURN_IF_ERROR(flush(context, false));
-    }
-    const uint64_t group = from_log ? uint64_t{group_number(batch.transactions)} << 32 : 0;
     for (size_t row = 0; row < batch.rows();) {
-      const size_t first = row;
-      const size_t begin = text_.size();
-      format_->append(batch, take_change(batch, row), text_);
-      const uint64_t order = from_log ? group | batch.origins[first].sequence : 0;
-      in_order_ = in_order_ && (pieces_.empty() || pieces_.back().order <= order);
-      if (!pieces_.empty() && pieces_.back().order == order) {
-        pieces_.back().end = text_.size();
-      } else {
-        pieces_.push_back({order, begin, text_.size()});
-      }
+      std::string& text = lines_.place(batch, row);
+      format_->append(batch, take_change(batch, row), text);
     }
-    if (!from_log && groups_.empty() && text_.size() >= kMostWaitingBytes) return flush(context, false);
+    if (batch.origins.empty() && lines_.bytes() >= kMostWaitingBytes) return flush(context, false);
     return {};
   }
 
   Result<> commit(Context& context, const LedgerEntry&) override {
-    if (!output_ || (text_.empty() && !unsynced_)) return {};
+    if (!output_ || (lines_.empty() && !unsynced_)) return {};
     return flush(context, true);
   }
 
  private:
-  // Lines of neighbouring changes with the same place in the order.
-  struct Piece {
-    uint64_t order;  // group, then sequence in it
-    size_t begin;
-    size_t end;
-  };
-
-  // Groups in the order of their first row. A group is known by its transaction list, which is kept meanwhile so that
-  // no other one takes its address.
-  uint32_t group_number(const std::shared_ptr<const TransactionList>& transactions) {
-    for (size_t i = groups_.size(); i > 0; --i) {
-      if (groups_[i - 1] == transactions) return static_cast<uint32_t>(i);
-    }
-    groups_.push_back(transactions);
-    return static_cast<uint32_t>(groups_.size());
-  }
-
   Result<> flush(Context& context, bool durable) {
-    if (!in_order_) {
-      std::stable_sort(pieces_.begin(), pieces_.end(),
-                       [](const Piece& a, const Piece& b) { return a.order < b.order; });
-      std::string ordered;
-      ordered.reserve(text_.size());
-      for (const Piece& piece : pieces_) ordered.append(text_, piece.begin, piece.end - piece.begin);
-      text_.swap(ordered);
-    }
-    RETURN_IF_ERROR(output_->write(context, text_, durable));
+    RETURN_IF_ERROR(output_->write(context, lines_.in_order(), durable));
     unsynced_ = !durable;
-    text_.clear();
-    pieces_.clear();
-    groups_.clear();
-    in_order_ = true;
+    lines_.clear();
     return {};
   }
 
   std::unique_ptr<RowFormat> format_;
   std::shared_ptr<LineOutput> output_;  // shared with the sink's other writers
-  std::string text_;
-  std::vector<Piece> pieces_;
-  std::vector<std::shared_ptr<const TransactionList>> groups_;
-  bool in_order_ = true;
+  OrderedText lines_;
   bool unsynced_ = false;  // something was written and is not durable yet
 };
 

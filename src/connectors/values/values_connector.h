@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sink `type: values` prints one event a line, to standard output or to a file. Formats: `flink`, as Flink CDC
 // prints its events (with schema changes); `changelog`, as Flink SQL prints rows; `debezium-json`
-// (connectors/values/debezium_json.h). Values are printed as connectors/values/java_text.h says.
+// (codec/debezium_json.h). Values are printed as codec/java_text.h says.
 //
 // It keeps no ledger: after a crash the engine repeats what was not committed (at-least-once). Changes are printed
 // when their group is committed, in the source's order over all tables. Rows of a snapshot are printed earlier when

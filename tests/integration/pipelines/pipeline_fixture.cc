@@ -88,7 +88,7 @@ DatabaseServer* Servers::get(const std::string& kind) {
 
 Pipeline::Pipeline(DatabaseServer& source, const std::string& target_kind, const std::string& database)
     : source_(source), target_kind_(target_kind), database_(database), source_port_(source.port()) {
-  if (target_kind == "sqlite" || target_kind == "kafka") return;
+  if (target_kind == "sqlite" || target_kind == "kafka" || target_kind == "file" || target_kind == "http") return;
   // A target of the source's kind needs a server of its own: it has databases of the same names.
   static std::map<std::string, std::unique_ptr<DatabaseServer>> second;
   const auto start = [&](auto started) {
@@ -137,7 +137,8 @@ Pipeline& Pipeline::target_port(int port) {
 }
 
 std::string Pipeline::sink_block() const {
-  if (target_kind_ == "kafka") return "  type: kafka\n";
+  if (target_kind_ == "kafka" || target_kind_ == "http") return fmt::format("  type: {}\n", target_kind_);
+  if (target_kind_ == "file") return fmt::format("  type: file\n  path: {}\n", folder_.file("files"));
   if (target_kind_ == "sqlite") return fmt::format("  type: sqlite\n  path: {}\n", folder_.file("copy.db"));
   return fmt::format("  type: {}\n  hostname: 127.0.0.1\n  port: {}\n  username: {}\n  password: {}\n{}",
                      target_kind_ == "mariadb" ? "mysql" : target_kind_, target_port_, target_->username(),

@@ -30,8 +30,8 @@ class Servers {
   std::map<std::string, std::unique_ptr<DatabaseServer>> servers_;
 };
 
-// A job from a database of one server to a target: "sqlite", "postgres", "mariadb", "mysql", or "kafka", whose broker
-// the sink's options name.
+// A job from a database of one server to a target: "sqlite", "postgres", "mariadb", "mysql", "file" (the folder "files"
+// of its folder), or "kafka" and "http", whose servers the sink's options name.
 class Pipeline {
  public:
   Pipeline(DatabaseServer& source, const std::string& target_kind, const std::string& database);

@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "connectors/values/row_format.h"
+#include "codec/row_format.h"
 
 namespace sluice {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three ways in which the values sink prints a row change. A RowFormat is used by one thread; it may keep what it
+// Three ways to print a row change as a line. A RowFormat is used by one thread; it may keep what it
 // has prepared for a table.
 #pragma once
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/values/row_format.h"
+#include "codec/row_format.h"
 
-#include "connectors/values/debezium_json.h"
-#include "connectors/values/java_text.h"
+#include "codec/debezium_json.h"
+#include "codec/java_text.h"
 
 namespace sluice {
 namespace {

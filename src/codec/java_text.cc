@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/values/java_text.h"
+#include "codec/java_text.h"
 
 #include <fmt/format.h>
 

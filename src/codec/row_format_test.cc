@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/values/row_format.h"
+#include "codec/row_format.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "connectors/values/debezium_json.h"
-#include "connectors/values/java_text.h"
+#include "codec/debezium_json.h"
+#include "codec/java_text.h"
 #include "data/json_value.h"
 #include "data/value_text.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/values/debezium_json.h"
+#include "codec/debezium_json.h"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Row changes as lines of the job's files.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "codec/debezium_event.h"
+#include "codec/ordered_text.h"
+#include "codec/row_format.h"
+#include "connector/sink.h"
+#include "connectors/file/file_series.h"
+
+namespace sluice {
+
+class FileWriter : public SinkWriter {
+ public:
+  // `lines` null: Debezium's events.
+  FileWriter(std::unique_ptr<FileSeries> series, std::unique_ptr<RowFormat> lines, DebeziumOptions events)
+      : series_(std::move(series)), lines_(std::move(lines)), encoder_(std::move(events)) {}
+
+  Result<> begin(Context& context, const LedgerEntry& entry) override;
+  Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
+  Result<> commit(Context& context, const LedgerEntry& entry) override;
+  // Lines that tell of rows stay, whatever becomes of the rows.
+  Result<> truncate(Context&, std::span<const TableSchemaPtr>) override { return {}; }
+
+ private:
+  Result<> append(const ChangeBatch& batch);
+  Result<> append_events(const ChangeBatch& batch);
+  Result<> pass_on();
+
+  std::unique_ptr<FileSeries> series_;
+  std::unique_ptr<RowFormat> lines_;
+  DebeziumEncoder encoder_;
+  OrderedText text_;
+};
+
+}  // namespace sluice
