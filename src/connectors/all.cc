@@ -2,6 +2,7 @@
 #include "connectors/all.h"
 
 #include "connectors/file/file_connector.h"
+#include "connectors/http/http_connector.h"
 #include "connectors/kafka/kafka_connector.h"
 #include "connectors/mysql/mysql_connector.h"
 #include "connectors/postgres/postgres_connector.h"
@@ -18,6 +19,7 @@ ConnectorRegistry all_connectors() {
   registry.add(sqlite_connector());
   registry.add(kafka_connector());
   registry.add(file_connector());
+  registry.add(http_connector());
   registry.add(values_connector());
   registry.add(tenant_connector());
   return registry;
