@@ -169,13 +169,17 @@ Result<> JobLedger::set_lanes(Context& context, const std::vector<Position>& lan
 Result<> JobLedger::record_schema_change(Context& context, const SchemaChangeEvent& event, size_t lanes) {
   std::vector<LedgerEntry> entries;
   std::vector<std::string> gone;
+  const auto forget = [&](const TableId& table) {
+    gone.push_back(schema_name(table));
+    for (size_t i = 0; i < chunks_[table]; ++i) gone.push_back(chunk_name(table, i));
+    chunks_.erase(table);
+  };
+  // A table that must be copied is forgotten, so that the next attempt plans it.
+  for (const TableId& table : event.needs_copy) forget(table);
   for (const auto& [table, detail] : event.tracked) {
-    // A table that must be copied is forgotten, so that the next attempt plans it.
-    const bool copy = std::ranges::find(event.needs_copy, table) != event.needs_copy.end();
-    if (detail.empty() || copy) {
-      gone.push_back(schema_name(table));
-      for (size_t i = 0; i < chunks_[table]; ++i) gone.push_back(chunk_name(table, i));
-      chunks_.erase(table);
+    if (std::ranges::find(event.needs_copy, table) != event.needs_copy.end()) continue;
+    if (detail.empty()) {
+      forget(table);
     } else {
       entries.push_back(schema_entry(table, detail));
     }

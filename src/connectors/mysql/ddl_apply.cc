@@ -255,6 +255,27 @@ class DdlApplier {
   DdlEffect effect_;
 };
 
+std::vector<TableId> tables_of(const DdlStatement& statement) {
+  if (const auto* create = std::get_if<CreateTable>(&statement)) return {create->table};
+  if (const auto* alter = std::get_if<AlterTable>(&statement)) {
+    std::vector<TableId> tables = {alter->table};
+    for (const auto& action : alter->actions) {
+      if (const auto* rename = std::get_if<RenameTo>(&action)) tables.push_back(rename->table);
+    }
+    return tables;
+  }
+  if (const auto* drop = std::get_if<DropTable>(&statement)) return drop->tables;
+  if (const auto* truncate = std::get_if<TruncateTable>(&statement)) return {truncate->table};
+  std::vector<TableId> tables;
+  if (const auto* rename = std::get_if<RenameTable>(&statement)) {
+    for (const auto& [from, to] : rename->pairs) {
+      tables.push_back(from);
+      tables.push_back(to);
+    }
+  }
+  return tables;
+}
+
 Result<DdlEffect> SchemaCatalog::apply(const DdlStatement& statement) {
   DdlApplier applier(*this);
   RETURN_IF_ERROR(std::visit(applier, statement));

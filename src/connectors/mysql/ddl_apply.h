@@ -39,6 +39,9 @@ bool is_schema_change_helper(std::string_view table);
 // True for a default, as printed by the server or written in a statement, whose value only the server knows.
 bool is_computed_default(const std::optional<std::string>& expression);
 
+// The tables whose rows or shape a statement concerns; none for one that concerns a whole database.
+std::vector<TableId> tables_of(const DdlStatement& statement);
+
 // Everything a statement did.
 struct DdlEffect {
   std::vector<SchemaChange>

@@ -121,9 +121,19 @@ Result<> ChunkFilter::drop_known_rows(Context& context, MysqlConnection& connect
   std::vector<bool> covered;
   for (const auto& position : positions_) covered.push_back(covers(position, transaction));
   ASSIGN_OR_RETURN(auto chunks, chunks_of(context, connection, column, collation, batch));
-  for (size_t row = 1; row < batch.rows(); ++row) {
+  const auto told = [&](size_t row) { return batch.columns[column].presence(row) != Presence::kAbsent; };
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    if (told(row)) continue;
     // A partial after image leaves out the key when it has not changed.
-    if (batch.columns[column].presence(row) == Presence::kAbsent) chunks[row] = chunks[row - 1];
+    if (batch.kinds[row] != RowKind::kUpdateAfter || !told(row - 1)) {
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("a change of table {} does not tell the old value of column '{}', by which its copy was "
+                               "cut",
+                               batch.schema->id.text(), batch.schema->columns[column].name),
+                   "Set binlog_row_image = FULL, or cut it by its key (scan.incremental.snapshot.chunk.key-column), "
+                   "and start the job with --reset.");
+    }
+    chunks[row] = chunks[row - 1];
   }
   std::vector<bool> known;
   for (const size_t chunk : chunks) known.push_back(covered[chunks_[chunk].position]);

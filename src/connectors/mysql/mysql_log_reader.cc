@@ -26,28 +26,6 @@ constexpr std::chrono::milliseconds kNoWait{0};
 // A group is handed on at this size, and a transaction larger than it in parts.
 constexpr size_t kGroupBytes = 1 << 20;
 
-// The tables whose rows or shape a statement concerns.
-std::vector<TableId> tables_of(const DdlStatement& statement) {
-  if (const auto* create = std::get_if<CreateTable>(&statement)) return {create->table};
-  if (const auto* alter = std::get_if<AlterTable>(&statement)) {
-    std::vector<TableId> tables = {alter->table};
-    for (const auto& action : alter->actions) {
-      if (const auto* rename = std::get_if<RenameTo>(&action)) tables.push_back(rename->table);
-    }
-    return tables;
-  }
-  if (const auto* drop = std::get_if<DropTable>(&statement)) return drop->tables;
-  if (const auto* truncate = std::get_if<TruncateTable>(&statement)) return {truncate->table};
-  std::vector<TableId> tables;
-  if (const auto* rename = std::get_if<RenameTable>(&statement)) {
-    for (const auto& [from, to] : rename->pairs) {
-      tables.push_back(from);
-      tables.push_back(to);
-    }
-  }
-  return tables;
-}
-
 // What a TABLE_MAP event said, and what we made of it.
 struct MappedTable {
   TableMap map;
@@ -97,7 +75,7 @@ class MysqlLogReader : public LogReader, public QuietLog {
                            std::vector<StreamElement>& out);
   Result<> copy_again(const TableId& id, std::vector<StreamElement>& out);
   Result<> meet_unknown_shape(Error error, const std::vector<TableId>& tables, std::vector<StreamElement>& out);
-  Result<> meet_unknown_table(Context& context, const TableId& id);
+  Result<bool> meet_unknown_table(Context& context, const TableId& id, bool known_before);
   void advance_offset(const EventHeader& header);
   uint64_t event_place(const EventHeader& header) const;
   void stand_at(const std::string& file, uint64_t offset);
@@ -105,7 +83,9 @@ class MysqlLogReader : public LogReader, public QuietLog {
   void end_transaction();
   Result<> abandon_transaction();
   void end_group(std::vector<StreamElement>& out);
-  bool known_in_copy(const TableId& table) const;
+  using CopiedLater = std::map<TableId, std::optional<MysqlTable>>;
+  CopiedLater copied_later() const;
+  void keep_later_definitions(const CopiedLater& later, DdlEffect& effect);
   Result<> check_keys(const DdlStatement& statement, const std::map<TableId, TableSchemaPtr>& before) const;
   Error at_position(Error error) const;
   Result<MysqlConnection*> metadata(Context& context);
@@ -557,9 +537,30 @@ Result<> MysqlLogReader::replay_next(Context& context) {
   return {};
 }
 
-bool MysqlLogReader::known_in_copy(const TableId& table) const {
-  const auto filter = filters_.find(table);
-  return filter != filters_.end() && filter->second->known(transaction_) == ChunkFilter::Known::kAll;
+// Tables whose copy was made after the open transaction, with what the catalog has of them.
+MysqlLogReader::CopiedLater MysqlLogReader::copied_later() const {
+  CopiedLater later;
+  for (const auto& [table, filter] : filters_) {
+    if (filter->known(transaction_) != ChunkFilter::Known::kAll) continue;
+    const MysqlTable* known = catalog_.find(table);
+    later[table] = known != nullptr ? std::optional(*known) : std::nullopt;
+  }
+  return later;
+}
+
+// A statement may concern such tables and others at once. What it did to them was done before they were copied.
+void MysqlLogReader::keep_later_definitions(const CopiedLater& later, DdlEffect& effect) {
+  for (const auto& [table, definition] : later) {
+    if (definition) {
+      catalog_.put(table, *definition);
+    } else {
+      catalog_.erase(table);
+    }
+  }
+  std::erase_if(effect.changes, [&](const SchemaChange& change) { return later.contains(change.table()); });
+  for (auto* tables : {&effect.touched, &effect.unknown, &effect.needs_copy, &effect.rows_changed}) {
+    std::erase_if(*tables, [&](const TableId& table) { return later.contains(table); });
+  }
 }
 
 // Some chunks were read before a statement that changed the table, others after another one that took the change back.
@@ -578,9 +579,11 @@ Result<> MysqlLogReader::copy_again(const TableId& id, std::vector<StreamElement
 Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
                                          std::vector<StreamElement>& out) {
   const std::vector<TableId> tables = tables_of(statement);
+  const CopiedLater later = copied_later();
+  // The catalog has the later definition of all of them already.
+  if (!tables.empty() && std::ranges::all_of(tables, [&](const TableId& table) { return later.contains(table); }))
+    return {};
   for (const TableId& table : tables) {
-    // The copy was made after it: the catalog already has the later definition.
-    if (known_in_copy(table)) return {};
     const auto filter = filters_.find(table);
     if (filter == filters_.end() || filter->second->known(transaction_) != ChunkFilter::Known::kSome) continue;
     if (tables.size() == 1) return copy_again(table, out);
@@ -590,18 +593,21 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
         "Start the job with --reset to copy again.");
   }
   std::map<TableId, TableSchemaPtr> before;
-  for (const TableId& table : tables_of(statement)) {
+  for (const TableId& table : tables) {
     const MysqlTable* known = captured_.contains(table) ? catalog_.find(table) : nullptr;
     if (known != nullptr && known->schema) before[table] = known->schema;
   }
   auto applied = catalog_.apply(statement);
   if (!applied) return meet_unknown_shape(std::move(applied).error(), tables, out);
   DdlEffect effect = std::move(applied).value();
+  keep_later_definitions(later, effect);
   RETURN_IF_ERROR(check_keys(statement, before));
   mapped_.clear();
   last_mapped_ = nullptr;
   for (const TableId& table : effect.unknown) {
-    if (captured_.contains(table)) RETURN_IF_ERROR(meet_unknown_table(context, table));
+    if (!captured_.contains(table)) continue;
+    ASSIGN_OR_RETURN(const bool there, meet_unknown_table(context, table, before.contains(table)));
+    if (there && before.contains(table) && options_.startup_mode == "initial") effect.needs_copy.push_back(table);
   }
   for (const TableId& table : effect.rows_changed) {
     if (captured_.contains(table)) {
@@ -622,7 +628,12 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
     change.tracked.emplace_back(table, now != nullptr && now->schema ? mysql_table_to_json(*now) : "");
   }
   for (const TableId& table : effect.needs_copy) {
-    if (captured_.contains(table) && !is_schema_change_helper(table.table)) change.needs_copy.push_back(table);
+    if (!captured_.contains(table) || is_schema_change_helper(table.table)) continue;
+    change.needs_copy.push_back(table);
+    // Other rows may have come under a name without any change of shape.
+    const auto makes = [&](const SchemaChange& each) { return each.after && each.table() == table; };
+    if (std::ranges::any_of(change.changes, makes)) continue;
+    change.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, catalog_.find(table)->schema, {}, {}});
   }
   if (change.changes.empty() && change.tracked.empty() && change.needs_copy.empty()) return {};
   // Inside a transaction (CREATE TABLE ... SELECT) a restart reads the statement again, which then finds its work done.
@@ -674,21 +685,24 @@ Result<> MysqlLogReader::check_keys(const DdlStatement& statement,
   return {};
 }
 
-// The log speaks of a captured table that was not there when the job began.
-Result<> MysqlLogReader::meet_unknown_table(Context& context, const TableId& id) {
+// The log speaks of a captured table whose definition is not known: it was not there when the job began, or another
+// table took its name (`known_before`). False if it is gone.
+Result<bool> MysqlLogReader::meet_unknown_table(Context& context, const TableId& id, bool known_before) {
   ASSIGN_OR_RETURN(MysqlConnection* const connection, metadata(context));
   ASSIGN_OR_RETURN(auto tables,
                    read_tables(context, *connection, {id}, {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
   if (tables.empty()) {
     log_warn("changes of table {} are left out: it was not there when the job began and is gone now", id.text());
-    return {};
+    catalog_.erase(id);
+    return false;
   }
-  if (options_.startup_mode == "initial") {
+  // The next attempt finds a new table; one that it knows it would not copy again.
+  if (options_.startup_mode == "initial" && !known_before) {
     return Error(ErrorCode::kSchemaChanged, fmt::format("table {} appeared while the job started", id.text()));
   }
-  // A job without a copy takes the definition of now; the decoder checks that it fits.
+  // The definition of now; the decoder checks that it fits.
   catalog_.put(id, tables[0].table);
-  return {};
+  return true;
 }
 
 Result<> MysqlLogReader::handle_table_map(Context& context, const Event& event) {
@@ -705,8 +719,7 @@ Result<> MysqlLogReader::handle_table_map(Context& context, const Event& event) 
   if (!mapped.captured) return {};
   if (const auto filter = filters_.find(mapped.id); filter != filters_.end()) mapped.filter = filter->second.get();
   if (catalog_.find(mapped.id) != nullptr) return {};
-  RETURN_IF_ERROR(meet_unknown_table(context, mapped.id));
-  mapped.captured = catalog_.find(mapped.id) != nullptr;
+  ASSIGN_OR_RETURN(mapped.captured, meet_unknown_table(context, mapped.id, false));
   return {};
 }
 

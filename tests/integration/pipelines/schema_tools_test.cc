@@ -168,6 +168,59 @@ TEST_P(SchemaTools, tables_may_change_places) {
   finish(*job, "id, v, name");
 }
 
+// The usual reload: no definition changes, and every row does.
+TEST_P(SchemaTools, a_table_of_the_same_shape_takes_the_place_of_another) {
+  pipeline_->run_until_caught_up();
+  const auto job = start();
+  sql("CREATE TABLE t_new LIKE t; INSERT INTO t_new SELECT id + 7000, v, 'new' FROM t WHERE id < 50");
+  sql("RENAME TABLE t TO t_old, t_new TO t");
+  sql("UPDATE t SET v = -1 WHERE id = 7003");
+  finish(*job, "id, v, name");
+}
+
+TEST_P(SchemaTools, a_stored_column_is_computed_anew) {
+  sql("ALTER TABLE t ADD COLUMN twice INT AS (v + 1) STORED");
+  pipeline_->run_until_caught_up();
+  const auto job = start();
+  sql("ALTER TABLE t MODIFY COLUMN twice INT AS (v + 2) STORED");
+  finish(*job, "id, v, name, twice");
+}
+
+// The next start finds the old table under a new name and copies it, later than the statement that the log then tells.
+TEST_P(SchemaTools, tables_change_places_while_the_job_is_down) {
+  pipeline_->run_until_caught_up();
+  sql("CREATE TABLE t_new LIKE t; INSERT INTO t_new SELECT id + 7000, v, 'new' FROM t WHERE id < 50");
+  sql("RENAME TABLE t TO t_old, t_new TO t");
+  sql("UPDATE t SET v = -1 WHERE id = 7003; DROP TABLE other, t_old");
+  sql("CREATE TABLE t_old (id INT PRIMARY KEY); INSERT INTO t_old VALUES (1)");
+  sql("CREATE TABLE other (id INT PRIMARY KEY, v INT); INSERT INTO other VALUES (1, 1)");
+  const auto job = start();
+  finish(*job, "id, v, name");
+}
+
+// What takes the table's place was there before anybody read the log, and is not captured itself.
+TEST_P(SchemaTools, a_table_that_nobody_knew_takes_the_place_of_another) {
+  pipeline_->source_options(fmt::format("tables: {0}.t,{0}.other", database_));
+  sql("CREATE TABLE t_next LIKE t; INSERT INTO t_next SELECT id + 7000, v, 'new' FROM t WHERE id < 50");
+  pipeline_->run_until_caught_up();
+  const auto job = start();
+  sql("RENAME TABLE t TO t_last, t_next TO t");
+  sql("UPDATE t SET v = -1 WHERE id = 7003");
+  finish(*job, "id, v, name");
+}
+
+// Its model is not captured, so that its columns are not known, and it is gone before it is looked at.
+TEST_P(SchemaTools, a_table_like_an_unknown_one_comes_and_goes_while_the_job_is_down) {
+  const std::string library = fresh_database(*source_, "library");
+  execute(*source_, "CREATE TABLE model (id INT PRIMARY KEY, v INT)", library);
+  pipeline_->run_until_caught_up();
+  sql(fmt::format("CREATE TABLE stage LIKE {}.model; INSERT INTO stage VALUES (1, 1); DROP TABLE stage", library));
+  sql("INSERT INTO other VALUES (77, 77)");
+  const auto job = start();
+  finish(*job, "id, v, name");
+  execute(*source_, "DROP DATABASE " + library);
+}
+
 INSTANTIATE_TEST_SUITE_P(Pairs, SchemaTools,
                          testing::Values(std::pair("mariadb", "sqlite"), std::pair("mariadb", "postgres"),
                                          std::pair("mysql", "sqlite"), std::pair("mysql", "postgres")),
