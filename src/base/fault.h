@@ -36,11 +36,17 @@ inline constexpr std::array kTenantFaultPoints = {
     std::string_view("clone_tenant_named"),    // the clone's number is stored, there are no files
     std::string_view("clone_built"),           // its files are there
     std::string_view("clone_started"),         // its server answers
+    std::string_view("clone_masked"),          // its data are masked, if they are to be
     std::string_view("clone_opened"),          // it is what was asked for
     std::string_view("clone_released"),        // the snapshot is gone
     std::string_view("clone_kept"),            // just before it is said to be ready
     std::string_view("clone_recycling"),       // a failed or canceled job begins to remove what it made
     std::string_view("clone_recycled"),        // it has
+    std::string_view("reset_stored"),          // a reset is noted, nothing is done
+    std::string_view("reset_decided"),         // the parent's snapshot is there
+    std::string_view("reset_killed"),          // the tenant's server is gone, its files are there
+    std::string_view("reset_placed"),          // the snapshot's are in their place
+    std::string_view("reset_started"),         // its server answers
     std::string_view("replay_prepared"),       // the clone has the archived log and does not read it yet
     std::string_view("replay_done"),           // it stands where it was asked for, which is not stored
     std::string_view("archive_linked"),        // a log file is in the archive and not in the catalog

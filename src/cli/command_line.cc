@@ -100,8 +100,8 @@ std::string quoted(const std::string& word) {
 }
 
 struct TenantWords {
-  std::string name, source, pool, unit, snapshot, as_of, as_of_gtid;
-  bool primary = false, async = false, force = false, drop = false;
+  std::string name, source, pool, unit, snapshot, as_of, as_of_gtid, ttl, mask;
+  bool primary = false, async = false, force = false, drop = false, is_protected = false, off = false;
 };
 
 std::string clone_statement(const TenantWords& words) {
@@ -111,14 +111,41 @@ std::string clone_statement(const TenantWords& words) {
           ", UNIT = " + quoted(words.unit);
   if (!words.as_of.empty()) text += ", AS OF TIMESTAMP " + quoted(words.as_of);
   if (!words.as_of_gtid.empty()) text += ", AS OF GTID " + quoted(words.as_of_gtid);
+  if (!words.ttl.empty()) text += ", TTL " + quoted(words.ttl);
+  if (!words.mask.empty()) text += ", MASK " + quoted(words.mask);
+  if (words.is_protected) text += ", PROTECTED";
   if (words.primary) text += ", ROLE = PRIMARY";
   if (words.async) text += ", ASYNC";
   return text;
 }
 
+using AddTenantWord =
+    std::function<CLI::App*(const char*, const char*, const std::function<std::string(const TenantWords&)>&)>;
+
+// What happens to clones later.
+void declare_upkeep(const AddTenantWord& add, const std::shared_ptr<TenantWords>& words) {
+  CLI::App* reset = add("reset", "Give a clone its parent's data anew", [](const TenantWords& given) {
+    return "ALTER TENANT " + quoted(given.name) + " RESET TO PARENT" +
+           (given.snapshot.empty() ? "" : " USING SNAPSHOT " + quoted(given.snapshot));
+  });
+  reset->add_option("NAME", words->name, "The clone")->required();
+  reset->add_option("--snapshot", words->snapshot, "Of this snapshot of the parent (default: as it is)");
+  CLI::App* ttl = add("ttl", "Say when a tenant is dropped", [](const TenantWords& given) {
+    return "ALTER TENANT " + quoted(given.name) + " SET TTL = " + (given.ttl == "none" ? "NONE" : quoted(given.ttl));
+  });
+  ttl->add_option("NAME", words->name, "The tenant")->required();
+  ttl->add_option("TIME", words->ttl, "From now on: 8h, '30 min'; none: it stays")->required();
+  CLI::App* protect = add("protect", "Refuse to drop or reset a tenant", [](const TenantWords& given) {
+    return "ALTER TENANT " + quoted(given.name) + " SET PROTECTED = " + (given.off ? "OFF" : "ON");
+  });
+  protect->add_option("NAME", words->name, "The tenant")->required();
+  protect->add_flag("--off", words->off, "No longer");
+}
+
 // The frequent statements as words of a command line: 'sluice sql' with its text made up.
 void declare_tenant_words(CLI::App& app, Command& parsed) {
-  CLI::App* tenant = app.add_subcommand("tenant", "List, clone, drop and activate tenants, and take snapshots of them");
+  CLI::App* tenant = app.add_subcommand(
+      "tenant", "List, clone, reset, protect, drop and activate tenants, and take snapshots of them");
   tenant->require_subcommand(1);
   tenant->fallthrough();
   tenant->add_option("--data", parsed.data_dir, "Where the tenants are (default: $SLUICE_DATA, else ./sluice-data)")
@@ -147,6 +174,9 @@ void declare_tenant_words(CLI::App& app, Command& parsed) {
   clone->add_option("--snapshot", words->snapshot, "Of this snapshot");
   clone->add_option("--as-of", words->as_of, "As of this time, in UTC: '2026-01-31 23:59:59.999'")->type_name("TIME");
   clone->add_option("--as-of-gtid", words->as_of_gtid, "As of this position")->type_name("GTID");
+  clone->add_option("--ttl", words->ttl, "Drop it after this time: 8h, '30 min'")->type_name("TIME");
+  clone->add_option("--mask", words->mask, "Apply this mask before anybody can log in");
+  clone->add_flag("--protected", words->is_protected, "Refuse to drop or reset it");
   clone->add_flag("--primary", words->primary, "Writable at once");
   clone->add_flag("--async", words->async, "Do not wait for it");
   CLI::App* drop = add("drop", "Drop a tenant", [](const TenantWords& given) {
@@ -154,6 +184,7 @@ void declare_tenant_words(CLI::App& app, Command& parsed) {
   });
   drop->add_option("NAME", words->name, "The tenant")->required();
   drop->add_flag("--force", words->force, "End clones that are under way");
+  declare_upkeep(add, words);
   add("activate", "Make a standby writable",
       [](const TenantWords& given) { return "ALTER SYSTEM ACTIVATE STANDBY TENANT = " + quoted(given.name); })
       ->add_option("NAME", words->name, "The tenant")

@@ -13,14 +13,18 @@ namespace {
 constexpr std::string_view kUnitColumns =
     "SELECT id, name, max_cpu, min_cpu, memory_size, log_disk_size, max_iops, min_iops, iops_weight FROM unit_config ";
 constexpr std::string_view kTenantColumns =
-    "SELECT id, name, status, role, log_mode, port, charset, collation, parent_id FROM tenant ";
+    "SELECT id, name, status, role, log_mode, port, charset, collation, "
+    "parent_id, e.expires_ms, e.is_protected, e.mask "
+    "FROM tenant LEFT JOIN tenant_term e ON e.tenant_id = id ";
 constexpr std::string_view kSnapshotColumns = "SELECT id, name, tenant_id, status, gtid, scn FROM tenant_snapshot ";
 constexpr std::string_view kCloneJobColumns =
     "SELECT id, status, type, source_id, tenant_id, snapshot_id, pool_id, port, source_name, clone_name, "
     "snapshot_name, "
     "pool_name, unit_name, clone_job.gtid, is_primary, canceling, finished IS NOT NULL, ret_code, message, r.round_id, "
     "r.scn, "
-    "r.gtid FROM clone_job LEFT JOIN clone_replay r ON r.job_id = id ";
+    "r.gtid, e.ttl_ms, e.is_protected, e.mask, e.mask_sql FROM clone_job LEFT "
+    "JOIN clone_replay r ON r.job_id = id "
+    "LEFT JOIN clone_term e ON e.job_id = id ";
 
 std::string joined(std::string_view columns, std::string_view condition) {
   return std::string(columns).append(condition);
@@ -124,7 +128,8 @@ Result<std::vector<TenantRow>> CatalogTransaction::some_tenants(std::string_view
     if (!found) return result;
     result.push_back({row.int_at(0), std::string(row.text_at(1)), std::string(row.text_at(2)),
                       std::string(row.text_at(3)), std::string(row.text_at(4)), row.int_at(5),
-                      std::string(row.text_at(6)), std::string(row.text_at(7)), row.int_at(8)});
+                      std::string(row.text_at(6)), std::string(row.text_at(7)), row.int_at(8), row.int_at(9),
+                      row.int_at(10) != 0, std::string(row.text_at(11))});
   }
 }
 
@@ -185,7 +190,11 @@ Result<std::vector<CloneJobRow>> CatalogTransaction::some_clone_jobs(std::string
     job.message = row.text_at(column++);
     job.replay_round = row.int_at(column++);
     job.replay_scn = row.int_at(column++);
-    job.replay_gtid = row.text_at(column);
+    job.replay_gtid = row.text_at(column++);
+    job.ttl_ms = row.int_at(column++);
+    job.is_protected = row.int_at(column++) != 0;
+    job.mask = row.text_at(column++);
+    job.mask_sql = row.text_at(column);
     result.push_back(std::move(job));
   }
 }

@@ -41,7 +41,10 @@ struct TenantRow {
   std::string name, status, role, log_mode;
   int64_t port = 0;
   std::string charset, collation;
-  int64_t parent_id = 0;  // 0: it is no clone
+  int64_t parent_id = 0;   // 0: it is no clone
+  int64_t expires_ms = 0;  // wall clock; 0: never
+  bool is_protected = false;
+  std::string mask;  // the name of what was applied to it
 };
 struct SnapshotRow {
   int64_t id = 0;
@@ -63,6 +66,11 @@ struct CloneJobRow {
   // What is replayed of the source's archive behind the snapshot; round 0: nothing.
   int64_t replay_round = 0, replay_scn = 0;
   std::string replay_gtid;
+  // What the clone will be given; the mask's statements are those of the time
+  // when the job began.
+  int64_t ttl_ms = 0;
+  bool is_protected = false;
+  std::string mask, mask_sql;
 };
 
 using SqlValue = std::variant<int64_t, double, std::string>;

@@ -43,6 +43,22 @@ CREATE TABLE IF NOT EXISTS clone_job (
 CREATE TABLE IF NOT EXISTS clone_replay (
   job_id INTEGER PRIMARY KEY, round_id INTEGER NOT NULL, gtid TEXT NOT NULL, scn INTEGER NOT NULL);
 
+-- Until when a tenant lives, and what was done to its data before anybody saw them.
+CREATE TABLE IF NOT EXISTS tenant_term (
+  tenant_id INTEGER PRIMARY KEY, expires_ms INTEGER NOT NULL DEFAULT 0, is_protected INTEGER NOT NULL DEFAULT 0,
+  mask TEXT NOT NULL DEFAULT '', mask_sql TEXT NOT NULL DEFAULT '');
+
+-- The same for the clone of a job.
+CREATE TABLE IF NOT EXISTS clone_term (
+  job_id INTEGER PRIMARY KEY, ttl_ms INTEGER NOT NULL, is_protected INTEGER NOT NULL, mask TEXT NOT NULL,
+  mask_sql TEXT NOT NULL);
+
+CREATE TABLE IF NOT EXISTS mask (name TEXT PRIMARY KEY, sql TEXT NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
+
+-- Tenants that are made anew from their parents; snapshot 0: nothing is lost yet.
+CREATE TABLE IF NOT EXISTS tenant_reset (
+  tenant_id INTEGER PRIMARY KEY, snapshot_id INTEGER NOT NULL, own_snapshot INTEGER NOT NULL);
+
 -- A part of a tenant's history without a gap.
 CREATE TABLE IF NOT EXISTS archive_round (
   id INTEGER PRIMARY KEY, tenant_id INTEGER NOT NULL, status TEXT NOT NULL, start_scn INTEGER NOT NULL,
@@ -76,7 +92,20 @@ CREATE VIEW DBA_OB_TENANTS AS SELECT
   log_mode AS LOG_MODE, isolation AS ISOLATION, CASE running WHEN 1 THEN 'YES' ELSE 'NO' END AS RUNNING,
   restarts AS RESTARTS, '127.0.0.1' AS HOST, port AS PORT,
   (SELECT name FROM tenant parent WHERE parent.id = tenant.parent_id) AS PARENT_TENANT_NAME, gtid AS BIRTH_GTID,
-  comment AS COMMENT FROM tenant;
+  comment AS COMMENT, CASE WHEN e.expires_ms > 0 THEN strftime('%Y-%m-%d %H:%M:%f', e.expires_ms / 1000.0, 'unixepoch')
+  END AS EXPIRES_AT, CASE e.is_protected WHEN 1 THEN 'YES' ELSE 'NO' END AS PROTECTED, NULLIF(e.mask, '') AS MASK
+  FROM tenant LEFT JOIN tenant_term e ON e.tenant_id = id;
+
+DROP VIEW IF EXISTS DBA_TENANT_LINEAGE;
+CREATE VIEW DBA_TENANT_LINEAGE AS WITH RECURSIVE line (id, depth, path) AS (
+    SELECT id, 0, CASE WHEN parent_id IS NULL THEN name ELSE '(dropped) > ' || name END FROM tenant
+    WHERE parent_id IS NULL OR parent_id NOT IN (SELECT id FROM tenant)
+    UNION ALL SELECT tenant.id, depth + 1, path || ' > ' || name FROM tenant JOIN line ON tenant.parent_id = line.id)
+  SELECT tenant.id AS TENANT_ID, tenant.name AS TENANT_NAME, depth AS DEPTH, path AS LINEAGE, gtid AS BIRTH_GTID,
+  created AS CREATE_TIME FROM tenant JOIN line ON line.id = tenant.id;
+
+DROP VIEW IF EXISTS DBA_MASKS;
+CREATE VIEW DBA_MASKS AS SELECT name AS MASK_NAME, sql AS STATEMENTS, created AS CREATE_TIME FROM mask;
 
 DROP VIEW IF EXISTS DBA_OB_TENANT_SNAPSHOTS;
 CREATE VIEW DBA_OB_TENANT_SNAPSHOTS AS SELECT

@@ -35,6 +35,13 @@ Result<> refuse_while_cloning(CatalogTransaction& transaction, int64_t tenant, s
                                                       {tenant}));
   ASSIGN_OR_RETURN(const auto lock,
                    transaction.number("SELECT owner_job_id FROM snapshot_lock WHERE tenant_id = ?1", {tenant}));
+  // Its parent's snapshot is needed, too.
+  ASSIGN_OR_RETURN(const auto reset, transaction.number("SELECT 1 FROM tenant_reset r JOIN "
+                                                        "tenant t ON t.id = r.tenant_id WHERE "
+                                                        "?1 IN (t.id, t.parent_id)",
+                                                        {tenant}));
+  if (reset)
+    return sql_error(kInProcedure, "Tenant ({}) is in reset tenant procedure, {} not allowed now", tenant, what);
   if (!job && !lock) return {};
   return sql_error(kInProcedure, "Tenant ({}) is in create snapshot or clone tenant procedure, {} not allowed now",
                    tenant, what);
@@ -78,6 +85,13 @@ Result<int64_t> store_clone_job(CatalogTransaction& transaction, const CloneTena
     }
     snapshot_id = snapshot->id;
   }
+  std::string mask_sql;
+  if (!clone.mask.empty()) {
+    ASSIGN_OR_RETURN(const auto mask, transaction.texts("SELECT sql FROM mask WHERE name = ?1", {clone.mask}));
+    if (mask.empty())
+      return sql_error(kIncorrectArguments, "Incorrect arguments to MASK: there is no mask '{}'", clone.mask);
+    mask_sql = mask[0];
+  }
   ASSIGN_OR_RETURN(const int64_t id, transaction.next_id("clone_job", 1));
   const std::string now = timestamp_text(wall_clock_ms());
   RETURN_IF_ERROR(
@@ -92,6 +106,8 @@ Result<int64_t> store_clone_job(CatalogTransaction& transaction, const CloneTena
     RETURN_IF_ERROR(transaction.run("INSERT INTO clone_replay VALUES (?1, ?2, ?3, ?4)",
                                     {id, clone.replay_round, clone.replay_gtid, clone.replay_scn}));
   }
+  RETURN_IF_ERROR(transaction.run("INSERT INTO clone_term VALUES (?1, ?2, ?3, ?4, ?5)",
+                                  {id, clone.ttl_ms.value_or(0), int64_t{clone.is_protected}, clone.mask, mask_sql}));
   RETURN_IF_ERROR(transaction.event("clone_started", source->id, id, clone.name));
   return id;
 }

@@ -24,6 +24,21 @@ namespace {
 constexpr std::chrono::seconds kLockPatience{10};
 constexpr std::chrono::milliseconds kRemovalPause{1000};
 constexpr std::string_view kCanceling = "CLONE_SYS_CANCELING";
+// What a new server writes at once, and a twentieth of the disk, but not more than is sensible on a large one.
+constexpr uintmax_t kLeastRoom = uintmax_t{64} << 20, kMostReserve = uintmax_t{1} << 30;
+
+// 12005 if a clone or a snapshot could fill the disk, on which its source is as well.
+Result<> need_room(const std::string& folder) {
+  std::error_code problem;
+  const auto space = std::filesystem::space(folder, problem);
+  if (problem) return Error(ErrorCode::kState, fmt::format("looking at the disk of {}: {}", folder, problem.message()));
+  const uintmax_t needed = kLeastRoom + std::min(space.capacity / 20, kMostReserve);
+  if (space.available >= needed) return {};
+  return sql_error(kSnapshotFailed,
+                   "the disk of {} has {} MB left, and a clone or snapshot is made only where there are {} MB: its "
+                   "source must not run out of room",
+                   folder, space.available >> 20, needed >> 20);
+}
 
 Result<> write_position(const std::string& folder, const SnapshotRow& snapshot) {
   const nlohmann::json position = {{"version", 1},
@@ -69,6 +84,44 @@ Result<> drop_unfinished_tables(Context& context, const Instance& instance, Mysq
 }
 
 }  // namespace
+
+Result<> check_restored(Context& context, const Instance& instance, const std::string& gtid) {
+  ASSIGN_OR_RETURN(const auto connection, instance.connect(context));
+  ASSIGN_OR_RETURN(const auto found, connection->query_value(context, "SELECT @@GLOBAL.gtid_binlog_pos"));
+  if (GtidState::parse(found.value_or("")) != GtidState::parse(gtid)) {
+    return Error(ErrorCode::kInternal,
+                 fmt::format("the clone recovered to {}, not to the snapshot's {}", found.value_or("nothing"), gtid));
+  }
+  return drop_unfinished_tables(context, instance, *connection);
+}
+
+Result<> write_clone_option_file(const TenantHost& host, int64_t source, int64_t clone, int64_t port) {
+  ASSIGN_OR_RETURN(std::string text, read_file(host.option_file(source)));
+  const size_t at = text.find("\nport=");
+  if (at != std::string::npos) text.replace(at + 6, text.find('\n', at + 1) - at - 6, fmt::format("{}", port));
+  return write_file(host.option_file(clone), text);
+}
+
+Result<> mask_clone(Context& context, TenantHost& host, int64_t tenant, const std::string& sql) {
+  const Instance instance = host.instance(tenant);
+  {
+    ASSIGN_OR_RETURN(const auto connection, instance.connect(context));
+    const auto run = [&](const std::string& statement) { return connection->execute(context, statement); };
+    // Neither as they are nor as they were may the rows be in a log that users
+    // read.
+    RETURN_IF_ERROR(run("SET SESSION sql_log_bin = 0"));
+    if (const auto masked = run("BEGIN NOT ATOMIC\n" + sql + "\n;\nEND"); !masked) {
+      return sql_error(kCloneFailed, "the mask cannot be applied: {}", masked.error().message());
+    }
+    RETURN_IF_ERROR(run("FLUSH NO_WRITE_TO_BINLOG BINARY LOGS"));
+    ASSIGN_OR_RETURN(const MysqlRows last, connection->query(context, "SHOW MASTER STATUS"));
+    if (!last.empty()) RETURN_IF_ERROR(run(fmt::format("PURGE BINARY LOGS TO '{}'", last[0][0].value_or(""))));
+  }
+  if (const auto process = instance.find()) {
+    process->kill9();
+  }
+  return host.start(context, tenant);
+}
 
 Result<> open_for_writing(Context& context, const Instance& instance) {
   ASSIGN_OR_RETURN(const auto connection, instance.connect(context));
@@ -239,6 +292,8 @@ class CloneRunner::Job {
                   {tenant, job_.clone_name, job_.port, job_.gtid, timestamp_text(wall_clock_ms()), job_.source_id}));
         if (t.changes() != 1) return sql_error(kTenantNotExist, "the source tenant is gone");
         RETURN_IF_ERROR(t.run("UPDATE resource_pool SET tenant_id = ?2 WHERE id = ?1", {job_.pool_id, tenant}));
+        RETURN_IF_ERROR(t.run("INSERT INTO tenant_term VALUES (?1, 0, ?2, ?3, ?4)",
+                              {tenant, int64_t{job_.is_protected}, job_.mask, job_.mask_sql}));
         return t.run("UPDATE clone_job SET tenant_id = ?2 WHERE id = ?1", {id_, tenant});
       });
       RETURN_IF_ERROR(std::move(named));
@@ -253,34 +308,30 @@ class CloneRunner::Job {
   Result<> build() {
     if (const auto process = clone().find()) process->kill9();
     RETURN_IF_ERROR(runner_.host_.build(job_.tenant_id, runner_.host_.snapshot_folder(job_.snapshot_id) + "/data"));
-    return write_option_file();
-  }
-
-  // The source's, with the clone's port: users and passwords are the same.
-  Result<> write_option_file() {
-    ASSIGN_OR_RETURN(std::string text, read_file(runner_.host_.option_file(job_.source_id)));
-    const size_t at = text.find("\nport=");
-    if (at != std::string::npos) text.replace(at + 6, text.find('\n', at + 1) - at - 6, fmt::format("{}", job_.port));
-    return write_file(runner_.host_.option_file(job_.tenant_id), text);
+    return write_clone_option_file(runner_.host_, job_.source_id, job_.tenant_id, job_.port);
   }
 
   Result<> wait_restored() {
     // An earlier process of ours may have left it half way: begin again, as after a crash.
     if (const auto process = clone().find()) process->kill9();
-    // What a replay had done may be torn, since it does not wait for the disk.
-    if (job_.replay_round != 0) RETURN_IF_ERROR(build());
+    // What a replay had done may be torn, since it does not wait for the disk,
+    // and a mask is not for masked data.
+    const bool masked = !job_.mask_sql.empty();
+    if (job_.replay_round != 0 || masked) RETURN_IF_ERROR(build());
     Result<> durable;
     std::thread sync([&] {
       durable = sync_tree(runner_.host_.tenant_folder(job_.tenant_id));
       if (durable) durable = sync_folder(runner_.host_.folder() + "/tenants");
     });
-    Result<> started = runner_.host_.start(context(), job_.tenant_id);
+    Result<> started = runner_.host_.start(context(), job_.tenant_id, !masked);
     sync.join();
     RETURN_IF_ERROR(std::move(started));
     RETURN_IF_ERROR(std::move(durable));
     fault_point("clone_started");
-    RETURN_IF_ERROR(check_position());
+    RETURN_IF_ERROR(check_restored(context(), clone(), job_.gtid));
     if (job_.replay_round != 0) RETURN_IF_ERROR(replay());
+    if (masked) RETURN_IF_ERROR(mask_clone(context(), runner_.host_, job_.tenant_id, job_.mask_sql));
+    fault_point("clone_masked");
     if (job_.primary) {
       RETURN_IF_ERROR(open_for_writing(context(), clone()));
     }
@@ -297,16 +348,6 @@ class CloneRunner::Job {
                      runner_.archive_.log_between(job_.source_id, job_.replay_round, GtidState::parse(job_.gtid),
                                                   GtidState::parse(job_.replay_gtid)));
     return replay_log(context(), clone(), log, job_.replay_gtid);
-  }
-
-  Result<> check_position() {
-    ASSIGN_OR_RETURN(const auto connection, clone().connect(context()));
-    ASSIGN_OR_RETURN(const auto found, connection->query_value(context(), "SELECT @@GLOBAL.gtid_binlog_pos"));
-    if (GtidState::parse(found.value_or("")) != GtidState::parse(job_.gtid)) {
-      return Error(ErrorCode::kInternal, fmt::format("the clone recovered to {}, not to the snapshot's {}",
-                                                     found.value_or("nothing"), job_.gtid));
-    }
-    return drop_unfinished_tables(context(), clone(), *connection);
   }
 
   Result<> release() {
@@ -344,8 +385,14 @@ class CloneRunner::Job {
     fault_point("clone_kept");
     const std::string now = timestamp_text(wall_clock_ms());
     return transact([&](CatalogTransaction& t) -> Result<> {
-      RETURN_IF_ERROR(t.run("UPDATE tenant SET status = 'NORMAL', role = ?2, modified = ?3 WHERE id = ?1",
-                            {job_.tenant_id, std::string(job_.primary ? "PRIMARY" : "STANDBY"), now}));
+      RETURN_IF_ERROR(
+          t.run("UPDATE tenant SET status = 'NORMAL', role = ?2, modified = ?3 "
+                "WHERE id = ?1",
+                {job_.tenant_id, std::string(job_.primary ? "PRIMARY" : "STANDBY"), now}));
+      if (job_.ttl_ms != 0) {
+        RETURN_IF_ERROR(t.run("UPDATE tenant_term SET expires_ms = ?2 WHERE tenant_id = ?1",
+                              {job_.tenant_id, wall_clock_ms() + job_.ttl_ms}));
+      }
       RETURN_IF_ERROR(t.run("UPDATE resource_pool SET job_id = -1 WHERE id = ?1", {job_.pool_id}));
       RETURN_IF_ERROR(t.event("clone_finished", job_.tenant_id, id_, job_.gtid));
       return t.run("UPDATE clone_job SET finished = ?2, ret_code = 0 WHERE id = ?1", {id_, now});
@@ -382,6 +429,7 @@ class CloneRunner::Job {
     return transact([&](CatalogTransaction& t) -> Result<> {
       RETURN_IF_ERROR(give_back_snapshot(t));
       RETURN_IF_ERROR(t.run("DELETE FROM tenant WHERE id = ?1 AND status = 'RESTORE'", {job_.tenant_id}));
+      RETURN_IF_ERROR(t.run("DELETE FROM tenant_term WHERE tenant_id = ?1", {job_.tenant_id}));
       RETURN_IF_ERROR(t.run("DELETE FROM resource_pool WHERE job_id = ?1", {id_}));
       RETURN_IF_ERROR(
           t.event(job_.status == kCanceling ? "clone_canceled" : "clone_failed", job_.source_id, id_, job_.message));
@@ -448,6 +496,7 @@ void CloneRunner::launch(int64_t job) {
 }
 
 Result<int64_t> CloneRunner::begin(const CloneTenant& clone) {
+  RETURN_IF_ERROR(need_room(host_.folder()));
   ASSIGN_OR_RETURN(const int64_t job,
                    catalog_.transact([&](CatalogTransaction& t) { return store_clone_job(t, clone); }));
   launch(job);
@@ -514,6 +563,7 @@ Result<> CloneRunner::take_lock(Context& context, int64_t source, int64_t owner)
 
 Result<SnapshotRow> CloneRunner::create_snapshot(const TenantRow& source, const std::string& name,
                                                  const std::string& type) {
+  RETURN_IF_ERROR(need_room(host_.folder()));
   SnapshotRow snapshot{.name = name, .tenant_id = source.id};
   Result<> stored = catalog_.transact([&](CatalogTransaction& t) -> Result<> {
     ASSIGN_OR_RETURN(const auto same, t.find_snapshot(source.id, name));

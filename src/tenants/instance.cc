@@ -65,6 +65,9 @@ Result<> Instance::write_settings(const InstanceSettings& settings) const {
       "rocksdb_sst_mgr_rate_bytes_per_sec=0\naria_pagecache_buffer_size=1M\nkey_buffer_size=1M\n";
   line("rocksdb_block_cache_size", settings.memory_size * 40 / 100);
   line("rocksdb_db_write_buffer_size", settings.memory_size * 15 / 100);
+  // What making an index takes; with the defaults, 64 MB and 1 GB, that is the end of a server with a small unit.
+  line("rocksdb_merge_buf_size", std::min(settings.memory_size / 64, int64_t{64} << 20));
+  line("rocksdb_merge_combine_read_size", std::min(settings.memory_size / 16, int64_t{1} << 30));
   line("max_connections", connections);
   line("character-set-server", settings.charset);
   line("collation-server", settings.collation);

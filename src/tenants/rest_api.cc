@@ -41,6 +41,7 @@ int http_status(int code) {
     case kTenantExists:
     case kSnapshotExists: return 409;
     case kNotSupported: return 501;
+    case kSnapshotFailed:
     case kResourcesNotEnough: return 507;
     default: return 500;
   }

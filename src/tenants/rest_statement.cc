@@ -67,6 +67,10 @@ class Fields {
     if (!value.is_boolean() && value != json("true")) problem_ = "'" + name + "' is not true or false";
     return value == json(true) || value == json("true");
   }
+  bool needed_flag(const std::string& name) {
+    if (!has(name) && problem_.empty()) problem_ = "'" + name + "' is required";
+    return flag(name);
+  }
   bool has(const std::string& name) const { return fields_.contains(name); }
   // ", NAME value" for each of the names that is given: a number as it is, a string as a string.
   std::string options(std::initializer_list<std::string_view> names) {
@@ -160,7 +164,13 @@ RestStatement drop_tenant(Fields& f) {
   return statement("DROP TENANT " + if_there(f) + f.part(0) + (f.flag("force") ? " FORCE" : ""));
 }
 RestStatement alter_tenant(Fields& f) {
-  const bool archive = f.flag("archivelog");
+  if (const auto ttl = f.text("ttl")) {
+    return statement("ALTER TENANT " + f.part(0) + " SET TTL = " + (*ttl == "none" ? "NONE" : sql_string(*ttl)));
+  }
+  if (f.has("protected")) {
+    return statement("ALTER TENANT " + f.part(0) + " SET PROTECTED = " + (f.flag("protected") ? "ON" : "OFF"));
+  }
+  const bool archive = f.needed_flag("archivelog");
   return statement(std::string("ALTER SYSTEM ") + (archive ? "ARCHIVELOG" : "NOARCHIVELOG") + " TENANT = " + f.part(0));
 }
 RestStatement clone_tenant(Fields& f) {
@@ -169,13 +179,26 @@ RestStatement clone_tenant(Fields& f) {
   if (const auto snapshot = f.text("snapshot")) sql += " USING SNAPSHOT " + sql_string(*snapshot);
   sql += " WITH RESOURCE_POOL = " + sql_string(f.text("pool").value_or(name + "_pool")) +
          ", UNIT = " + sql_string(f.needed("unit"));
-  for (const auto& [field, option] : {std::pair("as_of_timestamp", ", AS OF TIMESTAMP "),
-                                      std::pair("as_of_gtid", ", AS OF GTID "), std::pair("role", ", ROLE = ")}) {
+  for (const auto& [field, option] :
+       {std::pair("as_of_timestamp", ", AS OF TIMESTAMP "), std::pair("as_of_gtid", ", AS OF GTID "),
+        std::pair("role", ", ROLE = "), std::pair("ttl", ", TTL "), std::pair("mask", ", MASK ")}) {
     if (const auto value = f.text(field)) sql += option + sql_string(*value);
   }
+  if (f.flag("protected")) sql += ", PROTECTED";
   if (f.flag("async")) sql += ", ASYNC";
   return statement(std::move(sql));
 }
+RestStatement reset_tenant(Fields& f) {
+  const auto snapshot = f.text("snapshot");
+  return statement("ALTER TENANT " + f.part(0) + " RESET TO PARENT" +
+                   (snapshot ? " USING SNAPSHOT " + sql_string(*snapshot) : ""));
+}
+RestStatement masks(Fields&) { return rows("DBA_MASKS"); }
+RestStatement create_mask(Fields& f) {
+  const std::string name = sql_string(f.needed("name"));
+  return statement("CREATE MASK " + unless_there(f) + name + " AS " + sql_string(f.needed("sql")));
+}
+RestStatement drop_mask(Fields& f) { return statement("DROP MASK " + if_there(f) + f.part(0)); }
 RestStatement activate(Fields& f) { return statement("ALTER SYSTEM ACTIVATE STANDBY TENANT = " + f.part(0)); }
 RestStatement switchover(Fields& f) { return statement("ALTER SYSTEM SWITCHOVER TO PRIMARY TENANT = " + f.part(0)); }
 
@@ -220,6 +243,10 @@ constexpr std::array kRoutes = {
     Route{"PATCH", "/v1/tenants/*", alter_tenant},
     Route{"DELETE", "/v1/tenants/*", drop_tenant},
     Route{"POST", "/v1/tenants/*/clones", clone_tenant},
+    Route{"POST", "/v1/tenants/*/reset", reset_tenant},
+    Route{"GET", "/v1/masks", masks},
+    Route{"POST", "/v1/masks", create_mask},
+    Route{"DELETE", "/v1/masks/*", drop_mask},
     Route{"POST", "/v1/tenants/*/activate", activate},
     Route{"POST", "/v1/tenants/*/switchover", switchover},
     Route{"GET", "/v1/tenants/*/snapshots", snapshots},

@@ -35,6 +35,14 @@ TEST(RestStatementTest, requests_are_statements_that_the_parser_takes) {
       {sql("DELETE", "/v1/tenants/t", "", {{"force", "true"}}), "DROP TENANT 't' FORCE"},
       {sql("POST", "/v1/tenants/t/clones", R"({"name": "c", "unit": "u", "role": "PRIMARY", "async": true})"),
        "CREATE TENANT 'c' FROM 't' WITH RESOURCE_POOL = 'c_pool', UNIT = 'u', ROLE = 'PRIMARY', ASYNC"},
+      {sql("POST", "/v1/tenants/t/clones",
+           R"({"name": "c", "unit": "u", "ttl": "8h", "mask": "m", "protected": true})"),
+       "CREATE TENANT 'c' FROM 't' WITH RESOURCE_POOL = 'c_pool', UNIT = 'u', TTL '8h', MASK 'm', PROTECTED"},
+      {sql("PATCH", "/v1/tenants/t", R"({"ttl": "none"})"), "ALTER TENANT 't' SET TTL = NONE"},
+      {sql("PATCH", "/v1/tenants/t", R"({"protected": false})"), "ALTER TENANT 't' SET PROTECTED = OFF"},
+      {sql("POST", "/v1/tenants/t/reset", R"({"snapshot": "s"})"),
+       "ALTER TENANT 't' RESET TO PARENT USING SNAPSHOT 's'"},
+      {sql("POST", "/v1/masks", R"({"name": "m", "sql": "DELETE FROM a.b"})"), "CREATE MASK 'm' AS 'DELETE FROM a.b'"},
       {sql("POST", "/v1/tenants/t/snapshots"), "CREATE SNAPSHOT FOR TENANT 't'"},
       {sql("DELETE", "/v1/tenants/t/snapshots/snapshot$7"), "DROP SNAPSHOT 'snapshot$7' FOR TENANT 't'"},
       {sql("GET", "/v1/clone-jobs", "", {{"history", "true"}}), "SELECT * FROM DBA_OB_CLONE_HISTORY"},
@@ -50,6 +58,9 @@ TEST(RestStatementTest, what_is_unknown_or_of_another_type_is_refused) {
   EXPECT_THAT(sql("GET", "/v2/tenants"), HasSubstr("there is no GET /v2/tenants"));
   EXPECT_THAT(sql("GET", "/v1/tenants/"), HasSubstr("SELECT"));  // of a name that no tenant has
   EXPECT_THAT(sql("PUT", "/v1/tenants/t"), HasSubstr("there is no PUT /v1/tenants/t; there is GET, PATCH, DELETE"));
+  EXPECT_THAT(sql("PATCH", "/v1/tenants/t", R"({"ttl": "1h", "protected": true})"),
+              HasSubstr("'protected' is unknown"));
+  EXPECT_THAT(sql("PATCH", "/v1/tenants/t"), HasSubstr("'archivelog' is required"));
   EXPECT_THAT(sql("POST", "/v1/tenants", "[1]"), HasSubstr("1210"));
   EXPECT_THAT(sql("POST", "/v1/tenants", R"({"name": "t"})"), HasSubstr("'pool' is required"));
   EXPECT_THAT(sql("POST", "/v1/tenants", R"({"name": 1, "pool": "p"})"), HasSubstr("'name' is not a string"));

@@ -64,9 +64,33 @@ struct CloneTenant {
   bool async = false;
   std::optional<int64_t> as_of_ms;  // a time in the past
   std::string as_of_gtid;           // a position in the past
+  std::optional<int64_t> ttl_ms;    // dropped so long after it was made
+  bool is_protected = false;
+  std::string mask;  // applied before anybody can log in
   // Filled in where the archive was asked for it: the replay behind the snapshot; round 0: none.
   int64_t replay_round = 0, replay_scn = 0;
   std::string replay_gtid;
+};
+struct ResetTenant {
+  std::string name;
+  std::string snapshot;  // of the parent; empty: the state of now
+};
+struct SetTtl {
+  std::string name;
+  std::optional<int64_t> ttl_ms;  // from now on; none: it stays
+};
+struct SetProtected {
+  std::string name;
+  bool on = true;
+};
+struct CreateMask {
+  std::string name;
+  bool if_not_exists = false;
+  std::string sql;  // statements of MariaDB
+};
+struct DropMask {
+  std::string name;
+  bool if_exists = false;
 };
 struct CreateSnapshot {
   std::string name;  // empty: one is made up
@@ -92,7 +116,8 @@ struct ReadViews {
 
 struct Statement {
   std::variant<CreateUnit, AlterUnit, DropUnit, CreatePool, AlterPool, DropPool, CreateTenant, DropTenant, CloneTenant,
-               CreateSnapshot, DropSnapshot, CancelClone, ActivateStandby, SetLogMode, ReadViews>
+               CreateSnapshot, DropSnapshot, CancelClone, ActivateStandby, SetLogMode, ReadViews, ResetTenant, SetTtl,
+               SetProtected, CreateMask, DropMask>
       what;
   bool vertical = false;  // ended by \G
 };

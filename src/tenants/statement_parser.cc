@@ -6,6 +6,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "config/duration.h"
 #include "tenants/sql_error.h"
 #include "tenants/statement.h"
 #include "tenants/statement_tokens.h"
@@ -79,6 +80,7 @@ constexpr std::array kShown = {
     Shown{"RESOURCE UNITS", "SELECT * FROM DBA_OB_UNIT_CONFIGS"},
     Shown{"RESOURCE POOLS", "SELECT * FROM DBA_OB_RESOURCE_POOLS"},
     Shown{"SNAPSHOTS", "SELECT * FROM DBA_OB_TENANT_SNAPSHOTS"},
+    Shown{"MASKS", "SELECT * FROM DBA_MASKS"},
     Shown{"CLONES", "SELECT * FROM DBA_OB_CLONE_PROGRESS"},
     Shown{"TABLES", "SELECT name AS TABLE_NAME FROM oceanbase.sqlite_master WHERE type = 'view' ORDER BY name"},
 };
@@ -142,9 +144,8 @@ class Parser {
   }
   // What OceanBase knows, or we will, and this version does not.
   Error refuse_rest() const {
-    static constexpr std::array kLater = {"TTL",        "PROTECTED",    "MASK",   "ON",          "READ",   "SET",
-                                          "LOCALITY",   "PRIMARY_ZONE", "RENAME", "LOCK",        "UNLOCK", "RESET",
-                                          "SWITCHOVER", "RECOVER",      "MINOR",  "REPLICA_TYPE"};
+    static constexpr std::array kLater = {"ON",   "READ",   "SET",        "LOCALITY", "PRIMARY_ZONE", "RENAME",
+                                          "LOCK", "UNLOCK", "SWITCHOVER", "RECOVER",  "MINOR",        "REPLICA_TYPE"};
     if (now().kind == SqlTokenKind::kWord && std::ranges::find(kLater, upper(now().text)) != kLater.end()) {
       return sql_error(kNotSupported, "{} at {} not supported", near(), place());
     }
@@ -273,7 +274,9 @@ class Parser {
         Head{"DROP SNAPSHOT", &Parser::drop_snapshot},
         Head{"ALTER SYSTEM", &Parser::alter_system},
         Head{"CREATE STANDBY TENANT", nullptr},
-        Head{"ALTER TENANT", nullptr},
+        Head{"ALTER TENANT", &Parser::alter_tenant},
+        Head{"CREATE MASK", &Parser::create_mask},
+        Head{"DROP MASK", &Parser::drop_mask},
         Head{"EXPLAIN", nullptr},
         Head{"SET", nullptr},
     };
@@ -288,7 +291,10 @@ class Parser {
       if (head.parse != nullptr) return (this->*head.parse)();
       return sql_error(kNotSupported, "{} at {} not supported", head.words, where);
     }
-    if (furthest == 0) return expected("CREATE, ALTER, DROP, SELECT or SHOW of a unit, pool, tenant or snapshot");
+    if (furthest == 0)
+      return expected(
+          "CREATE, ALTER, DROP, SELECT or SHOW of a unit, pool, "
+          "tenant, snapshot or mask");
     // The words that could have come next.
     std::string next;
     for (const Head& head : kHeads) {
@@ -315,7 +321,9 @@ class Parser {
       if (take_words(shown.words)) return Statement{ReadViews{shown.sql}};
     }
     if (peek_word("RECYCLEBIN")) return sql_error(kNotSupported, "SHOW RECYCLEBIN at {} not supported", place());
-    return expected("TENANTS, RESOURCE UNITS, RESOURCE POOLS, SNAPSHOTS, CLONES or TABLES");
+    return expected(
+        "TENANTS, RESOURCE UNITS, RESOURCE POOLS, SNAPSHOTS, "
+        "MASKS, CLONES or TABLES");
   }
 
   Result<Statement> create_unit() {
@@ -439,10 +447,7 @@ class Parser {
     CloneTenant clone{.name = tenant, .if_not_exists = unless_there};
     ASSIGN_OR_RETURN(clone.source, name("tenant"));
     if (take_words("USING SNAPSHOT")) {
-      // Names that the server made up have a '$'.
-      if (now().kind == SqlTokenKind::kEnd || now().kind == SqlTokenKind::kSign) return expected("a snapshot");
-      clone.snapshot = now().text;
-      ++at_;
+      ASSIGN_OR_RETURN(clone.snapshot, snapshot_name());
     }
     RETURN_IF_ERROR(need_word("WITH"));
     std::optional<std::string> pool, unit, role;
@@ -461,8 +466,15 @@ class Parser {
         clone.async = true;
       } else if (take_words("AS OF")) {
         RETURN_IF_ERROR(as_of(clone));
+      } else if (take_word("TTL")) {
+        RETURN_IF_ERROR(set_once(clone.ttl_ms, duration("TTL"), "TTL"));
+      } else if (take_word("PROTECTED")) {
+        clone.is_protected = true;
+      } else if (take_word("MASK")) {
+        if (!clone.mask.empty()) return sql_error(kDuplicateOption, "option MASK is given twice");
+        ASSIGN_OR_RETURN(clone.mask, name_option("mask"));
       } else {
-        return refuse_or("RESOURCE_POOL, UNIT, ROLE, AS OF or ASYNC");
+        return refuse_or("RESOURCE_POOL, UNIT, ROLE, AS OF, TTL, PROTECTED, MASK or ASYNC");
       }
     } while (take_sign(","));
     if (!pool || !unit) {
@@ -472,6 +484,63 @@ class Parser {
     clone.unit = *unit;
     return Statement{std::move(clone)};
   }
+
+  // '8h', '30 min'
+  Result<int64_t> duration(std::string_view option) {
+    take_sign("=");
+    if (now().kind != SqlTokenKind::kString) return expected(fmt::format("a duration as '8h' for {}", option));
+    const DurationText parsed = parse_duration(now().text);
+    if (!parsed.value || parsed.value->count() == 0) {
+      return sql_error(kIncorrectArguments, "Incorrect arguments to {} at {}: '{}' {}", option, place(), now().text,
+                       parsed.value ? "is no time at all" : parsed.why);
+    }
+    ++at_;
+    return parsed.value->count();
+  }
+
+  Result<Statement> alter_tenant() {
+    ASSIGN_OR_RETURN(const std::string tenant, name("tenant"));
+    if (take_words("RESET TO PARENT")) {
+      ResetTenant reset{.name = tenant};
+      if (take_words("USING SNAPSHOT")) {
+        ASSIGN_OR_RETURN(reset.snapshot, snapshot_name());
+      }
+      return Statement{std::move(reset)};
+    }
+    if (take_words("SET TTL")) {
+      SetTtl ttl{.name = tenant};
+      take_sign("=");
+      if (!take_word("NONE")) {
+        ASSIGN_OR_RETURN(ttl.ttl_ms, duration("TTL"));
+      }
+      return Statement{std::move(ttl)};
+    }
+    if (take_words("SET PROTECTED")) {
+      take_sign("=");
+      SetProtected set{.name = tenant};
+      set.on = !take_word("OFF");
+      if (set.on) take_word("ON");
+      return Statement{std::move(set)};
+    }
+    return refuse_or("RESET TO PARENT, SET TTL or SET PROTECTED");
+  }
+
+  // Names that the server made up have a '$'.
+  Result<std::string> snapshot_name() {
+    if (now().kind == SqlTokenKind::kEnd || now().kind == SqlTokenKind::kSign) return expected("a snapshot");
+    return tokens_[at_++].text;
+  }
+
+  Result<Statement> create_mask() {
+    CreateMask mask;
+    mask.if_not_exists = if_not_exists();
+    ASSIGN_OR_RETURN(mask.name, name("mask"));
+    RETURN_IF_ERROR(need_word("AS"));
+    if (now().kind != SqlTokenKind::kString || now().text.empty()) return expected("a string of statements");
+    mask.sql = tokens_[at_++].text;
+    return Statement{std::move(mask)};
+  }
+  Result<Statement> drop_mask() { return drop<DropMask>("mask"); }
 
   Result<> as_of(CloneTenant& clone) {
     if (clone.as_of_ms || !clone.as_of_gtid.empty()) {
@@ -519,9 +588,7 @@ class Parser {
 
   Result<Statement> drop_snapshot() {
     DropSnapshot snapshot;
-    if (now().kind == SqlTokenKind::kEnd || now().kind == SqlTokenKind::kSign) return expected("a snapshot");
-    snapshot.name = now().text;
-    ++at_;
+    ASSIGN_OR_RETURN(snapshot.name, snapshot_name());
     RETURN_IF_ERROR(for_tenant(snapshot.tenant));
     return Statement{std::move(snapshot)};
   }

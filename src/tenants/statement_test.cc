@@ -81,6 +81,28 @@ TEST(StatementTest, several_statements_are_told_apart_and_G_makes_one_vertical) 
   EXPECT_FALSE((*statements)[2].vertical);
 }
 
+TEST(StatementTest, clones_have_a_time_to_live_a_protection_and_a_mask) {
+  const std::string clone = "CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u";
+  const auto full = parse_one<CloneTenant>(clone + ", TTL '8h', PROTECTED, MASK anonymous, ROLE = PRIMARY");
+  EXPECT_EQ(full.ttl_ms, int64_t{8} * 3600 * 1000);
+  EXPECT_TRUE(full.is_protected);
+  EXPECT_EQ(full.mask, "anonymous");
+  EXPECT_FALSE(parse_one<CloneTenant>(clone).ttl_ms.has_value());
+  EXPECT_THAT(mistake(clone + ", TTL 8"), HasSubstr("a duration as '8h' for TTL is expected"));
+  EXPECT_THAT(mistake(clone + ", TTL '8 moons'"), HasSubstr("ERROR 1210"));
+  EXPECT_THAT(mistake(clone + ", TTL '0s'"), HasSubstr("ERROR 1210"));
+  EXPECT_THAT(mistake(clone + ", TTL '1h', TTL '1h'"), HasSubstr("ERROR 4679"));
+  EXPECT_EQ(parse_one<SetTtl>("ALTER TENANT t SET TTL = '90s'").ttl_ms, 90'000);
+  EXPECT_FALSE(parse_one<SetTtl>("ALTER TENANT t SET TTL NONE").ttl_ms.has_value());
+  EXPECT_TRUE(parse_one<SetProtected>("ALTER TENANT t SET PROTECTED").on);
+  EXPECT_FALSE(parse_one<SetProtected>("ALTER TENANT t SET PROTECTED = OFF").on);
+  EXPECT_EQ(parse_one<ResetTenant>("ALTER TENANT t RESET TO PARENT USING SNAPSHOT 'snapshot$1'").snapshot,
+            "snapshot$1");
+  EXPECT_EQ(parse_one<CreateMask>("CREATE MASK m AS 'UPDATE a.b SET c = ''x''; DELETE FROM a.d'").sql,
+            "UPDATE a.b SET c = 'x'; DELETE FROM a.d");
+  EXPECT_TRUE(parse_one<DropMask>("DROP MASK IF EXISTS m").if_exists);
+}
+
 TEST(StatementTest, log_mode_names_tenants_or_all) {
   EXPECT_THAT(parse_one<SetLogMode>("ALTER SYSTEM ARCHIVELOG TENANT = a, b").tenants, testing::ElementsAre("a", "b"));
   const auto off = parse_one<SetLogMode>("ALTER SYSTEM NOARCHIVELOG TENANT = ALL");
@@ -109,8 +131,7 @@ TEST(StatementTest, names_that_are_not_fit_for_paths_are_refused) {
 
 TEST(StatementTest, what_is_not_there_yet_is_refused_as_such) {
   for (const char* text :
-       {"CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, TTL '8h'",
-        "CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, TTL '8h'",
+       {"CREATE TENANT a FROM b WITH RESOURCE_POOL = p, UNIT = u, ON BEHALF OF 'me'", "ALTER TENANT t RENAME x",
         "ALTER SYSTEM SWITCHOVER TO PRIMARY TENANT = t", "ALTER TENANT t LOCK", "SHOW RECYCLEBIN",
         "CREATE STANDBY TENANT s LOG_RESTORE_SOURCE='x'", "CREATE TENANT a RESOURCE_POOL_LIST=('p'), LOCALITY='x'"}) {
     EXPECT_THAT(mistake(text), HasSubstr("ERROR 1235 (0A000)")) << text;
@@ -126,7 +147,7 @@ TEST(StatementTest, numbers_beyond_their_range_are_refused) {
 
 TEST(StatementTest, a_mistake_in_the_first_words_is_named_where_it_is) {
   EXPECT_THAT(mistake("CREATE TENAN x"),
-              HasSubstr("RESOURCE or TENANT or SNAPSHOT or STANDBY is expected at line 1, column 8, near 'TENAN'"));
+              HasSubstr("RESOURCE or TENANT or SNAPSHOT or STANDBY or MASK is expected at line 1, column 8, near 'TENAN'"));
   EXPECT_THAT(mistake("DROP\nRESOURCE x"), HasSubstr("UNIT or POOL is expected at line 2, column 10"));
   EXPECT_THAT(mistake("CREAT TENANT x"), HasSubstr("column 1, near 'CREAT'"));
 }

@@ -76,16 +76,25 @@ Result<std::string> TenantHost::template_data() {
   return path + "/data";
 }
 
-Result<> TenantHost::build(int64_t tenant, const std::string& data) {
+Result<> TenantHost::prepare(int64_t tenant, const std::string& data) {
+  const std::string path = tenant_folder(tenant) + ".part";
+  RETURN_IF_ERROR(remove_tree(path));
+  RETURN_IF_ERROR(make_folder(path));
+  return share_tree(data, path + "/data", belongs_to_tenant);
+}
+
+Result<> TenantHost::put_in_place(int64_t tenant) {
   const std::string path = tenant_folder(tenant);
-  RETURN_IF_ERROR(remove_tree(path + ".part"));
-  RETURN_IF_ERROR(make_folder(path + ".part"));
-  RETURN_IF_ERROR(share_tree(data, path + ".part/data", belongs_to_tenant));
   RETURN_IF_ERROR(remove_tree(path));
   return rename_path(path + ".part", path);
 }
 
-Result<> TenantHost::start(Context& context, int64_t tenant) {
+Result<> TenantHost::build(int64_t tenant, const std::string& data) {
+  RETURN_IF_ERROR(prepare(tenant, data));
+  return put_in_place(tenant);
+}
+
+Result<> TenantHost::start(Context& context, int64_t tenant, bool open) {
   const Instance server = instance(tenant);
   struct Wanted {
     TenantRow tenant;
@@ -101,11 +110,11 @@ Result<> TenantHost::start(Context& context, int64_t tenant) {
   if (!server.find()) {
     InstanceSettings settings;
     settings.tenant = tenant;
-    settings.port = wanted.tenant.port;
+    settings.port = open ? wanted.tenant.port : 0;
     settings.memory_size = wanted.unit.memory_size;
     settings.charset = wanted.tenant.charset;
     settings.collation = wanted.tenant.collation;
-    settings.read_only = wanted.tenant.role != "PRIMARY";
+    settings.read_only = wanted.tenant.role != "PRIMARY" || wanted.tenant.status == tenant_status::kRestore;
     settings.events = wanted.tenant.parent_id == 0;
     RETURN_IF_ERROR(server.write_settings(settings));
     RETURN_IF_ERROR(server.start(context, groups_.process_files(tenant)));

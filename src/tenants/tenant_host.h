@@ -38,10 +38,15 @@ class TenantHost {
 
   // The data that new tenants begin with; made at the first call.
   Result<std::string> template_data();
-  // Makes the tenant's folder from the data of a template or a snapshot.
+  // Makes the tenant's folder from the data of a template or a snapshot: beside
+  // what there is, then in its place.
+  Result<> prepare(int64_t tenant, const std::string& data);
+  Result<> put_in_place(int64_t tenant);
   Result<> build(int64_t tenant, const std::string& data);
-  // Starts the tenant's server with what the catalog says of it, in its groups. If it runs already, that one stays.
-  Result<> start(Context& context, int64_t tenant);
+  // Starts the tenant's server with what the catalog says of it, in its groups.
+  // If it runs already, that one stays. One that is not open listens on its
+  // socket only, which no user can reach.
+  Result<> start(Context& context, int64_t tenant, bool open = true);
   // From now on it is started again whenever it ends.
   Result<> keep(int64_t tenant);
   // No longer; returns when no start is under way.

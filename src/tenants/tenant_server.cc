@@ -58,10 +58,13 @@ Result<std::unique_ptr<TenantServer>> TenantServer::open(Context& context, const
       });
   server->clones_ = std::make_unique<CloneRunner>(context, *server->catalog_, *server->host_, *server->archive_);
   RETURN_IF_ERROR(server->recover());
+  server->expiry_ = std::thread([raw = server.get()] { raw->watch_expiry(); });
   return server;
 }
 
 TenantServer::~TenantServer() {
+  expiry_context_.request_stop();
+  if (expiry_.joinable()) expiry_.join();
   if (archive_) archive_->stop();  // its threads use what ends before it
   if (lock_ >= 0) ::close(lock_);
 }
@@ -81,6 +84,15 @@ Result<> TenantServer::recover() {
   ASSIGN_OR_RETURN(const auto tenants, catalog_->transact([](CatalogTransaction& t) -> Result<std::vector<TenantRow>> {
     RETURN_IF_ERROR(t.run("UPDATE tenant SET running = 0"));
     RETURN_IF_ERROR(t.run("DELETE FROM snapshot_lock WHERE owner_job_id < 0"));
+    RETURN_IF_ERROR(
+        t.run("UPDATE tenant SET status = 'NORMAL' WHERE id IN "
+              "(SELECT tenant_id FROM tenant_reset WHERE "
+              "snapshot_id = 0)"));
+    RETURN_IF_ERROR(t.run("DELETE FROM tenant_reset WHERE snapshot_id = 0"));
+    RETURN_IF_ERROR(
+        t.run("DELETE FROM tenant_snapshot WHERE substr(name, "
+              "1, 21) = '_inner_snapshot$reset' AND id NOT IN "
+              "(SELECT snapshot_id FROM tenant_reset)"));
     // Snapshots that nobody will finish.
     RETURN_IF_ERROR(
         t.run("DELETE FROM tenant_snapshot WHERE status NOT IN ('NORMAL', 'CLONING') AND NOT EXISTS (SELECT 1 "
@@ -96,6 +108,7 @@ Result<> TenantServer::recover() {
   }
   RETURN_IF_ERROR(remove_leftovers());
   start_tenants(normal);
+  RETURN_IF_ERROR(recover_resets());
   RETURN_IF_ERROR(archive_->resume());
   return clones_->resume();
 }
@@ -139,6 +152,8 @@ void TenantServer::start_tenants(const std::vector<TenantRow>& tenants) {
 }
 
 void TenantServer::stop() {
+  expiry_context_.request_stop();
+  if (expiry_.joinable()) expiry_.join();
   archive_->stop();
   clones_->stop();
   host_->stop_all();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tenants/catalog.h"
@@ -15,6 +16,9 @@
 #include "tenants/tenant_host.h"
 
 namespace sluice {
+
+// 5160 if there is none of this name.
+Result<TenantRow> need_tenant(CatalogTransaction& transaction, const std::string& name);
 
 struct StatementResult {
   ViewRows rows;                   // no columns: the statement has no result
@@ -57,6 +61,11 @@ class TenantServer {
   Result<StatementResult> run(const ActivateStandby& statement);
   Result<StatementResult> run(const SetLogMode& statement);
   Result<StatementResult> run(const ReadViews& statement);
+  Result<StatementResult> run(const ResetTenant& statement);
+  Result<StatementResult> run(const SetTtl& statement);
+  Result<StatementResult> run(const SetProtected& statement);
+  Result<StatementResult> run(const CreateMask& statement);
+  Result<StatementResult> run(const DropMask& statement);
 
   Result<int64_t> store_tenant(CatalogTransaction& transaction, const CreateTenant& statement);
   Result<> make_tenant(const CreateTenant& statement, int64_t tenant);
@@ -65,6 +74,20 @@ class TenantServer {
   Result<> finish_drop(int64_t tenant);
   Result<StatementResult> apply_limits(const std::vector<int64_t>& tenants);
 
+  struct Reset {
+    TenantRow tenant;
+    SnapshotRow snapshot;
+    bool own_snapshot = false;  // made for it, and dropped with it
+    std::string mask_sql;
+  };
+  Result<> store_reset(const ResetTenant& statement, Reset& reset, TenantRow& parent);
+  // Puts the snapshot's data in the place of the tenant's. May be repeated.
+  Result<> carry_out(const Reset& reset);
+  Result<> end_reset(const Reset& reset);
+  Result<> recover_resets();
+  void drop_expired();
+  void watch_expiry();
+
   Context& context_;
   const std::string folder_;
   int lock_ = -1;
@@ -72,6 +95,8 @@ class TenantServer {
   std::unique_ptr<TenantHost> host_;
   std::unique_ptr<LogArchive> archive_;
   std::unique_ptr<CloneRunner> clones_;
+  Context expiry_context_{&context_};
+  std::thread expiry_;
 };
 
 }  // namespace sluice

@@ -23,13 +23,13 @@ constexpr const char* kPrivileges =
     "ROUTINE, "
     "ALTER ROUTINE, CREATE USER, EVENT, TRIGGER, DELETE HISTORY, SLAVE MONITOR";
 
-Result<TenantRow> need_tenant(CatalogTransaction& t, const std::string& name) {
-  ASSIGN_OR_RETURN(auto tenant, t.find_tenant(name));
+}  // namespace
+
+Result<TenantRow> need_tenant(CatalogTransaction& transaction, const std::string& name) {
+  ASSIGN_OR_RETURN(auto tenant, transaction.find_tenant(name));
   if (!tenant) return sql_error(kTenantNotExist, "unknown tenant '{}'", name);
   return std::move(*tenant);
 }
-
-}  // namespace
 
 Result<int64_t> TenantServer::store_tenant(CatalogTransaction& t, const CreateTenant& statement) {
   ASSIGN_OR_RETURN(const auto same, t.find_tenant(statement.name));
@@ -132,11 +132,17 @@ Result<StatementResult> TenantServer::run(const DropTenant& statement) {
                    catalog_->transact([&](CatalogTransaction& t) { return t.find_tenant(statement.name); }));
   if (!found && statement.if_exists) return StatementResult{.notes = {"there is no such tenant"}};
   if (!found) return sql_error(kTenantNotExist, "unknown tenant '{}'", statement.name);
+  const Error is_protected = sql_error(kNotAllowed,
+                                       "tenant '{0}' is protected, drop tenant not allowed; ALTER "
+                                       "TENANT {0} SET PROTECTED = OFF",
+                                       statement.name);
+  if (found->is_protected) return is_protected;
   if (statement.force) RETURN_IF_ERROR(end_clone_jobs(found->id));
   ASSIGN_OR_RETURN(const bool marked, catalog_->transact([&](CatalogTransaction& t) -> Result<bool> {
     RETURN_IF_ERROR(refuse_while_cloning(t, found->id, "drop tenant"));
     ASSIGN_OR_RETURN(const auto now, t.tenant_by_id(found->id));
     if (!now) return false;  // the clone job that made it was canceled
+    if (now->is_protected) return is_protected;
     if (now->status == tenant_status::kCreating) {
       return sql_error(kNotAllowed, "tenant '{}' is being created, drop tenant now not allowed", statement.name);
     }
@@ -161,6 +167,7 @@ Result<> TenantServer::finish_drop(int64_t tenant) {
     // The pool that a clone job made goes with the clone, a user's pool stays.
     RETURN_IF_ERROR(t.run("DELETE FROM resource_pool WHERE tenant_id = ?1 AND job_id IS NOT NULL", {tenant}));
     RETURN_IF_ERROR(t.run("UPDATE resource_pool SET tenant_id = NULL WHERE tenant_id = ?1", {tenant}));
+    RETURN_IF_ERROR(t.run("DELETE FROM tenant_term WHERE tenant_id = ?1", {tenant}));
     RETURN_IF_ERROR(t.event("tenant_dropped", tenant, 0, ""));
     return t.run("DELETE FROM tenant WHERE id = ?1", {tenant});
   });

@@ -11,7 +11,7 @@
 namespace sluice {
 namespace {
 
-constexpr double kLeastCpu = 0.1;
+constexpr double kLeastCpu = 0.01;  // the least that control groups enforce
 constexpr int64_t kLeastMemory = int64_t{128} << 20, kLeastLogDisk = int64_t{64} << 20, kLeastIops = 16;
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 
