@@ -86,8 +86,8 @@ TEST(ConnectorFileTest, a_properties_file_of_postgres_has_debeziums_defaults) {
   const Parsed parsed = postgres("bootstrap.servers=k:1\n");
   EXPECT_EQ(parsed.problems, "");
   EXPECT_EQ(parsed.spec.source.type, "postgres");
-  EXPECT_THAT(parsed.source(),
-              ElementsAre("hostname=h", "username=u", "database=shop", "tables=/.*/", "slot.name=debezium"));
+  EXPECT_THAT(parsed.source(), ElementsAre("hostname=h", "username=u", "database=shop", "tables=/.*/",
+                                           "slot.name=debezium", "message.prefix.include.list=.*"));
 }
 
 TEST(ConnectorFileTest, lists_are_anchored_expressions_and_both_levels_must_match) {

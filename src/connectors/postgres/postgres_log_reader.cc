@@ -172,11 +172,8 @@ Result<> PostgresLogReader::open(Context& context, const LogStart& start,
   // Who compares rows needs none of them.
   if (options_.wants_messages() && !start.second_reader) {
     ASSIGN_OR_RETURN(messages_, MessageFilter::compile(options_.message_include, options_.message_exclude));
-    if (!streaming) {
-      return Error(ErrorCode::kConfig, "the server cannot send logical messages (PostgreSQL 14 and later can)",
-                   "Leave out message.prefix.include.list and message.prefix.exclude.list.");
-    }
-    options.emplace_back("messages", "on");
+    if (streaming) options.emplace_back("messages", "on");
+    if (!streaming) log_warn("logical messages are left out: PostgreSQL sends them from version 14 on");
   }
   durable_ = Lsn{reached_.value / kAlignment * kAlignment};
   received_ = durable_;
