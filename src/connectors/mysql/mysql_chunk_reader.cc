@@ -127,6 +127,13 @@ class MysqlChunkReader : public ChunkReader {
     snapshot_open_ = true;
     return {};
   }
+  Result<> end_snapshot(Context& context) {
+    stream_.reset();
+    checked_.clear();
+    snapshot_open_ = false;
+    RETURN_IF_ERROR(connection_->execute(context, "COMMIT"));
+    return {};
+  }
   void set_position(BinlogPosition position) {
     if (position.position() != prepared_from_) position.prepared_from = prepared_from_;
     position_ = position.position();
@@ -249,22 +256,40 @@ class MysqlKeyRangeReader : public KeyRangeReader {
   explicit MysqlKeyRangeReader(const MysqlSourceOptions& options) : options_(options) {}
 
   Result<Position> open_snapshot(Context& context) override {
+    const bool kept = reader_ != nullptr;
+    auto opened = open_on_connections(context);
+    if (opened) return opened;
     reader_.reset();
-    ASSIGN_OR_RETURN(auto readers, open_readers(context, options_, 1, {}, kShortPatience));
-    reader_ = std::move(readers[0]);
-    return reader_->position();
+    control_.reset();
+    // The server may have closed what was kept.
+    return kept && opened.error().code() == ErrorCode::kConnect ? open_on_connections(context) : std::move(opened);
   }
-  Result<> close_snapshot(Context&) override {
-    reader_.reset();
+  Result<> close_snapshot(Context& context) override {
+    if (reader_ && (!good_ || !reader_->end_snapshot(context))) reader_.reset();
     return {};
   }
 
   Result<TableSchemaPtr> find_table(Context& context, const TableId& table) override {
-    return reader_->lock_table(context, table);
+    return noting(reader_->lock_table(context, table));
   }
 
   Result<std::optional<KeyText>> greatest_key(Context& context, const TableSchemaPtr& schema,
                                               const KeyRange& range) override {
+    return noting(find_greatest(context, schema, range));
+  }
+  Result<std::optional<KeyText>> read(Context& context, const KeyRange& range, ChangeBatch& batch) override {
+    return noting(read_rows(context, range, batch));
+  }
+
+ private:
+  // After an error, connections are not kept.
+  template <typename T>
+  Result<T> noting(Result<T> result) {
+    good_ = result.has_value();
+    return result;
+  }
+
+  Result<std::optional<KeyText>> find_greatest(Context& context, const TableSchemaPtr& schema, const KeyRange& range) {
     for (const uint32_t column : range.columns) {
       const TypeKind kind = schema->columns[column].type.kind;
       if (kind != TypeKind::kFloat && kind != TypeKind::kDouble) continue;
@@ -281,7 +306,7 @@ class MysqlKeyRangeReader : public KeyRangeReader {
     return std::optional(std::move(key));
   }
 
-  Result<std::optional<KeyText>> read(Context& context, const KeyRange& range, ChangeBatch& batch) override {
+  Result<std::optional<KeyText>> read_rows(Context& context, const KeyRange& range, ChangeBatch& batch) {
     const TableSchema& schema = *batch.schema;
     std::string where;
     const auto add = [&where](const std::string& condition) {
@@ -300,9 +325,28 @@ class MysqlKeyRangeReader : public KeyRangeReader {
     return std::optional(reader_->last_key());
   }
 
- private:
   static std::string name(const TableSchema& schema, uint32_t column) {
     return MysqlConnection::quote_identifier(schema.columns[column].name);
+  }
+  Result<Position> open_on_connections(Context& context) {
+    if (!reader_) {
+      ASSIGN_OR_RETURN(auto connection, MysqlConnection::connect(context, options_.connection()));
+      reader_ = std::make_unique<MysqlChunkReader>(std::move(connection), options_, Position());
+    }
+    const bool mariadb = reader_->connection().is_mariadb();
+    if (!mariadb && !control_) {
+      ASSIGN_OR_RETURN(control_, MysqlConnection::connect(context, options_.connection()));
+    }
+    Readers readers;  // an error throws the reader away
+    readers.push_back(std::move(reader_));
+    if (mariadb) {
+      RETURN_IF_ERROR(readers[0]->open_snapshot(context));
+      RETURN_IF_ERROR(readers[0]->read_snapshot_position(context));
+    } else {
+      RETURN_IF_ERROR(open_under_lock(context, *control_, readers, kShortPatience));
+    }
+    reader_ = std::move(readers[0]);
+    return reader_->position();
   }
   // Labels are ordered by their numbers, which also stand for them in comparisons.
   static std::string bounds(const TableSchema& schema, const KeyRange& range) {
@@ -340,7 +384,9 @@ class MysqlKeyRangeReader : public KeyRangeReader {
   }
 
   const MysqlSourceOptions& options_;
-  std::unique_ptr<MysqlChunkReader> reader_;  // while a snapshot is open
+  std::unique_ptr<MysqlChunkReader> reader_;
+  std::unique_ptr<MysqlConnection> control_;  // MySQL: for the lock
+  bool good_ = true;                          // the last reading went well
 };
 
 }  // namespace
