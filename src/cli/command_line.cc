@@ -216,7 +216,9 @@ void declare(CLI::App& app, Command& parsed) {
       ->required();
   add_connector_files(run, parsed);
   add_state(run, parsed);
-  run->add_option("--metrics", parsed.metrics, "Serve metrics for Prometheus at this loopback address, path /metrics")
+  run->add_option("--metrics", parsed.metrics,
+                  "Serve metrics for Prometheus at this loopback address, path /metrics, and take signals to jobs: "
+                  "POST /jobs/NAME/signals")
       ->type_name("[HOST:]PORT");
   run->add_flag("--until-caught-up", parsed.until_caught_up,
                 "End with 0 once the target holds everything the source had committed when the job began");

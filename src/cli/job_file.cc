@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
+#include "connector/event_topics.h"
 #include "languages/job_language.h"
 
 namespace sluice {
@@ -69,6 +71,29 @@ void check_can_resynchronize(const LoadedJob& job, Problems& found) {
   }
 }
 
+// Channels of signals and notifications that need topics.
+void check_channels(const LoadedJob& job, Problems& found) {
+  const PipelineSpec& pipeline = job.spec.pipeline;
+  const auto has = [](const std::vector<std::string>& list, std::string_view what) {
+    return std::ranges::find(list, what) != list.end();
+  };
+  const bool topics = dynamic_cast<const EventTopics*>(job.sink.get()) != nullptr;
+  if (has(pipeline.signal_channels, "kafka") && !topics) {
+    found.error(job.spec.sink.location, "",
+                fmt::format("signal.enabled.channels: kafka needs the sink kafka, not '{}'", job.spec.sink.type),
+                "Choose among the channels source, file and rest.");
+  }
+  if (!has(pipeline.notification_channels, "sink")) return;
+  if (!topics) {
+    found.error(job.spec.sink.location, "",
+                fmt::format("notification.enabled.channels: sink needs the sink kafka, not '{}'", job.spec.sink.type),
+                "Choose the channel log.");
+  } else if (pipeline.notification_topic.empty()) {
+    found.error(job.spec.sink.location, "", "notification.enabled.channels: sink needs the name of a topic",
+                "Give it as notification.sink.topic.name, in the pipeline block.");
+  }
+}
+
 std::optional<LoadedJob> load(const JobText& text, const ConnectorExtras& extras, const ConnectorRegistry& registry,
                               Problems& problems) {
   Problems found;
@@ -89,6 +114,7 @@ std::optional<LoadedJob> load(const JobText& text, const ConnectorExtras& extras
           "Leave the key 'apply' out of the pipeline, or choose a database as the sink.");
     }
     if (job.spec.pipeline.lost_log == LostLog::kResynchronize) check_can_resynchronize(job, found);
+    if (job.sink) check_channels(job, found);
     job.transform = JobTransform::create(job.spec, found);
   }
   const bool good = !found.has_errors();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <deque>
@@ -16,10 +17,15 @@
 #include "cli/progress_display.h"
 #include "engine/job.h"
 #include "net/http_server.h"
+#include "signals/signal.h"
 #include "verify/resynchronize.h"
 
 namespace sluice {
 namespace {
+
+// How long a signal over HTTP waits for its job.
+constexpr std::chrono::seconds kPatience{5};
+constexpr int kHttpThreads = 4;
 
 struct RunningJob {
   RunningJob(LoadedJob loaded, JobOptions job_options, TaskPool& tasks)
@@ -66,13 +72,47 @@ bool load_jobs(const Command& command, const ConnectorRegistry& registry, TaskPo
   return good;
 }
 
-Result<std::unique_ptr<HttpServer>> serve_metrics(const std::string& address, RunningJobs& jobs) {
-  const auto reply = [&jobs] {
-    std::vector<std::pair<std::string, ProgressReport>> reports;
-    for (auto& running : jobs) reports.emplace_back(running.name, running.job.progress().report());
-    return HttpReply{.content_type = kMetricsContentType, .body = metrics_text(reports)};
+HttpReply text_reply(int status, std::string_view text) {
+  return {.content_type = "text/plain; charset=utf-8", .body = fmt::format("{}\n", text), .status = status};
+}
+
+HttpReply take_signal(Job& job, const HttpRequest& request) {
+  // No web page of elsewhere can send this here unasked.
+  if (!request.content_type.starts_with("application/json")) {
+    return text_reply(415, "send it with Content-Type: application/json");
+  }
+  const auto& channels = job.spec().pipeline.signal_channels;
+  if (std::ranges::find(channels, "rest") == channels.end()) {
+    return text_reply(403,
+                      "this job takes no signals over HTTP: add rest to signal.enabled.channels in its pipeline block");
+  }
+  auto signal = parse_signal(request.body);
+  if (!signal) return text_reply(400, signal.error().message());
+  const auto taken = job.inbox().deliver(std::move(*signal), kPatience);
+  if (taken) return text_reply(200, "the job has taken the signal");
+  const ErrorCode code = taken.error().code();
+  return text_reply(code == ErrorCode::kConnect     ? 503
+                    : code == ErrorCode::kTransient ? 504
+                                                    : 400,
+                    taken.error().message());
+}
+
+// GET /metrics, and POST /jobs/NAME/signals.
+Result<std::unique_ptr<HttpServer>> serve_http(const std::string& address, RunningJobs& jobs) {
+  const auto handle = [&jobs](const HttpRequest& request) {
+    if (request.method == "GET" && request.path == "/metrics") {
+      std::vector<std::pair<std::string, ProgressReport>> reports;
+      for (auto& running : jobs) reports.emplace_back(running.name, running.job.progress().report());
+      return HttpReply{.content_type = kMetricsContentType, .body = metrics_text(reports)};
+    }
+    for (auto& running : jobs) {
+      if (request.method == "POST" && request.path == fmt::format("/jobs/{}/signals", running.name)) {
+        return take_signal(running.job, request);
+      }
+    }
+    return text_reply(404, "there are GET /metrics and POST /jobs/NAME/signals");
   };
-  ASSIGN_OR_RETURN(auto server, HttpServer::start(address, {{"/metrics", reply}}));
+  ASSIGN_OR_RETURN(auto server, HttpServer::start(address, handle, kHttpThreads));
   log_info("metrics at http://{}:{}/metrics", server->host(), server->port());
   return server;
 }
@@ -113,7 +153,7 @@ int run_command(const Command& command, const ConnectorRegistry& registry, Conte
   if (!load_jobs(command, registry, tasks, jobs)) return error_code_info(ErrorCode::kConfig).exit_code;
   std::unique_ptr<HttpServer> metrics;
   if (!command.metrics.empty()) {
-    auto served = serve_metrics(command.metrics, jobs);
+    auto served = serve_http(command.metrics, jobs);
     if (!served) {
       fmt::print(stderr, "{}\n", served.error().describe());
       return error_code_info(served.error().code()).exit_code;

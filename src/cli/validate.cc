@@ -3,12 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/job_file.h"
 
 namespace sluice {
 namespace {
+
+// id, type and data, by their places.
+constexpr size_t kSignalColumns = 3;
 
 class ConnectionCheck {
  public:
@@ -48,11 +52,24 @@ class ConnectionCheck {
     }
     Problems unused;
     job_.transform->check_use(ids, unused);
+    check_signal_table(*tables, unused);
     report_.text += unused.text();
     if (unused.has_errors() && report_.exit_code == 0) {
       report_.exit_code = error_code_info(ErrorCode::kConfig).exit_code;
     }
     report_.text += fmt::format("source {}: ready, {} table{}\n", type, tables->size(), tables->size() == 1 ? "" : "s");
+  }
+
+  void check_signal_table(const std::vector<SourceTable>& tables, Problems& problems) const {
+    const PipelineSpec& pipeline = job_.spec.pipeline;
+    if (pipeline.signal_table.empty() || std::ranges::count(pipeline.signal_channels, "source") == 0) return;
+    const auto table = std::ranges::find_if(
+        tables, [&](const SourceTable& each) { return each.schema->id.text() == pipeline.signal_table; });
+    if (table != tables.end() && table->schema->columns.size() >= kSignalColumns) return;
+    problems.warn(job_.spec.source.location, "signal.data.collection",
+                  fmt::format("the table '{}' {}: no signals come from it", pipeline.signal_table,
+                              table == tables.end() ? "is none of the captured tables" : "has less than three columns"),
+                  "Create it with the columns id, type and data, and name it among the source's tables.");
   }
 
   LoadedJob& job_;

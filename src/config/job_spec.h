@@ -68,12 +68,16 @@ struct PipelineSpec {
   int64_t change_log_max_bytes = int64_t{10} << 30;      // change-log.max-bytes
   std::chrono::milliseconds verify_interval{0};          // verify.interval: pause between background checks, 0 = none
   int64_t verify_rows_per_second = 20000;                // verify.rows-per-second: of such a check, 0 = no limit
-  std::vector<std::string> signal_channels;              // signal.enabled.channels: source, file
+  std::vector<std::string> signal_channels;              // signal.enabled.channels: source, file, kafka, rest
   std::string signal_table;                              // signal.data.collection, may be empty
   std::string signal_file;                               // signal.file
+  std::string signal_topic;                              // signal.kafka.topic, may be empty
+  std::string signal_servers;                            // signal.kafka.bootstrap.servers, may be empty
+  std::string signal_group;                              // signal.kafka.groupId
   std::chrono::milliseconds signal_poll_interval{5000};  // signal.poll.interval.ms
   int64_t snapshot_chunk_size = 1024;                    // incremental.snapshot.chunk.size: rows
-  std::vector<std::string> notification_channels;        // notification.enabled.channels: log
+  std::vector<std::string> notification_channels;        // notification.enabled.channels: log, sink
+  std::string notification_topic;                        // notification.sink.topic.name
 };
 
 struct JobSpec {

@@ -90,9 +90,11 @@ Result<std::unique_ptr<IncrementalCopy>> IncrementalCopy::open(Context& context,
   const PipelineSpec& spec = parts.spec.pipeline;
   const bool by_table = has(spec.signal_channels, "source") && !spec.signal_table.empty();
   const bool by_file = has(spec.signal_channels, "file");
+  const bool by_topic = has(spec.signal_channels, "kafka");
+  const bool by_http = has(spec.signal_channels, "rest");
   ASSIGN_OR_RETURN(SnapshotQueue queue, SnapshotQueue::parse(state.snapshots));
   std::unique_ptr<IncrementalCopy> copy;
-  if (!by_table && !by_file && queue.snapshots.empty()) return copy;
+  if (!by_table && !by_file && !by_topic && !by_http && queue.snapshots.empty()) return copy;
   auto* const source = dynamic_cast<ReadsKeyRanges*>(&parts.source);
   if (source == nullptr) {
     log_warn("this source takes no signals");
@@ -105,15 +107,24 @@ Result<std::unique_ptr<IncrementalCopy>> IncrementalCopy::open(Context& context,
   for (const auto& [table, unused] : state.tables) copy->tables_.insert(table);
   if (by_table &&
       std::ranges::none_of(copy->tables_, [&](const TableId& table) { return table.text() == spec.signal_table; })) {
-    log_warn("the signal table '{}' is none of the captured tables: no signals come from it", spec.signal_table);
+    log_warn(
+        "the signal table '{}' is none of the captured tables: no signals come from it; create it, as id, type and "
+        "data, "
+        "and name it among the source's tables",
+        spec.signal_table);
   }
   if (by_file) copy->file_.emplace(spec.signal_file);
+  if (by_topic) RETURN_IF_ERROR(copy->open_topic());
   copy->copier_ = std::make_unique<RangeCopier>(context, parts.source, source->make_key_range_reader());
   return copy;
 }
 
 IncrementalCopy::IncrementalCopy(Context& context, JobParts& parts, Outlet outlet, SnapshotQueue queue)
-    : context_(context), parts_(parts), outlet_(std::move(outlet)), queue_(std::move(queue)) {}
+    : context_(context),
+      parts_(parts),
+      outlet_(std::move(outlet)),
+      queue_(std::move(queue)),
+      topics_(dynamic_cast<EventTopics*>(&parts.sink)) {}
 
 const QueuedTable* IncrementalCopy::current() const {
   return queue_.snapshots.empty() ? nullptr : &queue_.snapshots.front().tables.front();
@@ -121,12 +132,18 @@ const QueuedTable* IncrementalCopy::current() const {
 
 void IncrementalCopy::notify(const QueuedSnapshot& snapshot, std::string_view type,
                              std::vector<std::pair<std::string, std::string>> data) const {
-  if (!has(parts_.spec.pipeline.notification_channels, "log")) return;
+  const PipelineSpec& spec = parts_.spec.pipeline;
+  if (spec.notification_channels.empty()) return;
   data.insert(data.begin(), {"connector_name", parts_.ledger.job()});
-  log_info(
-      "notification: {}",
-      notification_json({.id = snapshot.id, .aggregate = "Incremental Snapshot", .type = type, .data = std::move(data)},
-                        wall_clock_ms()));
+  const std::string text = notification_json(
+      {.id = snapshot.id, .aggregate = "Incremental Snapshot", .type = type, .data = std::move(data)}, wall_clock_ms());
+  if (has(spec.notification_channels, "log")) log_info("notification: {}", text);
+  if (!has(spec.notification_channels, "sink") || topics_ == nullptr) return;
+  const auto told = topics_->notify(context_, spec.notification_topic, snapshot.id, text);
+  if (!told && !context_.stop_requested()) {
+    log_warn("a notification did not reach topic {}: {}; the snapshot goes on", spec.notification_topic,
+             told.error().message());
+  }
 }
 
 Result<> IncrementalCopy::look_at(std::span<const StreamElement> elements, bool between_groups) {
@@ -146,13 +163,14 @@ Result<> IncrementalCopy::look_at(std::span<const StreamElement> elements, bool 
 
 Result<> IncrementalCopy::obey_all() {
   if (signals_.empty()) return {};
-  for (const auto& signal : std::exchange(signals_, {})) {
-    auto obeyed = obey(signal);
-    if (!obeyed) {
-      log_warn("signal '{}' of type '{}' is ignored: {}", signal.id, signal.type, obeyed.error().message());
-    }
-  }
+  for (const auto& signal : std::exchange(signals_, {})) (void)obey_or_warn(signal);
   return record();
+}
+
+Result<> IncrementalCopy::obey_or_warn(const Signal& signal) {
+  auto obeyed = obey(signal);
+  if (!obeyed) log_warn("signal '{}' of type '{}' is ignored: {}", signal.id, signal.type, obeyed.error().message());
+  return obeyed;
 }
 
 Result<> IncrementalCopy::obey(const Signal& signal) {
@@ -168,7 +186,14 @@ Result<> IncrementalCopy::obey(const Signal& signal) {
   }
   // Marks that Debezium writes for itself.
   if (signal.type == "snapshot-window-open" || signal.type == "snapshot-window-close") return {};
-  return Error(ErrorCode::kUnsupported, "there is no such signal here");
+  if (signal.type == "schema-changes") {
+    return Error(ErrorCode::kUnsupported,
+                 "table definitions are read from the source, and none can be given by a signal; a table that changed "
+                 "unseen is copied anew with --reset");
+  }
+  return Error(ErrorCode::kUnsupported,
+               "there is no such signal; there are execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot "
+               "and log");
 }
 
 Result<> IncrementalCopy::execute(const Signal& signal) {
@@ -192,7 +217,11 @@ Result<> IncrementalCopy::execute(const Signal& signal) {
     }
     if (!any) log_warn("signal '{}': no table of this job matches '{}'", signal.id, pattern);
   }
-  if (snapshot.tables.empty()) return Error(ErrorCode::kConfig, "it names no table of this job");
+  if (snapshot.tables.empty()) {
+    return Error(ErrorCode::kConfig,
+                 "it names no table of this job; data-collections are expressions for whole names, as database.table, "
+                 "PostgreSQL: schema.table");
+  }
   log_info("signal '{}': a snapshot of {} is wanted; {} wait in front of it", signal.id, names_of(snapshot),
            queue_.snapshots.size());
   if (queue_.snapshots.empty()) notify(snapshot, "STARTED", {{"data_collections", names_of(snapshot)}});
@@ -236,6 +265,24 @@ Result<> IncrementalCopy::set_paused(const Signal& signal, bool paused) {
   return {};
 }
 
+// For signals that do not come with the stream.
+Result<> IncrementalCopy::look_around() {
+  RETURN_IF_ERROR(obey_all());
+  RETURN_IF_ERROR(look_into_inbox());
+  RETURN_IF_ERROR(look_into_file());
+  return look_into_topic();
+}
+
+Result<> IncrementalCopy::look_into_inbox() {
+  const auto letters = parts_.inbox.take();
+  if (letters.empty()) return {};
+  std::vector<Result<>> answers;
+  for (const auto& letter : letters) answers.push_back(obey_or_warn(letter->signal));
+  RETURN_IF_ERROR(record());
+  for (size_t i = 0; i < letters.size(); ++i) parts_.inbox.answer(*letters[i], std::move(answers[i]));
+  return {};
+}
+
 Result<> IncrementalCopy::look_into_file() {
   const MonotonicTime now = monotonic_now();
   if (!file_ || now - file_read_ < parts_.spec.pipeline.signal_poll_interval) return {};
@@ -245,6 +292,47 @@ Result<> IncrementalCopy::look_into_file() {
   RETURN_IF_ERROR(obey_all());
   auto cleared = file_->clear();
   if (!cleared) log_warn("{}", cleared.error().message());
+  return {};
+}
+
+Result<> IncrementalCopy::open_topic() {
+  const PipelineSpec& spec = parts_.spec.pipeline;
+  SLUICE_CHECK(topics_ != nullptr);  // the specification was checked
+  const std::string prefix = topics_->topic_prefix(parts_.ledger.job());
+  topic_name_ = spec.signal_topic.empty() ? prefix + "-signal" : spec.signal_topic;
+  ASSIGN_OR_RETURN(topic_, topics_->read_topic({.name = topic_name_,
+                                                .servers = spec.signal_servers,
+                                                .group = spec.signal_group,
+                                                .from = queue_.topic_offset}));
+  return {};
+}
+
+// What was read is recorded together with how far it was read.
+Result<> IncrementalCopy::look_into_topic() {
+  if (!topic_) return {};
+  auto records = topic_->poll();
+  if (!records) {
+    if (!std::exchange(topic_complained_, true)) {
+      log_warn("signals cannot be read from topic {}: {}; trying again", topic_name_, records.error().message());
+    }
+    return {};
+  }
+  if (records->empty()) return {};
+  topic_complained_ = false;
+  const std::string prefix = topics_->topic_prefix(parts_.ledger.job());
+  for (const auto& record : *records) {
+    queue_.topic_offset = record.offset + 1;
+    if (record.key != prefix) continue;  // of another job
+    auto signal = parse_signal(record.value);
+    if (signal) {
+      signals_.push_back(std::move(*signal));
+    } else {
+      log_warn("topic {}, offset {}: {}; the record is ignored", topic_name_, record.offset, signal.error().message());
+    }
+  }
+  RETURN_IF_ERROR(signals_.empty() ? record() : obey_all());
+  // For whoever begins without our ledger.
+  if (auto told = topic_->commit(*queue_.topic_offset); !told) log_debug("{}", told.error().message());
   return {};
 }
 
@@ -413,8 +501,7 @@ Result<> IncrementalCopy::finish_table(ScanStatus status) {
 
 Result<> IncrementalCopy::step(const Position& reached) {
   reached_ = reached;
-  RETURN_IF_ERROR(obey_all());
-  RETURN_IF_ERROR(look_into_file());
+  RETURN_IF_ERROR(look_around());
   if (queue_.paused || queue_.snapshots.empty()) return {};
   if (!running_) begin_table();
   if (copier_->wants_window()) {

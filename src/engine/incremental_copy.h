@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "connector/event_topics.h"
 #include "engine/job_parts.h"
 #include "engine/range_copier.h"
 #include "engine/snapshot_queue.h"
@@ -63,7 +64,12 @@ class IncrementalCopy {
   Result<> execute(const Signal& signal);
   Result<> stop(const Signal& signal);
   Result<> set_paused(const Signal& signal, bool paused);
+  Result<> obey_or_warn(const Signal& signal);
+  Result<> look_around();
+  Result<> look_into_inbox();
   Result<> look_into_file();
+  Result<> look_into_topic();
+  Result<> open_topic();
   const QueuedTable* current() const;
   void begin_table();  // from behind what the lanes have
   void halt();
@@ -79,9 +85,13 @@ class IncrementalCopy {
   JobParts& parts_;
   const Outlet outlet_;
   SnapshotQueue queue_;
-  std::set<TableId> tables_;  // that the stream has
+  std::set<TableId> tables_;   // that the stream has
+  EventTopics* const topics_;  // null: the sink has none
   std::optional<SignalFile> file_;
   MonotonicTime file_read_{};
+  std::unique_ptr<TopicReader> topic_;  // null: no signals come from one
+  std::string topic_name_;
+  bool topic_complained_ = false;
   std::vector<Signal> signals_;  // that came and were not obeyed yet
   Position reached_;
 

@@ -158,6 +158,7 @@ Result<bool> Job::begin_attempt() {
                                                      .progress = progress_,
                                                      .limiter = limiter_,
                                                      .tasks = tasks_,
+                                                     .inbox = inbox_,
                                                      .coordinator = *this,
                                                      .parallelism = plan_.parallelism,
                                                      .lanes = plan_.lanes,

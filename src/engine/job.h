@@ -43,6 +43,7 @@ class Job final : public Task {
   const JobSpec& spec() const { return spec_; }
   Progress& progress() { return progress_; }
   RateLimiter& limiter() { return limiter_; }
+  SignalInbox& inbox() { return inbox_; }
 
   // Starts the task. `ended` is called by its last step: the job has reached its end, a stop was requested (kStopped),
   // or an error needs a person. Whoever requests a stop wakes the job.
@@ -73,6 +74,7 @@ class Job final : public Task {
   std::unique_ptr<Sink> sink_;
   Progress progress_;
   RateLimiter limiter_;
+  SignalInbox inbox_;
   TaskPool& tasks_;
   const JobPlan plan_;
   // Set by run().

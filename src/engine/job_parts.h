@@ -12,6 +12,7 @@
 #include "engine/rate_limiter.h"
 #include "engine/schema_policy.h"
 #include "engine/task_pool.h"
+#include "signals/signal_inbox.h"
 #include "transform/job_transform.h"
 
 namespace sluice {
@@ -27,6 +28,7 @@ struct JobParts {
   Progress& progress;
   RateLimiter& limiter;
   TaskPool& tasks;
+  SignalInbox& inbox;
   Task& coordinator;          // whose steps these parts are used in
   size_t parallelism;         // readers and writers of the copy: what is asked for, as far as the sink allows
   size_t lanes = 1;           // writers of the stream

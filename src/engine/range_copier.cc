@@ -11,7 +11,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::chrono::milliseconds kWakeUp{50};
 // Others at the source may wait for what a snapshot holds, and what changes meanwhile is remembered.
 constexpr std::chrono::seconds kRenewSnapshotAfter{1};
 constexpr std::chrono::milliseconds kTryAgainSoon{20};
@@ -40,7 +39,10 @@ RangeCopier::RangeCopier(Context& context, const Source& source, std::unique_ptr
       }) {}
 
 RangeCopier::~RangeCopier() {
-  context_.request_stop();
+  {
+    std::lock_guard lock(mutex_);
+    context_.request_stop();
+  }
   changed_.notify_all();
 }
 
@@ -102,10 +104,15 @@ bool RangeCopier::superseded(uint64_t number) const {
   return number != number_ || context_.stop_requested();
 }
 
-// False if the job stops.
-bool RangeCopier::wait_while(const std::function<bool()>& condition, std::unique_lock<std::mutex>& lock) {
-  while (!context_.stop_requested() && condition()) changed_.wait_for(lock, kWakeUp);
-  return !context_.stop_requested();
+// Until the condition is false, or this object goes, or it is this late.
+void RangeCopier::wait_while(const std::function<bool()>& condition, std::unique_lock<std::mutex>& lock,
+                             std::optional<MonotonicTime> until) {
+  const auto done = [&] { return context_.stop_requested() || !condition(); };
+  if (until) {
+    changed_.wait_until(lock, *until, done);
+  } else {
+    changed_.wait(lock, done);
+  }
 }
 
 void RangeCopier::pause(std::chrono::milliseconds duration) { context_.wait_for(duration); }
@@ -128,7 +135,7 @@ Result<bool> RangeCopier::hand_over(CopiedPiece piece, uint64_t number, Monotoni
     return number == number_ && !pieces_.empty() && (pieces_.size() >= kMostPieces || waiting + bytes > kMostBytes);
   };
   std::unique_lock lock(mutex_);
-  wait_while([&] { return full() && monotonic_now() < until; }, lock);
+  wait_while(full, lock, until);
   if (full()) {
     lock.unlock();
     RETURN_IF_ERROR(reader_->close_snapshot(context_));
@@ -234,7 +241,8 @@ std::optional<ScanStatus> RangeCopier::scan(CopyOrder& order, uint64_t number) {
 void RangeCopier::run() {
   while (!context_.stop_requested()) {
     std::unique_lock lock(mutex_);
-    if (!wait_while([&] { return !order_; }, lock)) break;
+    wait_while([&] { return !order_; }, lock);
+    if (!order_) break;
     CopyOrder order = std::move(*order_);
     order_.reset();
     const uint64_t number = number_;

@@ -71,7 +71,8 @@ class RangeCopier {
                                                 KeyRange range, const TableSchemaPtr& schema);
   std::optional<Position> wait_for_window(uint64_t number);
   Result<bool> hand_over(CopiedPiece piece, uint64_t number, MonotonicTime until);
-  bool wait_while(const std::function<bool()>& condition, std::unique_lock<std::mutex>& lock);
+  void wait_while(const std::function<bool()>& condition, std::unique_lock<std::mutex>& lock,
+                  std::optional<MonotonicTime> until = {});
   bool superseded(uint64_t number) const;
   void pause(std::chrono::milliseconds duration);
 

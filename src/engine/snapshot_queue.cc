@@ -18,6 +18,7 @@ std::optional<KeyText> key_of(const json& in, const char* name) {
 SnapshotQueue from_json(const json& in) {
   SnapshotQueue queue;
   queue.paused = in.value("paused", false);
+  if (in.contains("topic_offset")) queue.topic_offset = in["topic_offset"].get<int64_t>();
   for (const auto& item : in.at("snapshots")) {
     QueuedSnapshot snapshot;
     snapshot.id = item.at("id").get<std::string>();
@@ -64,7 +65,8 @@ std::string SnapshotQueue::text() const {
                     {"greatest", key_json(snapshot.greatest)},
                     {"rows", snapshot.rows}});
   }
-  const json out = {{"paused", paused}, {"snapshots", std::move(list)}};
+  json out = {{"paused", paused}, {"snapshots", std::move(list)}};
+  if (topic_offset) out["topic_offset"] = *topic_offset;
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

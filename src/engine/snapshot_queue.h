@@ -31,6 +31,7 @@ struct QueuedSnapshot {
 
 struct SnapshotQueue {
   bool paused = false;
+  std::optional<int64_t> topic_offset;  // the topic of signals is read from here on
   std::deque<QueuedSnapshot> snapshots;
 
   static Result<SnapshotQueue> parse(std::string_view text);

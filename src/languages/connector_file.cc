@@ -167,12 +167,15 @@ class ConnectorReader {
       const bool signals = setting.key.starts_with("signal.");
       std::string known;
       for (const std::string& channel : split_list(lower(setting.value))) {
-        if (signals ? channel == "source" || channel == "file" : channel == "log") {
+        const bool is_known =
+            signals ? channel == "source" || channel == "file" || channel == "rest" : channel == "log";
+        if (is_known || (into_kafka() && channel == (signals ? "kafka" : "sink"))) {
           known += (known.empty() ? "" : ",") + channel;
         } else {
-          problems_.warn(
-              setting.location, setting.key, fmt::format("there is no channel '{}'", channel),
-              signals ? "Signals come from a table of the source (source) or a file." : "Notifications go to the log.");
+          problems_.warn(setting.location, setting.key, fmt::format("there is no channel '{}' here", channel),
+                         signals ? "Signals come from a table of the source (source), a file, over HTTP (rest), and, "
+                                   "with the sink kafka, from a topic (kafka)."
+                                 : "Notifications go to the log and, with the sink kafka, to a topic (sink).");
         }
       }
       setting.value = known;

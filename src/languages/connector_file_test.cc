@@ -189,20 +189,26 @@ TEST(ConnectorFileTest, options_of_records_beside_the_changes_reach_the_sink) {
 
 TEST(ConnectorFileTest, signals_are_listened_to_where_there_is_a_channel) {
   const Parsed parsed = postgres(
-      "bootstrap.servers=k:1\ntable.include.list=public.a\nsignal.enabled.channels=source,jmx\n"
-      "signal.data.collection=public.signals\nsignal.kafka.topic=s\nincremental.snapshot.chunk.size=64\n"
-      "notification.enabled.channels=jmx,log\n");
+      "bootstrap.servers=k:1\ntable.include.list=public.a\nsignal.enabled.channels=source,jmx,kafka\n"
+      "signal.data.collection=public.signals\nsignal.kafka.topic=s\nsignal.consumer.x=1\n"
+      "incremental.snapshot.chunk.size=64\nnotification.enabled.channels=jmx,sink\n"
+      "notification.sink.topic.name=told\nsignal.kafka.bootstrap.servers=other:1\n");
   EXPECT_EQ(parsed.problems,
-            "pg.properties:10: warning: 'signal.enabled.channels': there is no channel 'jmx'\n"
-            "  hint: Signals come from a table of the source (source) or a file.\n"
-            "pg.properties:12: warning: option 'signal.kafka.topic' does not apply\n"
-            "  hint: Signals come from a table of the source or a file.\n"
-            "pg.properties:14: warning: 'notification.enabled.channels': there is no channel 'jmx'\n"
-            "  hint: Notifications go to the log.\n");
-  EXPECT_THAT(parsed.spec.pipeline.signal_channels, ElementsAre("source"));
-  EXPECT_EQ(parsed.spec.pipeline.signal_table, "public.signals");
-  EXPECT_EQ(parsed.spec.pipeline.snapshot_chunk_size, 64);
-  EXPECT_THAT(parsed.spec.pipeline.notification_channels, ElementsAre("log"));
+            "pg.properties:10: warning: 'signal.enabled.channels': there is no channel 'jmx' here\n"
+            "  hint: Signals come from a table of the source (source), a file, over HTTP (rest), and, with the sink "
+            "kafka, from a topic (kafka).\n"
+            "pg.properties:13: warning: option 'signal.consumer.x' does not apply\n"
+            "  hint: Signals are read with the sink's properties.\n"
+            "pg.properties:15: warning: 'notification.enabled.channels': there is no channel 'jmx' here\n"
+            "  hint: Notifications go to the log and, with the sink kafka, to a topic (sink).\n");
+  const PipelineSpec& pipeline = parsed.spec.pipeline;
+  EXPECT_THAT(pipeline.signal_channels, ElementsAre("source", "kafka"));
+  EXPECT_EQ(pipeline.signal_table, "public.signals");
+  EXPECT_EQ(pipeline.signal_topic + " " + pipeline.signal_servers + " " + pipeline.signal_group,
+            "s other:1 kafka-signal");
+  EXPECT_EQ(pipeline.snapshot_chunk_size, 64);
+  EXPECT_THAT(pipeline.notification_channels, ElementsAre("sink"));
+  EXPECT_EQ(pipeline.notification_topic, "told");
   EXPECT_THAT(parsed.source(), testing::Contains("tables=/public.a/,/public\\.signals/"));
 }
 

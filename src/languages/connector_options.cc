@@ -10,7 +10,7 @@ constexpr uint8_t kAll = 7;
 
 constexpr std::string_view kOnePass = "rows are handed on as they are read, in chunks of the job's own size";
 constexpr std::string_view kNoHistory = "table definitions are kept with the position; there is no schema history";
-constexpr std::string_view kNoSignals = "signals come from a table of the source or a file";
+constexpr std::string_view kNoSignals = "signals are read with the sink's properties";
 constexpr std::string_view kNoQueue = "what waits is limited in bytes: channel.bytes of the block pipeline";
 constexpr std::string_view kRestarts =
     "restarts are governed by restart.attempts and restart.delay-max of the pipeline";
@@ -116,10 +116,15 @@ constexpr ConnectorOption kOptions[] = {
     {"signal.enabled.channels", kAll, Fate::kPipeline},
     {"signal.data.collection", kAll, Fate::kPipeline},
     {"signal.file", kAll, Fate::kPipeline},
+    {"signal.kafka.topic", kAll, Fate::kPipeline},
+    {"signal.kafka.bootstrap.servers", kAll, Fate::kPipeline},
+    {"signal.kafka.groupId", kAll, Fate::kPipeline},
+    {"signal.kafka.poll.timeout.ms", kAll, Fate::kNoEffect, "nothing waits for signals", "100"},
     {"signal.poll.interval.ms", kAll, Fate::kPipeline},
     {"signal.*", kAll, Fate::kNoEffect, kNoSignals},
     {"notification.enabled.channels", kAll, Fate::kPipeline},
-    {"notification.*", kAll, Fate::kNoEffect, "notifications go to the log"},
+    {"notification.sink.topic.name", kAll, Fate::kPipeline},
+    {"notification.*", kAll, Fate::kNoEffect, "notifications go to a topic or the log"},
     {"read.only", kAll, Fate::kNoEffect, "nothing is written to the source"},
     {"heartbeat.interval.ms", kMy, Fate::kEvents},
     {"heartbeat.interval.ms", kPg, Fate::kHandled},

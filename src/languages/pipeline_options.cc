@@ -137,9 +137,11 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .min = 0},
        &P::verify_rows_per_second},
       {{.name = "signal.enabled.channels",
-        .summary = "Where signals to the running job come from: source (the table signal.data.collection) and file.",
+        .summary =
+            "Where signals to the running job come from: source (the table signal.data.collection), file, kafka (a "
+            "topic), and rest (POST /jobs/NAME/signals at the address of --metrics).",
         .default_value = "source",
-        .allowed = {"source", "file"}},
+        .allowed = {"source", "file", "kafka", "rest"}},
        &P::signal_channels},
       {{.name = "signal.data.collection",
         .summary = "Captured table whose new rows (id, type, data) are signals, as in Debezium: database.table, "
@@ -150,6 +152,21 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .summary = "File with one signal a line, as JSON; what was read is removed from it.",
         .default_value = "file-signals.txt"},
        &P::signal_file},
+      {{.name = "signal.kafka.topic",
+        .summary = "Topic with signals, for the sink kafka: its first partition; keys are the sink's topic.prefix. "
+                   "PREFIX-signal if absent.",
+        .default_value = ""},
+       &P::signal_topic},
+      {{.name = "signal.kafka.bootstrap.servers",
+        .summary = "Brokers of that topic, HOST:PORT,HOST:PORT; those of the sink if absent.",
+        .default_value = ""},
+       &P::signal_servers},
+      {{.name = "signal.kafka.groupId",
+        .summary =
+            "Where this group has committed the job begins to read the topic, else at its first record; then the "
+            "ledger says where.",
+        .default_value = "kafka-signal"},
+       &P::signal_group},
       {{.name = "signal.poll.interval.ms",
         .summary = "Milliseconds between two looks into the file.",
         .default_value = "5000",
@@ -163,10 +180,15 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .max = 1000000},
        &P::snapshot_chunk_size},
       {{.name = "notification.enabled.channels",
-        .summary = "Where the progress of such copies is told, as Debezium's notifications: log.",
+        .summary = "Where the progress of such copies is told, as Debezium's notifications: log, sink (a topic of the "
+                   "sink kafka).",
         .default_value = "",
-        .allowed = {"log"}},
+        .allowed = {"log", "sink"}},
        &P::notification_channels},
+      {{.name = "notification.sink.topic.name",
+        .summary = "Topic of the notifications that go to the sink.",
+        .default_value = ""},
+       &P::notification_topic},
       {{.name = "schema-operator.rpc-timeout",
         .summary = "Accepted for compatibility.",
         .ignored_because = "Schema changes are applied in the order of the log, without calls between processes."},
@@ -187,9 +209,13 @@ void take_signal_options(const PipelineOptions& options, PipelineSpec& spec) {
   spec.signal_channels = options.signal_channels;
   spec.signal_table = options.signal_table;
   spec.signal_file = options.signal_file;
+  spec.signal_topic = options.signal_topic;
+  spec.signal_servers = options.signal_servers;
+  spec.signal_group = options.signal_group;
   spec.signal_poll_interval = std::chrono::milliseconds(options.signal_poll_interval_ms);
   spec.snapshot_chunk_size = options.snapshot_chunk_size;
   spec.notification_channels = options.notification_channels;
+  spec.notification_topic = options.notification_topic;
 }
 
 PipelineSpec to_pipeline_spec(const PipelineOptions& options) {

@@ -39,9 +39,13 @@ struct PipelineOptions {
   std::vector<std::string> signal_channels;
   std::string signal_table;
   std::string signal_file;
+  std::string signal_topic;
+  std::string signal_servers;
+  std::string signal_group;
   int64_t signal_poll_interval_ms = 0;
   int64_t snapshot_chunk_size = 0;
   std::vector<std::string> notification_channels;
+  std::string notification_topic;
 
   static std::span<const Option<PipelineOptions>> options();
 };

@@ -75,6 +75,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
                         .path = from.path,
                         .query = {},
                         .authorization = from.get_header_value("Authorization"),
+                        .content_type = from.get_header_value("Content-Type"),
                         .body = from.body};
     // With a body there may be fields of a form among them.
     if (from.body.empty()) request.query.insert(from.params.begin(), from.params.end());

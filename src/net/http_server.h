@@ -19,6 +19,7 @@ struct HttpRequest {
   std::string path;                          // decoded, without the query
   std::map<std::string, std::string> query;  // decoded; of requests without a body
   std::string authorization;                 // that header
+  std::string content_type;                  // that header
   std::string body;
 };
 struct HttpReply {

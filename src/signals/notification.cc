@@ -10,8 +10,8 @@ std::string notification_json(const Notification& notification, int64_t timestam
   ordered_json data = ordered_json::object();
   for (const auto& [name, value] : notification.data) data[name] = value;
   const ordered_json out = {{"id", notification.id},
-                            {"aggregate_type", notification.aggregate},
                             {"type", notification.type},
+                            {"aggregate_type", notification.aggregate},
                             {"additional_data", std::move(data)},
                             {"timestamp", timestamp_ms}};
   return out.dump(-1, ' ', false, ordered_json::error_handler_t::replace);

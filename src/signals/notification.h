@@ -16,7 +16,7 @@ struct Notification {
   std::vector<std::pair<std::string, std::string>> data;
 };
 
-// As one line of JSON.
+// As one line of JSON, in the order of Debezium's records.
 std::string notification_json(const Notification& notification, int64_t timestamp_ms);
 
 }  // namespace sluice

@@ -94,6 +94,13 @@ struct PartitionsDelete {
   void operator()(rd_kafka_topic_partition_list_t* list) const { rd_kafka_topic_partition_list_destroy(list); }
 };
 
+KafkaReadRecord record_of(const rd_kafka_message_t& message) {
+  return {.offset = message.offset,
+          .key = {static_cast<const char*>(message.key), message.key_len},
+          .value = {static_cast<const char*>(message.payload), message.len},
+          .message = &message};
+}
+
 Error stopped() { return Error(ErrorCode::kStopped, "stopped while writing to Kafka"); }
 
 }  // namespace
@@ -371,13 +378,42 @@ Result<> KafkaReader::read(Context& context, const std::string& topic, int32_t p
     }
     at = message->offset + 1;
     if (message->offset >= range.end) break;
-    RETURN_IF_ERROR(take({.offset = message->offset,
-                          .key = {static_cast<const char*>(message->key), message->key_len},
-                          .value = {static_cast<const char*>(message->payload), message->len},
-                          .message = message.get()}));
+    RETURN_IF_ERROR(take(record_of(*message)));
   }
   rd_kafka_assign(client_, nullptr);
   return {};
+}
+
+Result<> KafkaReader::follow(const std::string& topic, int32_t partition, std::optional<int64_t> from) {
+  followed_ = topic;
+  followed_partition_ = partition;
+  const std::unique_ptr<rd_kafka_topic_partition_list_t, PartitionsDelete> list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset =
+      from.value_or(RD_KAFKA_OFFSET_STORED);
+  const auto assigned = rd_kafka_assign(client_, list.get());
+  if (assigned == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return error_of(assigned).context("reading topic " + topic);
+}
+
+Result<bool> KafkaReader::poll(const std::function<void(const KafkaReadRecord&)>& take) {
+  for (;;) {
+    const std::unique_ptr<rd_kafka_message_t, MessageDelete> message(rd_kafka_consumer_poll(client_, 0));
+    if (!message) return false;
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) continue;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return error_of(message->err, rd_kafka_message_errstr(message.get())).context("reading topic " + followed_);
+    }
+    take(record_of(*message));
+    return true;
+  }
+}
+
+Result<> KafkaReader::commit(int64_t offset) {
+  const std::unique_ptr<rd_kafka_topic_partition_list_t, PartitionsDelete> list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), followed_.c_str(), followed_partition_)->offset = offset;
+  const auto committed = rd_kafka_commit(client_, list.get(), 1);
+  if (committed == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return error_of(committed).context("committing how far topic " + followed_ + " was read");
 }
 
 }  // namespace sluice

@@ -109,9 +109,19 @@ class KafkaReader {
   Result<> read(Context& context, const std::string& topic, int32_t partition, Range range,
                 const std::function<Result<>(const KafkaReadRecord&)>& take);
 
+  // Begins to follow a partition from this offset on; without one: from where the group `group.id` has committed, or as
+  // `auto.offset.reset` says.
+  Result<> follow(const std::string& topic, int32_t partition, std::optional<int64_t> from);
+  // Takes the next record if it has come; does not wait. False: there is none.
+  Result<bool> poll(const std::function<void(const KafkaReadRecord&)>& take);
+  // Tells the group that everything before the offset is done; does not wait.
+  Result<> commit(int64_t offset);
+
  private:
   KafkaReader() = default;
   rd_kafka_t* client_ = nullptr;
+  std::string followed_;  // a topic
+  int32_t followed_partition_ = 0;
 };
 
 }  // namespace sluice

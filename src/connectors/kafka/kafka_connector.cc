@@ -3,12 +3,13 @@
 
 #include "codec/record_transform.h"
 #include "connector/event_sink.h"
+#include "connectors/kafka/kafka_topics.h"
 #include "connectors/kafka/kafka_writer.h"
 
 namespace sluice {
 namespace {
 
-class KafkaSink final : public Sink, public EventSink {
+class KafkaSink final : public Sink, public EventSink, public EventTopics {
  public:
   KafkaSink(KafkaSinkOptions options, KafkaTopicNames names) : options_(std::move(options)), names_(std::move(names)) {}
 
@@ -53,11 +54,25 @@ class KafkaSink final : public Sink, public EventSink {
   bool keys_compare_bytewise() const override { return true; }
   Result<std::unique_ptr<TableReader>> open_table_reader(Context&) override { return std::unique_ptr<TableReader>(); }
 
+  std::string topic_prefix(const std::string& job) const override { return options_.topic_prefix.value_or(job); }
+  Result<> notify(Context& context, const std::string& topic, std::string_view id, std::string_view text) override {
+    if (!notifier_) {
+      ASSIGN_OR_RETURN(notifier_, KafkaNotifier::open(options_.properties, options_.creation, options_.schemas));
+    }
+    auto told = notifier_->notify(context, topic, id, text);
+    if (!told) notifier_.reset();  // a producer that failed once does not go on
+    return told;
+  }
+  Result<std::unique_ptr<TopicReader>> read_topic(const TopicToRead& topic) override {
+    return open_kafka_topic(options_.properties, topic);
+  }
+
  private:
   const KafkaSinkOptions options_;
   const KafkaTopicNames names_;
   const Source* source_ = nullptr;
   std::unique_ptr<KafkaProducer> producer_;  // for topics
+  std::unique_ptr<KafkaNotifier> notifier_;  // once there was a notification
 };
 
 std::unique_ptr<Sink> make_kafka_sink(const Settings& settings, Problems& problems) {

@@ -228,7 +228,7 @@ Result<> open_under_lock(Context& context, MysqlConnection& control, Readers& re
 }
 
 Result<Readers> open_readers(Context& context, const MysqlSourceOptions& options, int count,
-                             const Position& prepared_from, std::chrono::seconds patience) {
+                             const Position& prepared_from) {
   Readers readers;
   bool mariadb = false;
   for (int i = 0; i < count; ++i) {
@@ -244,7 +244,7 @@ Result<Readers> open_readers(Context& context, const MysqlSourceOptions& options
     }
   } else {
     ASSIGN_OR_RETURN(auto control, MysqlConnection::connect(context, options.connection()));
-    RETURN_IF_ERROR(open_under_lock(context, *control, readers, patience));
+    RETURN_IF_ERROR(open_under_lock(context, *control, readers, kPatience));
   }
   return readers;
 }
@@ -398,7 +398,7 @@ std::unique_ptr<KeyRangeReader> make_mysql_key_range_reader(const MysqlSourceOpt
 Result<std::vector<std::unique_ptr<ChunkReader>>> open_mysql_chunk_readers(Context& context,
                                                                            const MysqlSourceOptions& options, int count,
                                                                            const Position& prepared_from) {
-  ASSIGN_OR_RETURN(Readers readers, open_readers(context, options, count, prepared_from, kPatience));
+  ASSIGN_OR_RETURN(Readers readers, open_readers(context, options, count, prepared_from));
   std::vector<std::unique_ptr<ChunkReader>> result;
   for (auto& reader : readers) result.push_back(std::move(reader));
   return result;

@@ -116,6 +116,34 @@ TEST_F(Jobs, one_that_fails_is_named_and_the_other_goes_on) {
   EXPECT_EQ(process->stop(), 7) << process->err();
 }
 
+TEST_F(Jobs, take_signals_over_http_if_they_listen) {
+  first_.pipeline_options("signal.enabled.channels: rest");
+  const auto process = run({"--metrics", "0"});
+  insert(first_database_, 2);
+  insert(second_database_, 2);
+  ASSERT_TRUE(arrives(first_, 2) && arrives(second_, 2)) << process->err();
+  first_.target_execute("DELETE FROM t");
+  const std::string address = "metrics at http://127.0.0.1:";
+  const std::string log = process->err();
+  httplib::Client client("127.0.0.1", std::stoi(log.substr(log.find(address) + address.size())));
+  const std::string signal =
+      R"({"id":"h","type":"execute-snapshot","data":{"data-collections":[")" + first_database_ + R"(.t"]}})";
+  const auto post = [&](const std::string& database, const std::string& body, const char* type) {
+    const auto reply = client.Post("/jobs/" + database + "/signals", body, type);
+    return reply ? reply->status : 0;
+  };
+  EXPECT_EQ(post(first_database_, signal, "text/plain"), 415);
+  EXPECT_EQ(post(first_database_, "{}", "application/json"), 400);
+  EXPECT_EQ(
+      post(first_database_, R"({"type":"execute-snapshot","data":{"data-collections":["x"]}})", "application/json"),
+      400);
+  EXPECT_EQ(post("nobody", signal, "application/json"), 404);
+  EXPECT_EQ(post(second_database_, signal, "application/json"), 403);
+  EXPECT_EQ(post(first_database_, signal, "application/json"), 200);
+  EXPECT_TRUE(arrives(first_, 2)) << process->err();
+  EXPECT_EQ(process->stop(), 0);
+}
+
 TEST_F(Jobs, two_of_one_name_are_refused) {
   const std::string file = first_.write_job_file();
   const auto process = first_.start({"run", "JOB", file});
