@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/context.h"
@@ -23,9 +24,14 @@ struct KeyRange {
   std::vector<uint32_t> columns;
   std::optional<KeyText> after;
   std::optional<KeyText> upto;
-  std::string condition;  // SQL that rows must fulfil besides; may be empty
+  std::string condition;  // SQL that rows must fulfil besides, or a SELECT among whose rows they must be; may be empty
   int64_t limit = 0;      // rows
 };
+
+// True if the condition is a whole SELECT.
+bool is_select(std::string_view condition);
+// Of columns that are quoted: the condition as what stands behind WHERE.
+std::string where_of(std::string_view condition, std::string_view columns);
 
 // Has connections of its own; used by one thread. After an error it is thrown away.
 class KeyRangeReader {

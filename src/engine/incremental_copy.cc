@@ -135,8 +135,9 @@ void IncrementalCopy::notify(const QueuedSnapshot& snapshot, std::string_view ty
   const PipelineSpec& spec = parts_.spec.pipeline;
   if (spec.notification_channels.empty()) return;
   data.insert(data.begin(), {"connector_name", parts_.ledger.job()});
+  const std::string_view aggregate = snapshot.blocking ? "Initial Snapshot" : "Incremental Snapshot";
   const std::string text = notification_json(
-      {.id = snapshot.id, .aggregate = "Incremental Snapshot", .type = type, .data = std::move(data)}, wall_clock_ms());
+      {.id = snapshot.id, .aggregate = aggregate, .type = type, .data = std::move(data)}, wall_clock_ms());
   if (has(spec.notification_channels, "log")) log_info("notification: {}", text);
   if (!has(spec.notification_channels, "sink") || topics_ == nullptr) return;
   const auto told = topics_->notify(context_, spec.notification_topic, snapshot.id, text);
@@ -201,7 +202,8 @@ Result<> IncrementalCopy::execute(const Signal& signal) {
   // After a kill the log tells what the ledger knows already.
   const auto is_known = [&](const QueuedSnapshot& other) { return other.origin == signal.origin; };
   if (!signal.origin.empty() && std::ranges::any_of(queue_.snapshots, is_known)) return {};
-  QueuedSnapshot snapshot{.id = signal.id, .origin = signal.origin, .tables = {}, .last = {}, .greatest = {}};
+  QueuedSnapshot snapshot{
+      .id = signal.id, .origin = signal.origin, .blocking = order.blocking, .tables = {}, .last = {}, .greatest = {}};
   for (const auto& pattern : order.tables) {
     bool any = false;
     for (const TableId& table : tables_) {
@@ -222,11 +224,22 @@ Result<> IncrementalCopy::execute(const Signal& signal) {
                  "it names no table of this job; data-collections are expressions for whole names, as database.table, "
                  "PostgreSQL: schema.table");
   }
-  log_info("signal '{}': a snapshot of {} is wanted; {} wait in front of it", signal.id, names_of(snapshot),
-           queue_.snapshots.size());
-  if (queue_.snapshots.empty()) notify(snapshot, "STARTED", {{"data_collections", names_of(snapshot)}});
-  queue_.snapshots.push_back(std::move(snapshot));
+  // A blocking one does not wait for others, which go on afterwards.
+  auto place = queue_.snapshots.end();
+  if (snapshot.blocking) place = std::ranges::find(queue_.snapshots, false, &QueuedSnapshot::blocking);
+  log_info("signal '{}': a {}snapshot of {} is wanted; {} wait in front of it", signal.id,
+           snapshot.blocking ? "blocking " : "", names_of(snapshot), place - queue_.snapshots.begin());
+  if (place == queue_.snapshots.begin()) halt();
+  queue_.snapshots.insert(place, std::move(snapshot));
+  start_first();
   return {};
+}
+
+void IncrementalCopy::start_first() {
+  if (queue_.snapshots.empty() || queue_.snapshots.front().started) return;
+  QueuedSnapshot& first = queue_.snapshots.front();
+  first.started = true;
+  notify(first, "STARTED", {{"data_collections", names_of(first)}});
 }
 
 Result<> IncrementalCopy::stop(const Signal& signal) {
@@ -236,21 +249,23 @@ Result<> IncrementalCopy::stop(const Signal& signal) {
              return matches_table(pattern, table.table.text());
            });
   };
-  const bool of_current = current() != nullptr && meant(*current());
+  const bool of_current = current() != nullptr && !queue_.snapshots.front().blocking && meant(*current());
   for (size_t i = 0; i < queue_.snapshots.size(); ++i) {
     QueuedSnapshot& snapshot = queue_.snapshots[i];
+    if (snapshot.blocking) continue;
     const QueuedSnapshot before = snapshot;
     if (std::erase_if(snapshot.tables, meant) == 0) continue;
     log_info("signal '{}': the snapshot '{}' goes on with {}", signal.id, snapshot.id,
              snapshot.tables.empty() ? "nothing" : names_of(snapshot));
     if (snapshot.tables.empty()) notify(before, "ABORTED", {{"data_collections", names_of(before)}});
-    if (i > 0 || !of_current) continue;
+    if (snapshot.tables.empty() || snapshot.tables.front().table == before.tables.front().table) continue;
     snapshot.last.reset();
     snapshot.greatest.reset();
     snapshot.rows = 0;
   }
   std::erase_if(queue_.snapshots, [](const QueuedSnapshot& snapshot) { return snapshot.tables.empty(); });
   if (of_current) halt();
+  start_first();
   return {};
 }
 
@@ -258,10 +273,10 @@ Result<> IncrementalCopy::set_paused(const Signal& signal, bool paused) {
   if (queue_.paused == paused) return {};
   queue_.paused = paused;
   log_info("signal '{}': snapshots {}", signal.id, paused ? "pause" : "go on");
-  if (queue_.snapshots.empty()) return {};
-  const QueuedSnapshot& first = queue_.snapshots.front();
-  notify(first, paused ? "PAUSED" : "RESUMED", {{"data_collections", names_of(first)}});
-  halt();
+  const auto first = std::ranges::find(queue_.snapshots, false, &QueuedSnapshot::blocking);
+  if (first == queue_.snapshots.end()) return {};
+  notify(*first, paused ? "PAUSED" : "RESUMED", {{"data_collections", names_of(*first)}});
+  if (first == queue_.snapshots.begin()) halt();
   return {};
 }
 
@@ -382,19 +397,22 @@ void IncrementalCopy::begin_table() {
   const QueuedTable& table = snapshot.tables.front();
   changes_.clear();
   window_open_ = false;
+  holds_stream_ = false;
   running_ = true;
   copier_->begin({.table = table.table,
                   .condition = table.condition,
                   .surrogate_key = table.surrogate_key,
                   .after = snapshot.last,
                   .upto = snapshot.greatest,
-                  .limit = parts_.spec.pipeline.snapshot_chunk_size});
+                  .limit = parts_.spec.pipeline.snapshot_chunk_size,
+                  .one_snapshot = snapshot.blocking});
 }
 
 void IncrementalCopy::halt() {
   copier_->cancel();
   changes_.clear();
   window_open_ = false;
+  holds_stream_ = false;
   running_ = false;
 }
 
@@ -448,7 +466,7 @@ Result<bool> IncrementalCopy::hand_on(CopiedPiece piece) {
   for (auto& target : targets) {
     if (target.transactions) target.transactions = std::make_shared<const TransactionList>(*target.transactions);
   }
-  RETURN_IF_ERROR(outlet_.write(std::move(targets)));
+  RETURN_IF_ERROR(outlet_.write(std::move(targets), snapshot.blocking ? "true" : "incremental"));
   fault_point("after_piece_written");
   snapshot.last = std::move(piece.last);
   snapshot.greatest = std::move(piece.greatest);
@@ -492,19 +510,17 @@ Result<> IncrementalCopy::finish_table(ScanStatus status) {
   if (!ended) return {};
   log_info("snapshot '{}' has ended", done.id);
   notify(done, "COMPLETED", {});
-  if (!queue_.snapshots.empty()) {
-    const QueuedSnapshot& next = queue_.snapshots.front();
-    notify(next, "STARTED", {{"data_collections", names_of(next)}});
-  }
+  start_first();
   return {};
 }
 
 Result<> IncrementalCopy::step(const Position& reached) {
   reached_ = reached;
   RETURN_IF_ERROR(look_around());
-  if (queue_.paused || queue_.snapshots.empty()) return {};
+  if (queue_.snapshots.empty() || (queue_.paused && !queue_.snapshots.front().blocking)) return {};
   if (!running_) begin_table();
   if (copier_->wants_window()) {
+    holds_stream_ = false;
     changes_.clear();
     window_open_ = true;
     copier_->open_window(reached);
@@ -512,6 +528,7 @@ Result<> IncrementalCopy::step(const Position& reached) {
   bool wrote = false;
   bool has_key = true;
   while (auto piece = copier_->next(reached)) {
+    holds_stream_ = queue_.snapshots.front().blocking;
     ASSIGN_OR_RETURN(has_key, has_key_in_target(piece->batch.schema));
     if (!has_key) break;
     ASSIGN_OR_RETURN(const bool taken, hand_on(std::move(*piece)));

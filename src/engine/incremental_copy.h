@@ -6,6 +6,8 @@
 // since the stream has told the newer value already. How far a copy is stands in the ledger, a little behind what the
 // target has: rows that come twice do no harm.
 //
+// For a blocking snapshot the stream rests from a table's first piece to its last, all of one snapshot.
+//
 // Belongs to a stream phase and is used by its thread.
 #pragma once
 
@@ -33,9 +35,10 @@ class IncrementalCopy {
  public:
   // The way to the target, of the stream phase.
   struct Outlet {
-    std::function<Result<>(std::vector<ChangeBatch>)> write;  // rows of target tables
-    std::function<Result<>()> end_group;                      // behind them
-    std::function<Result<>()> flush;                          // waits until all that was written is durable
+    // Rows of target tables. Their events say this in source.snapshot.
+    std::function<Result<>(std::vector<ChangeBatch>, std::string_view mark)> write;
+    std::function<Result<>()> end_group;  // behind them
+    std::function<Result<>()> flush;      // waits until all that was written is durable
   };
   // Null if no channel for signals is open and nothing is left to copy.
   static Result<std::unique_ptr<IncrementalCopy>> open(Context& context, JobParts& parts, const JobState& state,
@@ -49,6 +52,8 @@ class IncrementalCopy {
   void note_schema_change(const SchemaChangeEvent& event);
   // Between two groups; the stream has everything up to `reached`.
   Result<> step(const Position& reached);
+  // True while a table is copied for a blocking snapshot: the stream must not go on.
+  bool holds_stream() const { return holds_stream_; }
 
  private:
   // The last change of a row that the stream brought since the window was opened.
@@ -71,6 +76,7 @@ class IncrementalCopy {
   Result<> look_into_topic();
   Result<> open_topic();
   const QueuedTable* current() const;
+  void start_first();
   void begin_table();  // from behind what the lanes have
   void halt();
   Result<bool> hand_on(CopiedPiece piece);
@@ -99,6 +105,7 @@ class IncrementalCopy {
   bool window_open_ = false;
   bool running_ = false;  // the copier has the current table
   bool unrecorded_ = false;
+  bool holds_stream_ = false;
   MonotonicTime recorded_{};
   TableSchemaPtr checked_;  // the last shape that has_key_in_target() found well
   std::unique_ptr<RangeCopier> copier_;

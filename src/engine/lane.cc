@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "connector/marks_copies.h"
 
 namespace sluice {
 namespace {
@@ -122,6 +123,10 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
     rows_open_ = true;
     at_group_end_ = false;
     return writer_->truncate(context_, truncate->tables);
+  }
+  if (const auto* mark = std::get_if<CopyMark>(&element)) {
+    if (auto* marks = dynamic_cast<MarksCopies*>(writer_.get())) marks->mark_copies(mark->text);
+    return {};
   }
   if (auto* end = std::get_if<GroupEnd>(&element)) {
     reached_ = std::move(*end);

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <variant>
 
 #include "connector/event_sink.h"
@@ -25,7 +26,11 @@ struct Flush {};
 struct Truncate {
   std::vector<TableSchemaPtr> tables;
 };
-using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush, Truncate>;
+// What events of copied rows say from here on, where the writer makes events.
+struct CopyMark {
+  std::string_view text;  // a literal
+};
+using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush, Truncate, CopyMark>;
 
 class Lane final : public Task {
  public:

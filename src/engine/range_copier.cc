@@ -127,7 +127,7 @@ std::optional<Position> RangeCopier::wait_for_window(uint64_t number) {
 }
 
 // False if nobody wants it any more. The snapshot does not outlast a wait for room.
-Result<bool> RangeCopier::hand_over(CopiedPiece piece, uint64_t number, MonotonicTime until) {
+Result<bool> RangeCopier::hand_over(CopiedPiece piece, uint64_t number, std::optional<MonotonicTime> until) {
   const size_t bytes = piece.batch.byte_size();
   const auto full = [&] {
     size_t waiting = 0;
@@ -149,10 +149,11 @@ Result<bool> RangeCopier::hand_over(CopiedPiece piece, uint64_t number, Monotoni
 
 Result<std::optional<ScanStatus>> RangeCopier::read_pieces(CopyOrder& order, uint64_t number, const Position& position,
                                                            KeyRange range, const TableSchemaPtr& schema) {
-  const MonotonicTime until = monotonic_now() + kRenewSnapshotAfter;
+  std::optional<MonotonicTime> until;
+  if (!order.one_snapshot) until = monotonic_now() + kRenewSnapshotAfter;
   const auto snapshot = std::make_shared<const TransactionList>(
       1, Transaction{.start = position, .event_time_us = wall_clock_ms() * 1000});
-  while (!superseded(number) && monotonic_now() < until) {
+  while (!superseded(number) && (!until || monotonic_now() < *until)) {
     range.after = order.after;
     CopiedPiece piece{.batch = ChangeBatch(schema),
                       .identity = schema->key.empty() ? range.columns : schema->key,

@@ -28,7 +28,8 @@ struct CopyOrder {
   std::string surrogate_key;  // a column; empty: the table's key
   std::optional<KeyText> after;
   std::optional<KeyText> upto;
-  int64_t limit = 1024;  // rows of a piece
+  int64_t limit = 1024;       // rows of a piece
+  bool one_snapshot = false;  // which is not renewed
 };
 
 struct CopiedPiece {
@@ -70,7 +71,7 @@ class RangeCopier {
   Result<std::optional<ScanStatus>> read_pieces(CopyOrder& order, uint64_t number, const Position& position,
                                                 KeyRange range, const TableSchemaPtr& schema);
   std::optional<Position> wait_for_window(uint64_t number);
-  Result<bool> hand_over(CopiedPiece piece, uint64_t number, MonotonicTime until);
+  Result<bool> hand_over(CopiedPiece piece, uint64_t number, std::optional<MonotonicTime> until);
   void wait_while(const std::function<bool()>& condition, std::unique_lock<std::mutex>& lock,
                   std::optional<MonotonicTime> until = {});
   bool superseded(uint64_t number) const;

@@ -23,6 +23,8 @@ SnapshotQueue from_json(const json& in) {
     QueuedSnapshot snapshot;
     snapshot.id = item.at("id").get<std::string>();
     snapshot.origin = item.at("origin").get<std::string>();
+    snapshot.blocking = item.value("blocking", false);
+    snapshot.started = item.value("started", queue.snapshots.empty());
     for (const auto& table : item.at("tables")) {
       snapshot.tables.push_back({.table = {table.at("schema").get<std::string>(), table.at("table").get<std::string>()},
                                  .condition = table.at("condition").get<std::string>(),
@@ -60,6 +62,8 @@ std::string SnapshotQueue::text() const {
     }
     list.push_back({{"id", snapshot.id},
                     {"origin", snapshot.origin},
+                    {"blocking", snapshot.blocking},
+                    {"started", snapshot.started},
                     {"tables", std::move(tables)},
                     {"last", key_json(snapshot.last)},
                     {"greatest", key_json(snapshot.greatest)},

@@ -22,6 +22,8 @@ struct QueuedTable {
 struct QueuedSnapshot {
   std::string id;                  // of the signal
   std::string origin;              // where the signal stands in the log; empty: not there
+  bool blocking = false;           // the stream waits while a table is copied
+  bool started = false;            // so it was told
   std::deque<QueuedTable> tables;  // that are left; the first of the first snapshot is the one that is being copied
   // Of the first table.
   std::optional<KeyText> last;      // copied up to here

@@ -90,6 +90,7 @@ class Stream final : public StreamPhase {
   Result<bool> dispatch(StreamElement& element);
   Result<> dispatch_batch(ChangeBatch batch);
   Result<> send_rows(std::vector<ChangeBatch> targets);
+  Result<> send_copied_rows(std::vector<ChangeBatch> targets, std::string_view mark);
   Result<> dispatch_group_end(const GroupEnd& end);
   Result<> dispatch_schema_change(SchemaChangeEvent event);
   Result<bool> truncate_within_transaction(const SchemaChangeEvent& event);
@@ -125,6 +126,7 @@ class Stream final : public StreamPhase {
   MonotonicTime durable_since_;
   std::deque<Lane> lanes_;
   std::unique_ptr<IncrementalCopy> copies_;  // null if nobody can ask for any
+  std::string_view copy_mark_;               // of the rows of copies that were sent last
   Position between_groups_;                  // where all lanes have been sent to; empty in the middle of a group
   std::mutex mutex_;                         // guards the two below
   Position durable_;
@@ -173,7 +175,8 @@ Result<> Stream::open() {
 
 Result<> Stream::open_copies() {
   IncrementalCopy::Outlet outlet{
-      .write = [this](std::vector<ChangeBatch> targets) { return send_rows(std::move(targets)); },
+      .write = [this](std::vector<ChangeBatch> targets,
+                      std::string_view mark) { return send_copied_rows(std::move(targets), mark); },
       .end_group = [this] { return dispatch_group_end({.position = between_groups_, .source_time_ms = 0}); },
       .flush = [this]() -> Result<> {
         RETURN_IF_ERROR(flush_lanes());
@@ -321,6 +324,15 @@ Result<> Stream::send_rows(std::vector<ChangeBatch> targets) {
   return {};
 }
 
+Result<> Stream::send_copied_rows(std::vector<ChangeBatch> targets, std::string_view mark) {
+  if (std::exchange(copy_mark_, mark) != mark) {
+    for (auto& lane : lanes_) {
+      if (!lane.send(CopyMark{mark}, kControlBytes)) return lane_failure();
+    }
+  }
+  return send_rows(std::move(targets));
+}
+
 Result<> Stream::dispatch_group_end(const GroupEnd& end) {
   sent_ = end.position;
   for (size_t i = 0; i < lanes_.size(); ++i) {
@@ -454,7 +466,8 @@ Result<std::optional<bool>> Stream::follow(NextStep& next) {
   }
   const MonotonicTime began = monotonic_now();
   while (!context_.stop_requested()) {
-    auto elements = incoming_.pop(kNoWait);
+    const bool held = copies_ && copies_->holds_stream();
+    auto elements = held ? std::nullopt : incoming_.pop(kNoWait);
     if (!elements) {
       if (incoming_.drained()) {
         std::lock_guard lock(mutex_);

@@ -45,10 +45,11 @@ Result<std::vector<std::string>> patterns(const json& object) {
   return result;
 }
 
-Result<> only_incremental(const json& object) {
+Result<bool> is_blocking(const json& object) {
   ASSIGN_OR_RETURN(const std::string type, text_member(object, "type"));
-  if (type.empty() || lower(type) == "incremental") return {};
-  return bad(fmt::format("snapshots of type '{}' are not supported; 'incremental' is", type));
+  if (type.empty() || lower(type) == "incremental") return false;
+  if (lower(type) == "blocking") return true;
+  return bad(fmt::format("there are no snapshots of type '{}'; there are 'incremental' and 'blocking'", type));
 }
 
 }  // namespace
@@ -69,8 +70,8 @@ Result<Signal> parse_signal(std::string_view text) {
 
 Result<SnapshotOrder> parse_execute_snapshot(std::string_view data) {
   ASSIGN_OR_RETURN(const json object, parse_object(data, "its data"));
-  RETURN_IF_ERROR(only_incremental(object));
   SnapshotOrder order;
+  ASSIGN_OR_RETURN(order.blocking, is_blocking(object));
   ASSIGN_OR_RETURN(order.tables, patterns(object));
   if (order.tables.empty()) return bad("it names no 'data-collections'");
   ASSIGN_OR_RETURN(order.surrogate_key, text_member(object, "surrogate-key"));
@@ -92,7 +93,8 @@ Result<SnapshotOrder> parse_execute_snapshot(std::string_view data) {
 Result<std::vector<std::string>> parse_stop_snapshot(std::string_view data) {
   if (data.empty()) return std::vector<std::string>();
   ASSIGN_OR_RETURN(const json object, parse_object(data, "its data"));
-  RETURN_IF_ERROR(only_incremental(object));
+  ASSIGN_OR_RETURN(const bool blocking, is_blocking(object));
+  if (blocking) return bad("a blocking snapshot cannot be stopped");
   return patterns(object);
 }
 

@@ -31,6 +31,7 @@ struct SnapshotOrder {
   std::vector<std::string> tables;  // patterns
   std::vector<Condition> conditions;
   std::string surrogate_key;  // a column; empty: the table's key
+  bool blocking = false;      // the stream waits meanwhile; filters may be whole SELECTs
 };
 Result<SnapshotOrder> parse_execute_snapshot(std::string_view data);
 

@@ -30,8 +30,9 @@ TEST(Signal, that_is_wrong_says_what_is_wrong) {
   EXPECT_THAT(parse_execute_snapshot("[]").error().message(), HasSubstr("not a JSON object"));
   EXPECT_THAT(parse_execute_snapshot("{}").error().message(), HasSubstr("no 'data-collections'"));
   EXPECT_THAT(parse_execute_snapshot(R"({"data-collections":[1]})").error().message(), HasSubstr("not a text"));
-  EXPECT_THAT(parse_execute_snapshot(R"({"data-collections":["a"],"type":"blocking"})").error().message(),
-              HasSubstr("'blocking'"));
+  EXPECT_THAT(parse_execute_snapshot(R"({"data-collections":["a"],"type":"quick"})").error().message(),
+              HasSubstr("no snapshots of type 'quick'"));
+  EXPECT_THAT(parse_stop_snapshot(R"({"type":"blocking"})").error().message(), HasSubstr("cannot be stopped"));
   EXPECT_THAT(parse_execute_snapshot(R"({"data-collections":["a"],"additional-conditions":[{"filter":"x"}]})")
                   .error()
                   .message(),
@@ -46,6 +47,8 @@ TEST(Signal, orders_snapshots_with_conditions_and_another_key) {
   ASSERT_TRUE(order.has_value()) << order.error().message();
   EXPECT_THAT(order->tables, ElementsAre("inv\\.item", "inv.b"));
   EXPECT_EQ(order->surrogate_key, "n");
+  EXPECT_FALSE(order->blocking);
+  EXPECT_TRUE(parse_execute_snapshot(R"({"data-collections":["a"],"type":"Blocking"})")->blocking);
   ASSERT_EQ(order->conditions.size(), 1U);
   EXPECT_EQ(order->conditions[0].filter, "color='blue'");
   EXPECT_TRUE(parse_stop_snapshot("")->empty());

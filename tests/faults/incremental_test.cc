@@ -48,8 +48,8 @@ class Incremental : public testing::TestWithParam<Pair> {
   void signal(const std::string& id, const std::string& type, const std::string& data) const {
     sql(fmt::format("INSERT INTO signals VALUES ('{}', '{}', '{}')", id, type, data));
   }
-  std::string snapshot_of(const std::string& tables) const {
-    return fmt::format(R"x({{"data-collections":["{}[.]({})"]}})x", database_, tables);
+  std::string snapshot_of(const std::string& tables, const std::string& type = "incremental") const {
+    return fmt::format(R"x({{"data-collections":["{}[.]({})"],"type":"{}"}})x", database_, tables, type);
   }
   std::unique_ptr<Process> start(std::map<std::string, std::string> env = {}) const {
     return pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")}, std::move(env));
@@ -82,21 +82,21 @@ TEST_P(Incremental, copies_are_exact_while_the_same_rows_change_and_the_program_
   pipeline_->run_until_caught_up();
   workload.start();
   int number = 0;
-  const auto order = [&] {
+  const auto order = [&](const std::string& type) {
     for (const char* table : {"items", "names", "pairs", "altered"}) lose_rows(table);
-    signal(fmt::format("s{}", ++number), "execute-snapshot", snapshot_of("items|names|pairs|altered"));
+    signal(fmt::format("s{}", ++number), "execute-snapshot", snapshot_of("items|names|pairs|altered", type));
   };
   for (int round = 0; round < 2; ++round) {
     for (const std::string_view point : kIncrementalFaultPoints) {
       const auto killed = start({{"SLUICE_FAULT", fmt::format("{}:{}", point, 2 + 3 * round)}});
-      order();
+      order(round == 0 ? "incremental" : "blocking");
       workload.want_schema_change();
       EXPECT_EQ(killed->wait(std::chrono::minutes(2)).value_or(-1), kKilled) << point << "\n" << tail(said(), 30);
     }
   }
   auto job = start();
-  for (int i = 0; i < 3; ++i) {
-    order();
+  for (const char* type : {"incremental", "blocking", "incremental"}) {
+    order(type);
     workload.want_schema_change();
     ASSERT_TRUE(says(fmt::format("snapshot 's{}' has ended", number)));
   }
@@ -160,6 +160,39 @@ TEST_P(Incremental, snapshots_wait_for_each_other_and_can_be_conditioned_paused_
   EXPECT_EQ(rows_in_target("one", "v < 300"), "300");
   EXPECT_EQ(rows_in_target("two"), "1000");
   EXPECT_EQ(rows_in_target("three"), "0");
+}
+
+TEST_P(Incremental, blocking_ones_go_first_and_choose_rows_by_a_select) {
+  make_numbers("one", 1000);
+  make_numbers("two", 1000);
+  make_numbers("three", 1000);
+  pipeline_->run_until_caught_up();
+  for (const char* table : {"one", "two", "three"}) lose_rows(table);
+  options("incremental.snapshot.chunk.size: 100\nnotification.enabled.channels: log");
+  auto job = start();
+  signal("p", "pause-snapshot", "");
+  signal("i", "execute-snapshot", snapshot_of("one"));
+  signal("b", "execute-snapshot",
+         fmt::format(R"x({{"data-collections":["{0}[.](two|three)"],"type":"BLOCKING",)x"
+                     R"x("additional-conditions":[{{"data-collection":"{0}.two",)x"
+                     R"x("filter":"SELECT * FROM {0}.two WHERE v < 300; "}}]}})x",
+                     database_));
+  signal("s", "stop-snapshot", R"({"type":"blocking"})");
+  signal("t", "stop-snapshot", snapshot_of("three"));
+  ASSERT_TRUE(says("snapshot 'b' has ended"));
+  EXPECT_EQ(rows_in_target("two"), "300");
+  EXPECT_EQ(rows_in_target("two", "v < 300"), "300");
+  EXPECT_EQ(rows_in_target("three"), "1000");
+  EXPECT_THAT(said(),
+              HasSubstr("signal 's' of type 'stop-snapshot' is ignored: a blocking snapshot cannot be stopped"));
+  EXPECT_THAT(said(), HasSubstr(R"({"id":"b","type":"STARTED","aggregate_type":"Initial Snapshot")"));
+  EXPECT_THAT(said(), testing::Not(HasSubstr("snapshot 'i' has ended")));
+  sql("INSERT INTO two VALUES (1000000, 'y', 1)");
+  signal("r", "resume-snapshot", "");
+  ASSERT_TRUE(says("snapshot 'i' has ended"));
+  EXPECT_EQ(job->stop(), 0);
+  EXPECT_EQ(rows_in_target("one"), "1000");
+  EXPECT_EQ(rows_in_target("two"), "301");
 }
 
 TEST_P(Incremental, a_file_orders_them_too_and_notifications_tell_of_them) {

@@ -19,9 +19,14 @@ Result<std::unique_ptr<KafkaWriter>> KafkaWriter::open(const KafkaSinkOptions& o
 Result<> KafkaWriter::begin(Context&, const LedgerEntry& entry) {
   copying_ = entry.name.starts_with("chunk/");
   if (copying_) chunk_ = entry.name;
-  encoder_.mark_copied_rows(copying_ ? "true" : "incremental");
+  encoder_.mark_copied_rows(copying_ ? "true" : beside_);
   if (committed_.empty()) committed_.text = entry.position;
   return {};
+}
+
+void KafkaWriter::mark_copies(std::string_view mark) {
+  beside_ = mark;
+  if (!copying_) encoder_.mark_copied_rows(mark);
 }
 
 Result<KafkaWriter::Target*> KafkaWriter::target_of(Context& context, const std::string& topic) {

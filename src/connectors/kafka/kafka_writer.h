@@ -11,6 +11,7 @@
 #include "codec/debezium_event.h"
 #include "codec/event_position.h"
 #include "codec/record_transform.h"
+#include "connector/marks_copies.h"
 #include "connector/sink.h"
 #include "connectors/kafka/kafka_client.h"
 #include "connectors/kafka/kafka_options.h"
@@ -18,7 +19,7 @@
 
 namespace sluice {
 
-class KafkaWriter : public SinkWriter {
+class KafkaWriter : public SinkWriter, public MarksCopies {
  public:
   static Result<std::unique_ptr<KafkaWriter>> open(const KafkaSinkOptions& options, const KafkaTopicNames& names,
                                                    const Source& source, const std::string& job);
@@ -26,6 +27,7 @@ class KafkaWriter : public SinkWriter {
   Result<> begin(Context& context, const LedgerEntry& entry) override;
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
+  void mark_copies(std::string_view mark) override;
 
  private:
   struct Target {
@@ -64,6 +66,7 @@ class KafkaWriter : public SinkWriter {
   std::string key_text_;
   std::string value_text_;
   std::vector<std::string> header_texts_;
+  std::string_view beside_ = "incremental";  // what copies beside the stream are
   bool copying_ = false;
   bool copied_row_ = false;  // is being sent
   std::string chunk_;        // whose rows are being written

@@ -295,7 +295,7 @@ class MysqlKeyRangeReader : public KeyRangeReader {
       if (kind != TypeKind::kFloat && kind != TypeKind::kDouble) continue;
       return Error(ErrorCode::kUnsupported, fmt::format("table {} has a floating-point key", schema->id.text()));
     }
-    const std::string where = range.condition.empty() ? "" : fmt::format(" WHERE ({})", range.condition);
+    const std::string where = range.condition.empty() ? "" : fmt::format(" WHERE ({})", condition(*schema, range));
     ASSIGN_OR_RETURN(const auto rows,
                      reader_->connection().query(
                          context, fmt::format("SELECT {} FROM {}{} ORDER BY {} LIMIT 1", bounds(*schema, range),
@@ -314,7 +314,7 @@ class MysqlKeyRangeReader : public KeyRangeReader {
     };
     if (range.after) add(beyond(schema, range, *range.after, ">", ">", ">="));
     if (range.upto) add(beyond(schema, range, *range.upto, "<", "<=", "<="));
-    if (!range.condition.empty()) add(range.condition);
+    if (!range.condition.empty()) add(condition(schema, range));
     RETURN_IF_ERROR(
         reader_->begin_select(context, schema, ", " + bounds(schema, range),
                               fmt::format("{} ORDER BY {} LIMIT {}", where, order(schema, range, ""), range.limit)));
@@ -325,6 +325,11 @@ class MysqlKeyRangeReader : public KeyRangeReader {
     return std::optional(reader_->last_key());
   }
 
+  static std::string condition(const TableSchema& schema, const KeyRange& range) {
+    std::string columns;
+    for (const uint32_t column : range.columns) columns += (columns.empty() ? "" : ", ") + name(schema, column);
+    return where_of(range.condition, columns);
+  }
   static std::string name(const TableSchema& schema, uint32_t column) {
     return MysqlConnection::quote_identifier(schema.columns[column].name);
   }

@@ -278,7 +278,7 @@ class PostgresKeyRangeReader : public KeyRangeReader {
   Result<std::optional<KeyText>> greatest_key(Context& context, const TableSchemaPtr& schema,
                                               const KeyRange& range) override {
     std::string where = not_null(*schema, range);
-    if (!range.condition.empty()) where += fmt::format(" AND ({})", range.condition);
+    if (!range.condition.empty()) where += fmt::format(" AND ({})", condition(*schema, range));
     ASSIGN_OR_RETURN(const PostgresResult rows,
                      reader_->connection().query(
                          context, fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1",
@@ -296,7 +296,7 @@ class PostgresKeyRangeReader : public KeyRangeReader {
     const std::string key = fmt::format("ROW({})", PostgresChunkReader::key_list(schema, range, ""));
     if (range.after) tail += fmt::format(" AND {} > ROW({})", key, literals(*range.after));
     if (range.upto) tail += fmt::format(" AND {} <= ROW({})", key, literals(*range.upto));
-    if (!range.condition.empty()) tail += fmt::format(" AND ({})", range.condition);
+    if (!range.condition.empty()) tail += fmt::format(" AND ({})", condition(schema, range));
     tail += fmt::format(" ORDER BY {} LIMIT {}", PostgresChunkReader::key_list(schema, range, ""), range.limit);
     RETURN_IF_ERROR(reader_->begin_range(context, schema, range, tail));
     for (bool more = true; more;) {
@@ -315,6 +315,9 @@ class PostgresKeyRangeReader : public KeyRangeReader {
                                PostgresConnection::quote_identifier(schema.columns[column].name));
     }
     return condition;
+  }
+  static std::string condition(const TableSchema& schema, const KeyRange& range) {
+    return where_of(range.condition, PostgresChunkReader::key_list(schema, range, ""));
   }
   static std::string literals(const KeyText& key) {
     std::string list;

@@ -36,9 +36,10 @@ class Snapshots : public KafkaTest {
     sql(insert);
     pipeline_->run_until_caught_up();
   }
-  void order(const std::string& id) {
-    sql(fmt::format(R"(INSERT INTO signals VALUES ('{}', 'execute-snapshot', '{{"data-collections":["{}.t"]}}'))", id,
-                    database_));
+  void order(const std::string& id, const std::string& type = "incremental") {
+    sql(fmt::format(
+        R"(INSERT INTO signals VALUES ('{}', 'execute-snapshot', '{{"data-collections":["{}.t"],"type":"{}"}}'))", id,
+        database_, type));
   }
   std::unique_ptr<Process> start(std::map<std::string, std::string> env = {}) const {
     return pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")}, std::move(env));
@@ -47,6 +48,38 @@ class Snapshots : public KafkaTest {
     return wait_until([&] { return read_file(pipeline_->folder().file("stderr")).find(words) != std::string::npos; },
                       std::chrono::minutes(2));
   }
+  // Each copied row tells what the events before it told, and the last of each key is what the source has.
+  void expect_rows_as_they_were() const {
+    std::map<int, std::optional<int64_t>> state;
+    int told = 0;
+    std::vector<int> blocking;  // places
+    int place = 0;
+    for (const auto& message : read("t")) {
+      ++place;
+      const Json event = event_of(message);
+      if (event.is_null()) continue;
+      const bool removed = event["after"].is_null();
+      const int id = event[removed ? "before" : "after"]["id"].get<int>();
+      auto& v = state[id];
+      if (event["op"] == "r" && place > kKeys) {
+        ++told;
+        if (event["source"]["snapshot"] == "true") blocking.push_back(place);
+        ASSERT_EQ(v, std::optional(event["after"]["v"].get<int64_t>())) << event.dump();
+      }
+      v = removed ? std::nullopt : std::optional(event["after"]["v"].get<int64_t>());
+    }
+    // Nothing of the stream stands in the middle of a blocking snapshot.
+    ASSERT_GE(blocking.size(), static_cast<size_t>(kKeys - kBusyKeys));
+    EXPECT_EQ(blocking.back() - blocking.front() + 1, static_cast<int>(blocking.size()));
+    EXPECT_GE(told, 3 * (kKeys - kBusyKeys));
+    const auto rows = source_->query("SELECT id, v FROM t", database_);
+    ASSERT_TRUE(rows.has_value());
+    std::map<int, std::optional<int64_t>> expected;
+    for (const auto& row : *rows) expected[std::stoi(*row[0])] = std::stoll(*row[1]);
+    std::erase_if(state, [](const auto& entry) { return !entry.second; });
+    EXPECT_EQ(state, expected);
+  }
+
   std::unique_ptr<Pipeline> pipeline_;
 };
 INSTANTIATE_TEST_SUITE_P(Sources, Snapshots, testing::Values("mariadb", "mysql", "postgres_source"), source_name);
@@ -76,7 +109,7 @@ TEST_P(Snapshots, tell_each_row_as_it_was_between_its_changes) {
   }
   const auto job = start();
   for (const std::string id : {"a", "b", "c"}) {
-    order(id);
+    order(id, id == "b" ? "blocking" : "incremental");
     EXPECT_TRUE(says(fmt::format("snapshot '{}' has ended", id))) << tail(job->err(), 30);
   }
   stopping = true;
@@ -84,31 +117,11 @@ TEST_P(Snapshots, tell_each_row_as_it_was_between_its_changes) {
   EXPECT_EQ(job->stop(), 0);
   pipeline_->run_until_caught_up();
 
-  std::map<int, std::optional<int64_t>> state;
-  int told = 0;
-  for (const auto& message : read("t")) {
-    const Json event = event_of(message);
-    if (event.is_null()) continue;
-    const bool removed = event["after"].is_null();
-    const int id = event[removed ? "before" : "after"]["id"].get<int>();
-    auto& v = state[id];
-    if (event["op"] == "r" && event["source"]["snapshot"] == "incremental") {
-      ++told;
-      ASSERT_EQ(v, std::optional(event["after"]["v"].get<int64_t>())) << event.dump();
-    }
-    v = removed ? std::nullopt : std::optional(event["after"]["v"].get<int64_t>());
-  }
-  EXPECT_GE(told, 3 * (kKeys - kBusyKeys));
-  const auto rows = source_->query("SELECT id, v FROM t", database_);
-  ASSERT_TRUE(rows.has_value());
-  std::map<int, std::optional<int64_t>> expected;
-  for (const auto& row : *rows) expected[std::stoi(*row[0])] = std::stoll(*row[1]);
-  std::erase_if(state, [](const auto& entry) { return !entry.second; });
-  EXPECT_EQ(state, expected);
+  expect_rows_as_they_were();
   std::map<std::string, std::string> told_of;
   for (const auto& message : read("told")) {
     const Json notification = Json::parse(*message.value);
-    EXPECT_EQ(notification["aggregate_type"], "Incremental Snapshot");
+    EXPECT_EQ(notification["aggregate_type"], notification["id"] == "b" ? "Initial Snapshot" : "Incremental Snapshot");
     if (notification["type"] == "IN_PROGRESS") continue;
     told_of[notification["id"].get<std::string>()] += " " + notification["type"].get<std::string>();
   }
