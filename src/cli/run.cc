@@ -100,7 +100,7 @@ HttpReply take_signal(Job& job, const HttpRequest& request) {
 // GET /metrics, and POST /jobs/NAME/signals.
 Result<std::unique_ptr<HttpServer>> serve_http(const std::string& address, RunningJobs& jobs) {
   const auto handle = [&jobs](const HttpRequest& request) {
-    if (request.method == "GET" && request.path == "/metrics") {
+    if (request.method != "POST" && request.path == "/metrics") {
       std::vector<std::pair<std::string, ProgressReport>> reports;
       for (auto& running : jobs) reports.emplace_back(running.name, running.job.progress().report());
       return HttpReply{.content_type = kMetricsContentType, .body = metrics_text(reports)};

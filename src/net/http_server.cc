@@ -11,7 +11,6 @@
 namespace sluice {
 namespace {
 
-constexpr int kThreads = 2;
 constexpr int kMaxPort = 65535;
 constexpr size_t kMaxBody = size_t{1} << 20;
 
@@ -53,19 +52,6 @@ struct HttpServer::Listener {
 
 HttpServer::HttpServer() : listener_(std::make_unique<Listener>()) {}
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address, HttpRoutes routes) {
-  std::unique_ptr<HttpServer> result(new HttpServer());
-  ASSIGN_OR_RETURN(result->listener_->address, parse_address(address));
-  for (auto& [path, handler] : routes) {
-    result->listener_->server.Get(path,
-                                  [handler = std::move(handler)](const httplib::Request&, httplib::Response& response) {
-                                    HttpReply reply = handler();
-                                    response.set_content(std::move(reply.body), reply.content_type.c_str());
-                                  });
-  }
-  return listen(std::move(result), kThreads);
-}
-
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address, HttpHandler handler, int threads) {
   std::unique_ptr<HttpServer> result(new HttpServer());
   ASSIGN_OR_RETURN(result->listener_->address, parse_address(address));
@@ -89,10 +75,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
   server.Patch(".*", answer);
   server.Delete(".*", answer);
   server.set_payload_max_length(kMaxBody);
-  return listen(std::move(result), threads);
-}
-
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(std::unique_ptr<HttpServer> result, int threads) {
   Listener& listener = *result->listener_;
   listener.server.new_task_queue = [threads] { return new httplib::ThreadPool(static_cast<size_t>(threads)); };
   // SO_REUSEPORT, httplib's default, would let two processes share the port in silence.

@@ -27,15 +27,12 @@ struct HttpReply {
   std::string body;
   int status = 200;
 };
-// By path: "/metrics".
-using HttpRoutes = std::map<std::string, std::function<HttpReply()>>;
 using HttpHandler = std::function<HttpReply(const HttpRequest&)>;
 
 class HttpServer {
  public:
-  // `address` is "PORT", "HOST:PORT" or "[::1]:PORT"; port 0 takes any free one.
-  static Result<std::unique_ptr<HttpServer>> start(const std::string& address, HttpRoutes routes);
-  // `handler` gets every request, up to `threads` of them at a time, and says itself what is not found.
+  // `address` is "PORT", "HOST:PORT" or "[::1]:PORT"; port 0 takes any free one. `handler` gets every request, up to
+  // `threads` of them at a time, and says itself what is not found.
   static Result<std::unique_ptr<HttpServer>> start(const std::string& address, HttpHandler handler, int threads);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
@@ -47,7 +44,6 @@ class HttpServer {
  private:
   struct Listener;
   HttpServer();
-  static Result<std::unique_ptr<HttpServer>> listen(std::unique_ptr<HttpServer> server, int threads);
   std::unique_ptr<Listener> listener_;
 };
 
