@@ -162,6 +162,20 @@ TEST_P(Incremental, snapshots_wait_for_each_other_and_can_be_conditioned_paused_
   EXPECT_EQ(rows_in_target("three"), "0");
 }
 
+TEST_P(Incremental, validate_says_whether_the_signal_table_is_there) {
+  const auto validated = [&] {
+    const auto check = pipeline_->start({"validate", "JOB", "--connect"});
+    EXPECT_EQ(check->wait().value_or(-1), 0) << check->out();
+    return check->out();
+  };
+  EXPECT_THAT(validated(), testing::Not(HasSubstr("signal")));
+  sql("ALTER TABLE signals DROP COLUMN data");
+  EXPECT_THAT(validated(), HasSubstr(database_ + ".signals' has less than three columns: no signals come from it"));
+  sql("DROP TABLE signals");
+  sql("CREATE TABLE other (id INT PRIMARY KEY)");
+  EXPECT_THAT(validated(), HasSubstr(database_ + ".signals' is none of the captured tables: no signals come from it"));
+}
+
 TEST_P(Incremental, blocking_ones_go_first_and_choose_rows_by_a_select) {
   make_numbers("one", 1000);
   make_numbers("two", 1000);

@@ -119,6 +119,11 @@ TEST_F(Jobs, one_that_fails_is_named_and_the_other_goes_on) {
 TEST_F(Jobs, take_signals_over_http_if_they_listen) {
   first_.pipeline_options("signal.enabled.channels: rest");
   const auto process = run({"--metrics", "0"});
+  for (const auto& database : {first_database_, second_database_}) {
+    ASSERT_TRUE(wait_until([&] {
+      return process->err().find(database + "] reading the log from") != std::string::npos;
+    })) << process->err();
+  }
   insert(first_database_, 2);
   insert(second_database_, 2);
   ASSERT_TRUE(arrives(first_, 2) && arrives(second_, 2)) << process->err();
