@@ -124,6 +124,24 @@ TEST_P(Regressions, p52_many_equal_values_of_the_chunk_column_stay_in_one_chunk)
   expect_same_as_source("k, id", "ints");
 }
 
+// Nobody can tell which chunk a row was in, and so whether its change is in the copy.
+TEST_P(Regressions, a_change_that_does_not_tell_the_chunk_column_stops_the_job) {
+  pipeline_->source_options(
+      fmt::format("scan.incremental.snapshot.chunk.size: 2\n"
+                  "scan.incremental.snapshot.chunk.key-column: {}.t:other",
+                  database_));
+  sql("CREATE TABLE t (id INT PRIMARY KEY, other INT NOT NULL)");
+  sql("INSERT INTO t SELECT seq, seq * 10 FROM seq_1_to_20");
+  die_at("after_chunk_commit:2");
+  auto session = source_->connect(database_);
+  ASSERT_TRUE(session.has_value());
+  ASSERT_TRUE((*session)->execute("SET SESSION binlog_row_image = MINIMAL").has_value());
+  ASSERT_TRUE((*session)->execute("DELETE FROM t WHERE id IN (1, 3, 5)").has_value());
+  const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state"), "--until-caught-up"});
+  EXPECT_NE(job->wait().value_or(-1), 0);
+  EXPECT_THAT(job->err(), testing::HasSubstr("does not tell the old value of column 'other'"));
+}
+
 // 65 (PeerDB 4550, 3983): chunk ranges overflow 64 bits, a span is smaller than the chunks, keys are NULL.
 TEST_P(Regressions, p65_extreme_integers_and_null_keys_are_in_some_chunk) {
   sql("CREATE TABLE t (id BIGINT PRIMARY KEY, v INT)");
