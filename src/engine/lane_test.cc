@@ -48,13 +48,18 @@ class LaneTest : public testing::Test {
   struct Nobody : Task {
     NextStep step() override { return NextStep::never(); }
   } coordinator_;
+  SignalInbox inbox_;
   TableSchemaPtr schema_;
+
+  JobParts parts_of(Source& source) {
+    return {context_,  spec_,    source, sink_,  *ledger_,     policy_, *transform_,
+            progress_, limiter_, pool_,  inbox_, coordinator_, 1};
+  }
 };
 
 TEST_F(LaneTest, commits_rows_with_the_position_behind_them) {
   NoSource source;
-  JobParts parts{context_,    spec_,     source,   sink_, *ledger_,     policy_,
-                 *transform_, progress_, limiter_, pool_, coordinator_, 1};
+  JobParts parts = parts_of(source);
   Lane lane(parts, context_, 0, std::make_unique<MemoryWriter>(sink_.commits), {"p0"}, 1 << 20);
   ASSERT_TRUE(lane.send(one_row(), 10));
   ASSERT_TRUE(lane.send(GroupEnd{{"p1"}, 0}, 10));
@@ -67,8 +72,7 @@ TEST_F(LaneTest, commits_rows_with_the_position_behind_them) {
 // A source that keeps its log until somebody has it must hear of it, though nothing more happens.
 TEST_F(LaneTest, moves_its_position_without_rows_when_nothing_follows) {
   NoSource source;
-  JobParts parts{context_,    spec_,     source,   sink_, *ledger_,     policy_,
-                 *transform_, progress_, limiter_, pool_, coordinator_, 1};
+  JobParts parts = parts_of(source);
   Lane lane(parts, context_, 0, std::make_unique<MemoryWriter>(sink_.commits), {"p0"}, 1 << 20);
   ASSERT_TRUE(lane.send(GroupEnd{{"p1"}, 0}, 10));
   const auto end = monotonic_now() + std::chrono::seconds(20);
@@ -80,8 +84,7 @@ TEST_F(LaneTest, moves_its_position_without_rows_when_nothing_follows) {
 // The coordinator records a schema change for all lanes; a later flush must not write the place before it again.
 TEST_F(LaneTest, never_goes_back_behind_a_schema_change) {
   NoSource source;
-  JobParts parts{context_,    spec_,     source,   sink_, *ledger_,     policy_,
-                 *transform_, progress_, limiter_, pool_, coordinator_, 1};
+  JobParts parts = parts_of(source);
   Lane lane(parts, context_, 0, std::make_unique<MemoryWriter>(sink_.commits), {"p0"}, 1 << 20);
   ASSERT_TRUE(lane.send(GroupEnd{{"before the change"}, 0}, 10));
   ASSERT_TRUE(lane.flush());
@@ -94,8 +97,7 @@ TEST_F(LaneTest, never_goes_back_behind_a_schema_change) {
 
 TEST_F(LaneTest, rows_of_an_unfinished_group_are_not_committed_by_a_stop) {
   NoSource source;
-  JobParts parts{context_,    spec_,     source,   sink_, *ledger_,     policy_,
-                 *transform_, progress_, limiter_, pool_, coordinator_, 1};
+  JobParts parts = parts_of(source);
   {
     Lane lane(parts, context_, 0, std::make_unique<MemoryWriter>(sink_.commits), {"p0"}, 1 << 20);
     ASSERT_TRUE(lane.send(one_row(), 10));
