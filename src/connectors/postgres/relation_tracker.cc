@@ -55,15 +55,16 @@ SchemaChange create_of(const PostgresTable& table) {
 }  // namespace
 
 Result<> RelationTracker::open(const LogStart& start) {
-  for (const auto& [id, detail] : start.tables) {
-    ASSIGN_OR_RETURN(auto table, postgres_table_from_json(detail));
-    const uint32_t oid = table.oid;
-    tables_[oid] = std::move(table);
-  }
   std::map<TableId, std::vector<FinishedChunk>> chunks;
   for (const auto& chunk : start.chunks) chunks[chunk.chunk.table].push_back(chunk);
   for (const auto& [id, list] : chunks) {
     ASSIGN_OR_RETURN(filters_[id], PostgresChunkFilter::make(list));
+  }
+  for (const auto& [id, detail] : start.tables) {
+    ASSIGN_OR_RETURN(auto table, postgres_table_from_json(detail));
+    const uint32_t oid = table.oid;
+    // Twice if it was renamed while nobody looked: the copy made since counts.
+    if (!tables_.contains(oid) || filters_.contains(id)) tables_[oid] = std::move(table);
   }
   return {};
 }
@@ -82,10 +83,12 @@ void RelationTracker::tell(const PgoutputRelation& shape) {
   TrackedRelation& relation = relations_[shape.oid];
   // Told again after a reconnect, ANALYZE, CREATE INDEX and the like; only the catalog says what happened.
   relation.shape = shape;
-  relation.captured = captured_.contains(shape.id) || tables_.contains(shape.oid);
+  const auto tracked = tables_.find(shape.oid);
+  relation.captured = captures(shape.id) || tracked != tables_.end();
   relation.resolved = false;
   relation.gone = false;
-  const auto filter = filters_.find(shape.id);
+  // Its copy may be of a time when it had another name already.
+  const auto filter = filters_.find(tracked == tables_.end() ? shape.id : tracked->second.schema->id);
   relation.filter = filter == filters_.end() ? nullptr : filter->second.get();
 }
 
@@ -131,6 +134,7 @@ Result<> RelationTracker::resolve(Context& context, PostgresConnection& connecti
   };
   catalog.added = [&](int16_t attribute) { return added_value(context, connection, shape.oid, attribute); };
 
+  if (catalog.today) settle_name(relation, catalog.today->schema->id);
   const auto tracked = tables_.find(shape.oid);
   const bool renamed = tracked != tables_.end() && tracked->second.schema->id != shape.id;
   if (renamed) {
@@ -168,23 +172,32 @@ PostgresRowPlan RelationTracker::plan_for(const PgoutputRelation& shape, const T
   return {shape, *relation.table, renamed_columns(event, relation.table->schema->id)};
 }
 
+// The log tells the name of then. One that the table has lost again, or had before it was tracked, says nothing; and
+// a table that must be copied is found under its name of today only.
+void RelationTracker::settle_name(TrackedRelation& relation, const TableId& today) const {
+  const auto tracked = tables_.find(relation.shape.oid);
+  const bool settled = tracked == tables_.end() ? copies() && captures(today) : tracked->second.schema->id == today;
+  if (settled) relation.shape.id = today;
+}
+
 // A captured table that was not tracked.
 Result<> RelationTracker::meet(TrackedRelation& relation, const std::optional<PostgresTable>& today,
                                SchemaChangeEvent& event) {
   const TableId& id = relation.shape.id;
-  const PostgresTable* const replaced = named(id);
-  if (replaced != nullptr) {
-    tables_.erase(replaced->oid);
-    if (!today) {
-      relation.gone = true;
-      return {};
-    }
-    return copy_again(*today, "another table has taken its name", event);
-  }
   if (!today) {
     log_warn("changes of table {} are left out: it was not there when the job began and is gone now", id.text());
     relation.gone = true;
     return {};
+  }
+  if (copies() && today->schema->id != id) {
+    log_warn("changes of table {} are left out: it is {} now, which is not captured", id.text(),
+             today->schema->id.text());
+    relation.gone = true;
+    return {};
+  }
+  if (const PostgresTable* const replaced = named(id)) {
+    tables_.erase(replaced->oid);
+    return copy_again(*today, "another table has taken its name", event);
   }
   if (today->partitioned && !options_.partition_root) {
     return Error(ErrorCode::kConfig,

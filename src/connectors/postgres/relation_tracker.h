@@ -22,7 +22,7 @@
 namespace sluice {
 
 struct TrackedRelation {
-  PgoutputRelation shape;  // told last
+  PgoutputRelation shape;  // told last; when resolved, with the name that its rows belong to
   bool captured = false;
   bool gone = false;      // dropped before anything was known of it: its rows are left out
   bool resolved = false;  // `plan` turns rows of `shape` into rows of `table`
@@ -56,6 +56,7 @@ class RelationTracker {
   void forget_passed(Lsn reached);
 
  private:
+  void settle_name(TrackedRelation& relation, const TableId& today) const;
   Result<> meet(TrackedRelation& relation, const std::optional<PostgresTable>& today, SchemaChangeEvent& event);
   Result<> follow_rename(Context& context, PostgresConnection& connection, TrackedRelation& relation,
                          SchemaChangeEvent& event);
