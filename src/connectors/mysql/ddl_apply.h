@@ -20,6 +20,7 @@ struct MysqlTable {
   std::vector<MysqlColumnInfo> columns;  // parallel to schema->columns
   std::string charset;                   // the table's default
   std::string collation;
+  bool transactional = true;  // as the server says; not followed, and not kept in ledgers
 
   friend bool operator==(const MysqlTable& a, const MysqlTable& b);
 };

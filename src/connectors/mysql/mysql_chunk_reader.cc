@@ -177,6 +177,12 @@ class MysqlChunkReader : public ChunkReader {
     if (tables.empty() || *tables[0].table.schema != *schema) {
       return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was altered", schema->id.text()));
     }
+    if (!tables[0].table.transactional && schema->key.empty()) {
+      log_warn(
+          "table {} has neither transactions nor a key: a row that is written while it is copied may come twice, and "
+          "one that is deleted may stop the job. Rest it meanwhile, or give it a key; then verify",
+          schema->id.text());
+    }
     checked_.insert(schema->id);
     return {};
   }

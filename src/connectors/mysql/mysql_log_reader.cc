@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 #include <unordered_map>
 
 #include "base/log.h"
@@ -13,6 +12,7 @@
 #include "connectors/mysql/binlog_connection.h"
 #include "connectors/mysql/binlog_rows.h"
 #include "connectors/mysql/charset.h"
+#include "connectors/mysql/ddl_apply.h"
 #include "connectors/mysql/mysql_chunk_filter.h"
 #include "connectors/mysql/mysql_chunks.h"
 #include "connectors/mysql/mysql_server.h"
@@ -37,14 +37,6 @@ struct MappedTable {
   std::string chunk_collation;
 };
 
-// The server hangs up on an older reader with the same id.
-uint32_t replica_id(const MysqlSourceOptions& options, bool second_reader) {
-  if (second_reader) return 0x40000000U + std::random_device()() % 0x40000000U;
-  if (options.server_id) return static_cast<uint32_t>(std::strtoul(options.server_id->c_str(), nullptr, 10));
-  std::random_device random;
-  return 5400 + random() % 1001;
-}
-
 class MysqlLogReader : public LogReader, public QuietLog {
  public:
   MysqlLogReader(const MysqlSourceOptions& options, const CapturedTables& captured)
@@ -65,6 +57,7 @@ class MysqlLogReader : public LogReader, public QuietLog {
   Result<> handle_mariadb_gtid(const Event& event);
   Result<> handle_query(Context& context, const Event& event, std::vector<StreamElement>& out);
   Result<> handle_control(const TransactionControl& control);
+  void warn_of_falling_numbers();
   Result<> handle_xa_prepare(const Event& event);
   void begin_first_phase();
   void replay(std::deque<KeptEvent> events);
@@ -73,8 +66,9 @@ class MysqlLogReader : public LogReader, public QuietLog {
   Result<> handle_rows(Context& context, const Event& event);
   Result<> apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
                            std::vector<StreamElement>& out);
-  Result<> copy_again(const TableId& id, std::vector<StreamElement>& out);
-  Result<> meet_unknown_shape(Error error, const std::vector<TableId>& tables, std::vector<StreamElement>& out);
+  Result<> copy_again(Context& context, const TableId& id, std::vector<StreamElement>& out);
+  Result<> meet_unknown_shape(Context& context, Error error, const std::vector<TableId>& tables,
+                              std::vector<StreamElement>& out);
   Result<bool> meet_unknown_table(Context& context, const TableId& id, bool known_before);
   void advance_offset(const EventHeader& header);
   uint64_t event_place(const EventHeader& header) const;
@@ -121,7 +115,8 @@ class MysqlLogReader : public LogReader, public QuietLog {
   std::unique_ptr<PayloadReader> payload_;
   uint64_t shared_place_ = 0;  // of the events that do not stand in the log themselves; 0: they do
 
-  bool drained_ = false;  // the connection had nothing more
+  bool numbers_fall_ = false;  // and somebody was told
+  bool drained_ = false;       // the connection had nothing more
   GroupBuilder group_;
   Position told_;  // of the last group end
   std::vector<uint8_t> expand_buffer_;
@@ -148,7 +143,7 @@ Result<> MysqlLogReader::open(Context& context, LogStart start) {
     ASSIGN_OR_RETURN(filters_[id], ChunkFilter::make(list));
   }
   const BinlogConnectionOptions connect{.connection = options_.connection(),
-                                        .server_id = replica_id(options_, start.second_reader),
+                                        .server_id = options_.replica_id(start.second_reader),
                                         .heartbeat = options_.heartbeat_interval};
   ASSIGN_OR_RETURN(log_, BinlogConnection::open(context, connect, from));
   return {};
@@ -403,9 +398,19 @@ Result<> MysqlLogReader::handle_mariadb_gtid(const Event& event) {
   ASSIGN_OR_RETURN(const MariadbGtidEvent gtid, parse_mariadb_gtid(event));
   mariadb_gtid_ = gtid.gtid;
   begin_transaction(gtid.gtid.text(), event.header, 0);
+  if (!skipping_ && !numbers_fall_ && reached_.gtid_pos.contains(mariadb_gtid_)) warn_of_falling_numbers();
   explicit_begin_ = !gtid.standalone();
   if (gtid.prepared_xa()) begin_first_phase();
   return {};
+}
+
+// What was copied or written before is told by the number of the domain's last transaction.
+void MysqlLogReader::warn_of_falling_numbers() {
+  numbers_fall_ = true;
+  log_warn(
+      "GTID {} comes after {}: the numbers of a domain do not rise. A change may get lost or come twice around a "
+      "restart; set gtid_strict_mode=ON, or give each server that is written to its own gtid_domain_id, then verify",
+      mariadb_gtid_.text(), reached_.gtid_pos.text());
 }
 
 Result<> MysqlLogReader::handle_query(Context& context, const Event& event, std::vector<StreamElement>& out) {
@@ -564,12 +569,16 @@ void MysqlLogReader::keep_later_definitions(const CopiedLater& later, DdlEffect&
 }
 
 // Some chunks were read before a statement that changed the table, others after another one that took the change back.
-Result<> MysqlLogReader::copy_again(const TableId& id, std::vector<StreamElement>& out) {
+Result<> MysqlLogReader::copy_again(Context& context, const TableId& id, std::vector<StreamElement>& out) {
+  // Its database was dropped between two chunks, and made again.
+  if (catalog_.find(id) == nullptr) RETURN_IF_ERROR(meet_unknown_table(context, id, true));
   const MysqlTable* table = catalog_.find(id);
   SchemaChangeEvent event;
-  event.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, table->schema, {}, {}});
-  event.tracked.emplace_back(id, mysql_table_to_json(*table));
-  event.needs_copy.push_back(id);
+  if (table != nullptr) {
+    event.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, table->schema, {}, {}});
+    event.needs_copy.push_back(id);
+  }
+  event.tracked.emplace_back(id, table != nullptr ? mysql_table_to_json(*table) : "");
   event.position = told_ = reached_.position();
   out.push_back(std::move(event));
   return {};
@@ -586,7 +595,7 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
   for (const TableId& table : tables) {
     const auto filter = filters_.find(table);
     if (filter == filters_.end() || filter->second->known(transaction_) != ChunkFilter::Known::kSome) continue;
-    if (tables.size() == 1) return copy_again(table, out);
+    if (tables.size() == 1) return copy_again(context, table, out);
     return Error(
         ErrorCode::kUnsupported,
         fmt::format("table {} was renamed by a statement between the reading of two of its chunks", table.text()),
@@ -598,7 +607,7 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
     if (known != nullptr && known->schema) before[table] = known->schema;
   }
   auto applied = catalog_.apply(statement);
-  if (!applied) return meet_unknown_shape(std::move(applied).error(), tables, out);
+  if (!applied) return meet_unknown_shape(context, std::move(applied).error(), tables, out);
   DdlEffect effect = std::move(applied).value();
   keep_later_definitions(later, effect);
   RETURN_IF_ERROR(check_keys(statement, before));
@@ -628,12 +637,13 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
     change.tracked.emplace_back(table, now != nullptr && now->schema ? mysql_table_to_json(*now) : "");
   }
   for (const TableId& table : effect.needs_copy) {
-    if (!captured_.contains(table) || is_schema_change_helper(table.table)) continue;
+    const MysqlTable* now = catalog_.find(table);
+    if (now == nullptr || !captured_.contains(table) || is_schema_change_helper(table.table)) continue;
     change.needs_copy.push_back(table);
     // Other rows may have come under a name without any change of shape.
     const auto makes = [&](const SchemaChange& each) { return each.after && each.table() == table; };
     if (std::ranges::any_of(change.changes, makes)) continue;
-    change.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, catalog_.find(table)->schema, {}, {}});
+    change.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, now->schema, {}, {}});
   }
   if (change.changes.empty() && change.tracked.empty() && change.needs_copy.empty()) return {};
   // Inside a transaction (CREATE TABLE ... SELECT) a restart reads the statement again, which then finds its work done.
@@ -647,7 +657,7 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
 // The statement is about a column that the table should not have. Somebody altered the table without a record in the
 // log; or the snapshot was made between two statements, of which the second took back the first before the table was
 // looked at.
-Result<> MysqlLogReader::meet_unknown_shape(Error error, const std::vector<TableId>& tables,
+Result<> MysqlLogReader::meet_unknown_shape(Context& context, Error error, const std::vector<TableId>& tables,
                                             std::vector<StreamElement>& out) {
   if (error.code() != ErrorCode::kSchemaChanged) return error;
   const bool one = tables.size() == 1 && captured_.contains(tables[0]) && catalog_.find(tables[0]) != nullptr;
@@ -656,7 +666,7 @@ Result<> MysqlLogReader::meet_unknown_shape(Error error, const std::vector<Table
                  "The table was changed without a record in the log. Start the job anew with a snapshot.");
   }
   log_warn("{}: the table was changed without a record in the log", error.message());
-  return copy_again(tables[0], out);
+  return copy_again(context, tables[0], out);
 }
 
 // Rows are found again by key in the target, whose key stays what it is; its columns may be renamed.
@@ -779,14 +789,6 @@ Result<> MysqlLogReader::handle_rows(Context& context, const Event& event) {
 }
 
 }  // namespace
-
-bool CapturedTables::contains(const TableId& table) const {
-  if (!include.matches(table) || (exclude && exclude->matches(table))) return false;
-  if (!is_schema_change_helper(table.table)) return true;
-  // "_orders_gho" belongs to "orders".
-  const std::string& name = table.table;
-  return !include.matches({table.schema, name.substr(1, name.rfind('_') - 1)});
-}
 
 Result<std::unique_ptr<LogReader>> open_mysql_log_reader(Context& context, const MysqlSourceOptions& options,
                                                          const CapturedTables& captured, LogStart start) {

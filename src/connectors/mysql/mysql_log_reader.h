@@ -9,18 +9,10 @@
 #include <memory>
 
 #include "connector/source.h"
-#include "connector/table_selector.h"
-#include "connectors/mysql/ddl_apply.h"
+#include "connectors/mysql/captured_tables.h"
 #include "connectors/mysql/mysql_source_options.h"
 
 namespace sluice::mysql {
-
-// The helper tables of gh-ost and pt-online-schema-change are not captured beside the table they serve.
-struct CapturedTables {
-  TableSelector include;
-  std::optional<TableSelector> exclude;
-  bool contains(const TableId& table) const;
-};
 
 Result<std::unique_ptr<LogReader>> open_mysql_log_reader(Context& context, const MysqlSourceOptions& options,
                                                          const CapturedTables& captured, LogStart start);

@@ -38,7 +38,7 @@ Result<> read_table_rows(Context& context, MysqlConnection& connection, const st
                          const std::set<TableId>& wanted, Definitions& out) {
   ASSIGN_OR_RETURN(const auto rows,
                    connection.query(context,
-                                    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_COMMENT, TABLE_COLLATION FROM "
+                                    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_COMMENT, TABLE_COLLATION, ENGINE FROM "
                                     "information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND " +
                                         where));
   for (const auto& row : rows) {
@@ -48,6 +48,9 @@ Result<> read_table_rows(Context& context, MysqlConnection& connection, const st
     out.schemas[id].comment = row[2].value_or("");
     MysqlTable& table = out.tables[id];
     table.collation = row[3].value_or("");
+    const std::string engine = row[4].value_or("");
+    table.transactional = engine != "MyISAM" && engine != "Aria" && engine != "MEMORY" && engine != "CSV" &&
+                          engine != "ARCHIVE" && engine != "MRG_MyISAM";
     table.charset = table.collation.substr(0, table.collation.find('_'));
   }
   return {};

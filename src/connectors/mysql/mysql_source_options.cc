@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/mysql/mysql_source_options.h"
 
+#include <cstdlib>
+#include <random>
+
 namespace sluice::mysql {
 
 // tidy: one table
@@ -20,8 +23,9 @@ std::span<const Option<MysqlSourceOptions>> MysqlSourceOptions::options() {
        &T::username},
       {{.name = "password", .summary = "Password of the user.", .default_value = "", .secret = true}, &T::password},
       {{.name = "tables",
-        .summary = "Tables to capture: comma-separated patterns 'database.table', '\\.' for any character; between slashes "
-                   "one regular expression for the whole name."},
+        .summary =
+            "Tables to capture: comma-separated patterns 'database.table', '\\.' for any character; between slashes "
+            "one regular expression for the whole name."},
        &T::tables},
       {{.name = "tables.exclude", .summary = "Patterns of tables to leave out.", .optional = true}, &T::tables_exclude},
       {{.name = "server-id",
@@ -188,6 +192,13 @@ MysqlConnectOptions MysqlSourceOptions::connection() const {
   result.tls_cert = tls_cert.value_or("");
   result.tls_key = tls_key.value_or("");
   return result;
+}
+
+uint32_t MysqlSourceOptions::replica_id(bool second_reader) const {
+  std::random_device random;
+  if (second_reader) return 0x40000000U + random() % 0x40000000U;
+  if (server_id) return static_cast<uint32_t>(std::strtoul(server_id->c_str(), nullptr, 10));
+  return 5400 + random() % 1001;
 }
 
 }  // namespace sluice::mysql

@@ -44,6 +44,8 @@ struct MysqlSourceOptions {
 
   static std::span<const Option<MysqlSourceOptions>> options();
   MysqlConnectOptions connection() const;
+  // The server hangs up on an older reader with the same id.
+  uint32_t replica_id(bool second_reader) const;
 };
 
 }  // namespace sluice::mysql

@@ -124,6 +124,19 @@ TEST_P(Regressions, p52_many_equal_values_of_the_chunk_column_stay_in_one_chunk)
   expect_same_as_source("k, id", "ints");
 }
 
+TEST_P(Regressions, a_database_that_is_made_anew_between_two_chunks_is_copied_anew) {
+  const char* const create = "CREATE TABLE t (id INT PRIMARY KEY, v INT)";
+  sql(create);
+  sql("INSERT INTO t SELECT seq, 1 FROM seq_1_to_20");
+  die_at("after_chunk_commit:2");
+  sql("DROP DATABASE " + database_);
+  execute(*source_, "CREATE DATABASE " + database_);
+  sql(create);
+  sql("INSERT INTO t SELECT seq, 2 FROM seq_3_to_18");
+  catch_up_and_verify();
+  expect_same_as_source("id, v");
+}
+
 // Nobody can tell which chunk a row was in, and so whether its change is in the copy.
 TEST_P(Regressions, a_change_that_does_not_tell_the_chunk_column_stops_the_job) {
   pipeline_->source_options(
@@ -430,6 +443,28 @@ TEST_P(Regressions, an_enum_may_have_a_label_of_nothing) {
   sql("INSERT INTO t VALUES (4, '', 1); UPDATE t SET e = '' WHERE id = 2; UPDATE t SET v = 2");
   catch_up_and_verify();
   EXPECT_THAT(rows("id, e, v"), ElementsAre("1||2", "2||2", "3|NULL|2", "4||2"));
+}
+
+// What cannot be promised is said.
+TEST_P(Regressions, keyless_tables_without_transactions_and_falling_gtids_are_warned_of) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY)");
+  sql("CREATE TABLE m (v INT) ENGINE = MyISAM");
+  sql("INSERT INTO m VALUES (1)");
+  const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")});
+  ASSERT_TRUE(wait_until([&] { return job->err().find("reading the log from") != std::string::npos; })) << job->err();
+  EXPECT_THAT(job->err(), testing::HasSubstr(database_ + ".m has neither transactions nor a key"));
+  EXPECT_THAT(job->err(), testing::Not(testing::HasSubstr(database_ + ".t has neither")));
+  auto session = source_->connect(database_);
+  ASSERT_TRUE(session.has_value());
+  sql("INSERT INTO t VALUES (1)");
+  const std::string last = source_->value("SELECT REGEXP_SUBSTR(@@gtid_binlog_pos, '[0-9]+$')").value();
+  ASSERT_TRUE((*session)->execute("SET SESSION server_id = 77, gtid_seq_no = " + last).has_value());
+  ASSERT_TRUE((*session)->execute("INSERT INTO t VALUES (2)").has_value());
+  EXPECT_TRUE(wait_until([&] { return job->err().find("the numbers of a domain do not rise") != std::string::npos; }))
+      << job->err();
+  job->stop();
+  pipeline_->run_until_caught_up();
+  EXPECT_THAT(rows("id"), ElementsAre("1", "2"));
 }
 
 // 49 (SeaTunnel 8586): the position must move although the captured tables rest, or their log is purged away.

@@ -186,6 +186,16 @@ TEST_P(SchemaTools, a_stored_column_is_computed_anew) {
   finish(*job, "id, v, name, twice");
 }
 
+TEST_P(SchemaTools, a_stored_column_is_computed_anew_under_another_name) {
+  sql("ALTER TABLE other ADD COLUMN twice INT AS (v + 1) STORED; INSERT INTO other (id, v) VALUES (1, 1)");
+  pipeline_->run_until_caught_up();
+  const auto job = start();
+  sql("ALTER TABLE other MODIFY COLUMN twice INT AS (v + 2) STORED, RENAME TO another");
+  sql("CREATE TABLE other (id INT PRIMARY KEY, v INT)");
+  finish(*job, "id, v, name");
+  expect_same_rows(*source_, *pipeline_, "id, v, twice", "another", "id");
+}
+
 // The next start finds the old table under a new name and copies it, later than the statement that the log then tells.
 TEST_P(SchemaTools, tables_change_places_while_the_job_is_down) {
   pipeline_->run_until_caught_up();
