@@ -65,6 +65,17 @@ int64_t number_in(std::string_view name, std::string_view head) {
   return digits && end < name.data() + name.size() && *end == '.' && number > 0 ? number : 0;
 }
 
+// The epoch in "shop-0000000007.jsonl.3.open", of who writes there; 0 for other names.
+uint64_t epoch_in(std::string_view name) {
+  const size_t end = name.rfind('.');
+  if (end == std::string_view::npos || end == 0) return 0;
+  const size_t before = name.rfind('.', end - 1);
+  if (before == std::string_view::npos) return 0;
+  uint64_t epoch = 0;
+  const auto [stop, problem] = std::from_chars(name.data() + before + 1, name.data() + end, epoch);
+  return problem == std::errc() && stop == name.data() + end ? epoch : 0;
+}
+
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code failure;
@@ -178,10 +189,11 @@ Result<> FileSeries::copy_beginning(int from, State& state) {
   return sync_folder(folder_ + "/.sluice");
 }
 
+// What has a greater epoch is written by a process that took the job over from this one meanwhile.
 void FileSeries::remove_leftovers() const {
   const std::string head = path_part(job_) + "-";
   for (const std::string& name : names_in(folder_ + "/.sluice")) {
-    if (number_in(name, head) > 0) ::unlink(hidden(name).c_str());
+    if (number_in(name, head) > 0 && epoch_in(name) <= epoch_) ::unlink(hidden(name).c_str());
   }
 }
 
@@ -253,6 +265,11 @@ Result<> FileSeries::commit(Context& context, const LedgerEntry& entry) {
   RETURN_IF_ERROR(make_durable());
   ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::begin(*database_));
   RETURN_IF_ERROR(ledger_.write(*database_, entry));
+  struct stat status{};
+  if (file_ >= 0 && ::fstat(file_, &status) == 0 && status.st_nlink == 0) {
+    return Error(ErrorCode::kTarget, hidden(current_.temporary) + " was removed while it was written",
+                 "Leave the folder .sluice alone. If lines were committed there, only --reset copies them again.");
+  }
   if (was_written || next.whole) RETURN_IF_ERROR(store(next));
   reach_before_commit(entry.name);
   RETURN_IF_ERROR(transaction.commit().context("committing to " + file_ledger_path(folder_)));
@@ -270,7 +287,12 @@ Result<> FileSeries::give_name(const State& state) {
   // The name's end tells who wrote it.
   const std::string name = state.temporary.substr(0, state.temporary.rfind('.', state.temporary.rfind('.') - 1));
   const std::string to = folder_ + "/" + name;
-  if (std::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) return file_error("naming", to, errno);
+  if (std::rename(from.c_str(), to.c_str()) != 0) {
+    const int code = errno;
+    // An earlier run may have given it the name, or, to a file that is still open here, who took the job over.
+    const bool done = code == ENOENT && (file_ < 0 || ::access(to.c_str(), F_OK) == 0);
+    if (!done) return file_error("naming", to, code);
+  }
   fault_point("after_file_rename");
   RETURN_IF_ERROR(sync_folder(folder_));
   if (file_ >= 0) ::close(file_);

@@ -121,6 +121,31 @@ TEST_F(FileSeriesTest, who_lost_the_job_writes_into_nothing_and_commits_nothing)
   EXPECT_EQ(content("job-0000000001.jsonl"), "1\n");
 }
 
+TEST_F(FileSeriesTest, who_lost_the_job_before_it_began_leaves_the_owners_file) {
+  open().reset();  // epoch 1
+  const auto owner = open({.bytes = 4, .age = std::chrono::hours(1)});
+  write(*owner, "1\n", false);
+  const auto late = FileSeries::open(context_, folder_, "job", 1, ".jsonl", kLarge);
+  EXPECT_TRUE(late);
+  write(*owner, "2\n");
+  EXPECT_THAT(names(), ElementsAre("job-0000000001.jsonl"));
+  EXPECT_EQ(content("job-0000000001.jsonl"), "1\n2\n");
+}
+
+TEST_F(FileSeriesTest, a_file_that_somebody_removed_is_not_committed) {
+  auto series = open({.bytes = 1, .age = std::chrono::hours(1)});
+  write(*series, "1\n", false);
+  fs::remove(folder_ + "/.sluice/" + names(folder_ + "/.sluice").front());
+  const auto committed = series->commit(context_, kEntry);
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code(), ErrorCode::kTarget);
+  EXPECT_THAT(committed.error().message(), testing::HasSubstr("was removed"));
+  series = open();
+  write(*series, "1\n");
+  series.reset();
+  EXPECT_EQ(content("job-0000000001.jsonl"), "1\n");
+}
+
 TEST_F(FileSeriesTest, numbers_go_on_when_files_were_taken_away_and_when_the_ledger_was) {
   auto series = open({.bytes = 1, .age = std::chrono::hours(1)});
   write(*series, "1\n");
