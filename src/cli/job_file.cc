@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "connector/event_sink.h"
 #include "connector/event_topics.h"
 #include "languages/job_language.h"
 
@@ -94,6 +95,17 @@ void check_channels(const LoadedJob& job, Problems& found) {
   }
 }
 
+// Who asks for logical messages must not lose them in silence.
+void check_messages(const LoadedJob& job, Problems& found) {
+  if (dynamic_cast<const EventSink*>(job.sink.get()) != nullptr) return;
+  for (const Setting& setting : job.spec.source.settings.entries) {
+    if (!setting.key.starts_with("message.prefix.")) continue;
+    found.error(setting.location, setting.key,
+                fmt::format("logical messages need the sink kafka, not '{}'", job.spec.sink.type),
+                "Leave the options message.prefix.* out of the source.");
+  }
+}
+
 std::optional<LoadedJob> load(const JobText& text, const ConnectorExtras& extras, const ConnectorRegistry& registry,
                               Problems& problems) {
   Problems found;
@@ -115,6 +127,7 @@ std::optional<LoadedJob> load(const JobText& text, const ConnectorExtras& extras
     }
     if (job.spec.pipeline.lost_log == LostLog::kResynchronize) check_can_resynchronize(job, found);
     if (job.sink) check_channels(job, found);
+    if (job.sink) check_messages(job, found);
     job.transform = JobTransform::create(job.spec, found);
   }
   const bool good = !found.has_errors();

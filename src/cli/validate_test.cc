@@ -108,6 +108,16 @@ TEST_F(ValidateTest, a_rule_for_no_table_is_a_mistake_that_a_connection_shows) {
   EXPECT_EQ(report.exit_code, 3);
 }
 
+TEST_F(ValidateTest, logical_messages_need_a_sink_that_takes_them) {
+  const auto report = validate(
+      "source:\n  type: shop\n  hostname: a\n  message.prefix.include.list: a.*\nsink: {type: printer, hostname: b}\n");
+  EXPECT_NE(report.text.find("shop.yaml:4: 'message.prefix.include.list': logical messages need the sink kafka, not "
+                             "'printer'\n  hint: Leave the options message.prefix.* out of the source.\n"),
+            std::string::npos)
+      << report.text;
+  EXPECT_EQ(report.exit_code, 3);
+}
+
 TEST_F(ValidateTest, a_missing_file_is_a_mistake) {
   command_.file = folder_ + "/missing.yaml";
   const auto report = validate_job(command_, test_connectors(), context_);

@@ -106,7 +106,8 @@ std::span<const Option<PostgresSourceOptions>> PostgresSourceOptions::options() 
        &T::retained_log_warning},
       {{.name = "message.prefix.include.list",
         .summary = "Regular expressions for prefixes of pg_logical_emit_message(): these messages become events (op m) "
-                   "of a sink that writes events. Without this and the next one none do. Server version 14 and later.",
+                   "of the sink kafka; other sinks take none. Without this and the next one none do. Server version 14 "
+                   "and later.",
         .optional = true},
        &T::message_include},
       {{.name = "message.prefix.exclude.list", .summary = "Prefixes of messages that become none.", .optional = true},
