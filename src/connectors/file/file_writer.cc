@@ -12,8 +12,13 @@ constexpr size_t kMostWaitingBytes = 1 << 20;
 }  // namespace
 
 Result<> FileWriter::begin(Context&, const LedgerEntry& entry) {
-  encoder_.mark_copied_rows(entry.name.starts_with("chunk/") ? "true" : "incremental");
+  encoder_.mark_copied_rows(entry.name.starts_with("chunk/") ? "true" : beside_);
   return {};
+}
+
+void FileWriter::mark_copies(std::string_view mark) {
+  beside_ = mark;
+  encoder_.mark_copied_rows(mark);
 }
 
 Result<> FileWriter::append_events(const ChangeBatch& batch) {

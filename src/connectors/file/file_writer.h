@@ -4,16 +4,18 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "codec/debezium_event.h"
 #include "codec/ordered_text.h"
 #include "codec/row_format.h"
+#include "connector/marks_copies.h"
 #include "connector/sink.h"
 #include "connectors/file/file_series.h"
 
 namespace sluice {
 
-class FileWriter : public SinkWriter {
+class FileWriter : public SinkWriter, public MarksCopies {
  public:
   // `lines` null: Debezium's events.
   FileWriter(std::unique_ptr<FileSeries> series, std::unique_ptr<RowFormat> lines, DebeziumOptions events)
@@ -22,6 +24,7 @@ class FileWriter : public SinkWriter {
   Result<> begin(Context& context, const LedgerEntry& entry) override;
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
+  void mark_copies(std::string_view mark) override;
   // Lines that tell of rows stay, whatever becomes of the rows.
   Result<> truncate(Context&, std::span<const TableSchemaPtr>) override { return {}; }
 
@@ -34,6 +37,7 @@ class FileWriter : public SinkWriter {
   std::unique_ptr<RowFormat> lines_;
   DebeziumEncoder encoder_;
   OrderedText text_;
+  std::string_view beside_ = "incremental";  // of rows that are copied beside the stream
 };
 
 }  // namespace sluice

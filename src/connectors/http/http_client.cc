@@ -37,11 +37,9 @@ Result<std::string> shown_url(const std::string& url) {
   const Text scheme = take(CURLUPART_SCHEME);
   const std::string_view name = scheme ? std::string_view(scheme.get()) : std::string_view();
   if (name != "http" && name != "https") return Error(ErrorCode::kConfig, "the URL is neither http nor https");
-  for (const CURLUPart part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT}) {
-    curl_url_set(parsed.get(), part, nullptr, 0);
-  }
-  const Text shown = take(CURLUPART_URL);
-  return shown ? std::string(shown.get()) : std::string(name);
+  const Text host = take(CURLUPART_HOST);
+  const Text port = take(CURLUPART_PORT);
+  return fmt::format("{}://{}{}{}", name, host ? host.get() : "", port ? ":" : "", port ? port.get() : "");
 }
 
 Result<std::unique_ptr<HttpClient>> HttpClient::open(const std::string& url, std::chrono::milliseconds timeout) {

@@ -39,6 +39,9 @@ Error refusal(long status, const std::string& shown) {
                             : "The receiver must answer with a status from 200 to 299 once it has the events.");
 }
 
+// The part of an event of a copy that tells the row, and is the same when the event is made again.
+std::string_view row_of(std::string_view value) { return value.substr(0, value.rfind(",\"source\":{")); }
+
 }  // namespace
 
 std::string http_signature(std::string_view secret, std::string_view body) {
@@ -62,20 +65,31 @@ Result<std::unique_ptr<HttpWriter>> HttpWriter::open(const HttpSinkOptions& opti
 }
 
 Result<> HttpWriter::begin(Context&, const LedgerEntry& entry) {
-  encoder_.mark_copied_rows(entry.name.starts_with("chunk/") ? "true" : "incremental");
+  const bool copying = entry.name.starts_with("chunk/");
+  chunk_ = copying ? entry.name : std::string();
+  encoder_.mark_copied_rows(copying ? "true" : beside_);
   return {};
 }
 
+void HttpWriter::mark_copies(std::string_view mark) {
+  beside_ = mark;
+  encoder_.mark_copied_rows(mark);
+}
+
+// A change can go to several topics, rows of several tables to one topic, and message.key.columns need not be unique.
 // A row of the copy that is read again has the position of that later moment: it may be another by then.
 void HttpWriter::make_position(const ChangeBatch& batch, const std::string& topic, const DebeziumRecord& record) {
   position_ = head_;
-  if (!batch.origins.empty()) return append_change_position(batch, record, position_);
-  std::string name = topic;
-  if (record.key.data() != nullptr) {
-    name.append(1, '\0').append(record.key);
-  } else {
-    name.append(1, '\0').append(record.value).append(std::to_string(copied_++));
+  if (!batch.origins.empty()) {
+    append_change_position(batch, record, position_);
+    fmt::format_to(std::back_inserter(position_), ";{:016x}", XXH3_64bits(topic.data(), topic.size()));
+    return;
   }
+  std::string name = chunk_;
+  for (const std::string_view part : {std::string_view(topic), record.key, row_of(record.value)}) {
+    name.append(1, '\0').append(part);
+  }
+  if (record.key.data() == nullptr) name.append(1, '\0').append(std::to_string(copied_++));
   const XXH128_hash_t hash = XXH3_128bits(name.data(), name.size());
   fmt::format_to(std::back_inserter(position_), "copy;{:016x}{:016x};", hash.high64, hash.low64);
   if (batch.transactions && !batch.transactions->empty()) position_ += batch.transactions->front().start.text;

@@ -9,13 +9,14 @@
 
 #include "codec/debezium_event.h"
 #include "codec/ordered_text.h"
+#include "connector/marks_copies.h"
 #include "connector/sink.h"
 #include "connectors/http/http_client.h"
 #include "connectors/http/http_options.h"
 
 namespace sluice {
 
-class HttpWriter : public SinkWriter {
+class HttpWriter : public SinkWriter, public MarksCopies {
  public:
   static Result<std::unique_ptr<HttpWriter>> open(const HttpSinkOptions& options, const Source& source,
                                                   const std::string& job);
@@ -23,6 +24,7 @@ class HttpWriter : public SinkWriter {
   Result<> begin(Context& context, const LedgerEntry& entry) override;
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
+  void mark_copies(std::string_view mark) override;
 
  private:
   HttpWriter(const HttpSinkOptions& options, const Source& source, const std::string& job);
@@ -41,7 +43,9 @@ class HttpWriter : public SinkWriter {
   std::string body_;
   std::vector<std::string> headers_;
   std::string position_;
-  uint64_t copied_ = 0;  // rows without a key
+  std::string chunk_;                        // that is copied; its name has the source's table
+  std::string_view beside_ = "incremental";  // of rows that are copied beside the stream
+  uint64_t copied_ = 0;                      // rows without a key
 };
 
 // "sha256=" and the HMAC in hexadecimal digits.

@@ -51,6 +51,7 @@ class Receiver {
   }
   ~Receiver() { server_.stop(); }
 
+  int port() const { return port_; }
   std::string url() const { return fmt::format("http://127.0.0.1:{}/events", port_); }
   // Of the next requests.
   void answer(std::initializer_list<int> statuses) {
@@ -212,13 +213,71 @@ TEST_P(HttpSink, what_comes_again_after_a_kill_has_the_ids_that_it_had) {
   expect_whole_history(*source_, database_, once);
 }
 
+TEST_P(HttpSink, events_of_one_change_in_several_topics_and_of_equal_keys_have_ids_of_their_own) {
+  pipeline_->blocks(
+      fmt::format("route:\n  - {{source-table: '{0}.shard\\.*', sink-table: {0}.shards}}\n"
+                  "  - {{source-table: {0}.orders, sink-table: {0}.orders}}\n"
+                  "  - {{source-table: {0}.orders, sink-table: {0}.again}}\n",
+                  database_));
+  sink(fmt::format("message.key.columns: {}.(orders|again):customer", database_));
+  sql("CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL)");
+  sql("INSERT INTO orders VALUES (1, 7), (2, 7), (3, 8)");
+  for (const char* shard : {"shard1", "shard2"}) {
+    sql(fmt::format("CREATE TABLE {} (id int PRIMARY KEY, v int)", shard));
+    sql(fmt::format("INSERT INTO {} VALUES (1, 1), (2, 2)", shard));
+  }
+  pipeline_->run_until_caught_up();
+  EXPECT_EQ(values().size(), 2 * 3u + 2 * 2u);
+  sql("INSERT INTO orders VALUES (4, 8)");
+  sql("UPDATE orders SET customer = 9 WHERE id = 2");
+  pipeline_->run_until_caught_up();
+  std::map<std::string, std::string> ids;
+  std::multiset<std::string> topics;
+  for (const Json& event : receiver_.events()) {
+    const auto [same, is_new] = ids.emplace(event["id"], event.dump());
+    EXPECT_TRUE(is_new) << event << "\n" << same->second;
+    topics.insert(event["topic"].get<std::string>().substr(event["topic"].get<std::string>().rfind('.') + 1));
+  }
+  EXPECT_EQ(topics.count("shards"), 4u);
+  EXPECT_EQ(topics.count("orders"), topics.count("again"));
+  EXPECT_GT(topics.count("again"), 3u + 1u);
+}
+
+TEST_P(HttpSink, rows_of_a_blocking_snapshot_say_so) {
+  pipeline_->pipeline_options(fmt::format("signal.data.collection: {}.signals", database_));
+  sql("CREATE TABLE signals (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048))");
+  sql("CREATE TABLE t (id int PRIMARY KEY)");
+  sql("INSERT INTO t VALUES (1), (2)");
+  pipeline_->run_until_caught_up();
+  const auto job = start();
+  const size_t before = values().size();
+  for (const char* type : {"blocking", "incremental"}) {
+    sql(
+        fmt::format("INSERT INTO signals VALUES ('{1}', 'execute-snapshot', "
+                    "'{{\"data-collections\":[\"{0}.t\"],\"type\":\"{1}\"}}')",
+                    database_, type));
+    ASSERT_TRUE(wait_until([&] {
+      return read_file(pipeline_->folder().file("stderr")).find(fmt::format("'{}' has ended", type)) !=
+             std::string::npos;
+    })) << tail(job->err(), 30);
+  }
+  EXPECT_EQ(job->stop(), 0) << tail(job->err(), 30);
+  std::string marks;
+  const auto all = values();
+  for (size_t i = before; i < all.size(); ++i) {
+    if (all[i]["op"] == "r") marks += all[i]["source"]["snapshot"].get<std::string>() + " ";
+  }
+  EXPECT_EQ(marks, "true true incremental incremental ");
+}
+
 TEST_P(HttpSink, a_refusal_stops_the_job) {
   make_counted_table(*source_, database_);
   for (const auto& [status, code] : {std::pair(400, 7), std::pair(413, 7), std::pair(302, 7), std::pair(401, 4)}) {
     receiver_.answer({status});
     const auto job = start();
     EXPECT_EQ(job->wait().value_or(-1), code) << status << "\n" << tail(job->err(), 20);
-    EXPECT_THAT(job->err(), testing::HasSubstr(fmt::format("/events answered with status {}", status)));
+    EXPECT_THAT(job->err(),
+                testing::HasSubstr(fmt::format("127.0.0.1:{} answered with status {}", receiver_.port(), status)));
   }
 }
 
@@ -251,8 +310,9 @@ TEST_P(HttpSink, explain_says_what_comes_again) {
   sql("CREATE TABLE t (id int PRIMARY KEY)");
   const auto process = pipeline_->start({"explain", "JOB"});
   EXPECT_EQ(process->wait().value_or(-1), 0) << tail(process->err(), 20);
-  EXPECT_THAT(process->out(), testing::AllOf(testing::HasSubstr("guarantee: at-least-once (after a crash"),
-                                             testing::HasSubstr("POST " + receiver_.url() + ";")));
+  EXPECT_THAT(process->out(),
+              testing::AllOf(testing::HasSubstr("guarantee: at-least-once (after a crash"),
+                             testing::HasSubstr(fmt::format("POST http://127.0.0.1:{};", receiver_.port()))));
 }
 
 }  // namespace
