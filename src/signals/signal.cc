@@ -14,8 +14,17 @@ using nlohmann::json;
 
 Error bad(std::string what) { return Error(ErrorCode::kConfig, std::move(what)); }
 
+// Deeper ones would overflow the stack when they are copied or written.
+constexpr int kDeepest = 64;
+
 Result<json> parse_object(std::string_view text, std::string_view what) {
-  json value = json::parse(text, nullptr, false);
+  bool too_deep = false;
+  const auto shallow = [&](int depth, json::parse_event_t, const json&) {
+    too_deep = too_deep || depth > kDeepest;
+    return !too_deep;
+  };
+  json value = json::parse(text, shallow, false);
+  if (too_deep) return bad(fmt::format("{} is nested more than {} levels deep", what, kDeepest));
   if (!value.is_object()) return bad(fmt::format("{} is not a JSON object", what));
   return value;
 }

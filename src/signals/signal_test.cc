@@ -40,6 +40,19 @@ TEST(Signal, that_is_wrong_says_what_is_wrong) {
   EXPECT_THAT(parse_log("").error().message(), HasSubstr("not a JSON object"));
 }
 
+TEST(Signal, with_more_levels_than_anybody_writes_is_refused) {
+  constexpr size_t kMany = 500'000;
+  const std::string deep = std::string(kMany, '[') + std::string(kMany, ']');
+  EXPECT_THAT(parse_signal(R"({"type":"log","data":)" + deep + "}").error().message(),
+              HasSubstr("the signal is nested more than 64 levels deep"));
+  EXPECT_THAT(parse_signal(R"({"type":"log","data":)" + std::string(kMany, '[')).error().message(),
+              HasSubstr("more than 64 levels deep"));
+  EXPECT_THAT(parse_log(R"({"message":)" + deep + "}").error().message(), HasSubstr("its data is nested more than 64"));
+  const auto good = parse_signal(R"({"type":"log","data":)" + std::string(64, '[') + std::string(64, ']') + "}");
+  ASSERT_TRUE(good.has_value()) << good.error().message();
+  EXPECT_EQ(good->data.size(), 128U);
+}
+
 TEST(Signal, orders_snapshots_with_conditions_and_another_key) {
   const auto order =
       parse_execute_snapshot(R"({"data-collections":["inv\\.item","inv.b"],"type":"INCREMENTAL","surrogate-key":"n",)"

@@ -38,7 +38,18 @@ class Fields {
   Fields(const RestRequest& request, std::vector<std::string> parts) : parts_(std::move(parts)) {
     for (const auto& [name, value] : request.query) fields_[name] = value;
     if (request.body.empty()) return;
-    const json body = json::parse(request.body, nullptr, false);
+    // No field has an inside. Deep ones would overflow the stack when they are copied.
+    bool nested = false;
+    const auto flat = [&](int depth, json::parse_event_t event, const json&) {
+      using Event = json::parse_event_t;
+      nested = nested || (depth > 0 && (event == Event::object_start || event == Event::array_start));
+      return !nested;
+    };
+    const json body = json::parse(request.body, flat, false);
+    if (nested) {
+      problem_ = "no field is a list or an object";
+      return;
+    }
     if (!body.is_object()) {
       problem_ = "the body is not a JSON object";
       return;

@@ -66,6 +66,10 @@ TEST(RestStatementTest, what_is_unknown_or_of_another_type_is_refused) {
   EXPECT_THAT(sql("POST", "/v1/tenants", R"({"name": 1, "pool": "p"})"), HasSubstr("'name' is not a string"));
   EXPECT_THAT(sql("POST", "/v1/tenants", R"({"name": "t", "pool": "p", "colour": 1})"),
               HasSubstr("'colour' is unknown"));
+  EXPECT_THAT(sql("POST", "/v1/units", R"({"name": "u", "max_cpu": true})"), HasSubstr("no number and no string"));
+  EXPECT_THAT(sql("POST", "/v1/units", R"({"name": "u", "max_cpu": {"a": 1}})"), HasSubstr("no field is a list"));
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_THAT(sql("POST", "/v1/units", R"({"name": "u", "max_cpu": )" + deep + "}"), HasSubstr("no field is a list"));
   EXPECT_THAT(sql("DELETE", "/v1/tenants/t", "", {{"force", "perhaps"}}), HasSubstr("not true or false"));
 }
 
