@@ -37,8 +37,7 @@ std::vector<Signal> SignalFile::read() {
   }
   // A last line without its end may still be being written, unless it is whole JSON.
   std::vector<Signal> signals;
-  read_ = 0;
-  size_t number = 0;
+  size_t number = 0, whole = 0;
   for (size_t at = 0; at < text.size();) {
     const size_t newline = text.find('\n', at);
     const size_t end = std::min(newline, text.size());
@@ -48,23 +47,26 @@ std::vector<Signal> SignalFile::read() {
     const bool blank = line.find_first_not_of(" \t\r") == std::string_view::npos;
     auto signal = blank ? Result<Signal>(Signal()) : parse_signal(line);
     if (!signal && newline == std::string::npos) break;
-    read_ = at;
+    whole = at;
     if (!signal) {
       log_warn("{}:{}: {}; the line is ignored", path_, number, signal.error().message());
     } else if (!blank) {
       signals.push_back(std::move(*signal));
     }
   }
+  read_ = text.substr(0, whole);
   return signals;
 }
 
 Result<> SignalFile::clear() {
-  if (read_ == 0) return {};
-  const std::string rest = read_all(path_).substr(read_);
+  if (read_.empty()) return {};
+  const std::string read = std::exchange(read_, {});
+  const std::string text = read_all(path_);
+  // Another file may have taken its place; nobody has read that one.
+  if (!text.starts_with(read)) return {};
   std::ofstream out(path_, std::ios::binary | std::ios::trunc);
-  out << rest;
+  out << std::string_view(text).substr(read.size());
   out.flush();
-  read_ = 0;
   if (out) return {};
   stuck_ = true;
   return Error(ErrorCode::kState,

@@ -16,12 +16,12 @@ class SignalFile {
   // The signals that are in the file, which stay there until clear(). Lines that are none are named in a warning. None
   // if the file cannot be written to.
   std::vector<Signal> read();
-  // Removes what read() has returned, and leaves what was added since.
+  // Removes what read() has returned, and leaves what was added since, or another file in its place.
   Result<> clear();
 
  private:
   const std::string path_;
-  size_t read_ = 0;     // bytes
+  std::string read_;    // what read() has returned
   bool stuck_ = false;  // it could not be cleared
   bool told_ = false;
 };

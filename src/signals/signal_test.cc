@@ -94,5 +94,21 @@ TEST(SignalFile, gives_each_line_once_and_keeps_what_is_not_whole) {
   EXPECT_TRUE(file.read().empty());
 }
 
+TEST(SignalFile, of_which_another_one_was_made_meanwhile_is_kept) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "signals_of_signal_file_made_anew_test";
+  const std::string other = "{\"type\":\"other\"}\n";
+  for (const std::string& anew : {other, other + other + other + other, std::string()}) {
+    std::ofstream(path) << "{\"type\":\"first\"}\n{\"type\":\"second\"}\n";
+    SignalFile file(path.string());
+    ASSERT_EQ(file.read().size(), 2U);
+    std::ofstream(path) << anew;
+    ASSERT_TRUE(file.clear().has_value());
+    EXPECT_EQ(file.read().size(), anew.size() / other.size());
+    ASSERT_TRUE(file.clear().has_value());
+    EXPECT_TRUE(file.read().empty());
+  }
+  std::filesystem::remove(path);
+}
+
 }  // namespace
 }  // namespace sluice
