@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_server.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <httplib.h>
+#include <strings.h>
 
 #include <atomic>
 #include <charconv>
+#include <string>
 #include <thread>
 
 namespace sluice {
@@ -41,6 +44,16 @@ Result<Address> parse_address(const std::string& text) {
   return address;
 }
 
+// Whether a Host header names this machine as such. A web page of elsewhere can have its own name lead here, and then
+// read and send what it likes.
+bool names_loopback(std::string host) {
+  const size_t colon = host.rfind(':');
+  if (colon != std::string::npos && !host.ends_with(']')) host.resize(colon);
+  if (host == "[::1]" || strcasecmp(host.c_str(), "localhost") == 0) return true;
+  in_addr address{};
+  return inet_pton(AF_INET, host.c_str(), &address) == 1 && host.starts_with("127.");
+}
+
 }  // namespace
 
 struct HttpServer::Listener {
@@ -57,6 +70,12 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& address
   ASSIGN_OR_RETURN(result->listener_->address, parse_address(address));
   httplib::Server& server = result->listener_->server;
   const auto answer = [handler = std::move(handler)](const httplib::Request& from, httplib::Response& response) {
+    if (!names_loopback(from.get_header_value("Host"))) {
+      response.status = 403;
+      response.set_content("the header Host must be localhost or a loopback address; a proxy must set it so\n",
+                           "text/plain; charset=utf-8");
+      return;
+    }
     HttpRequest request{.method = from.method,
                         .path = from.path,
                         .query = {},

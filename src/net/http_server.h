@@ -32,7 +32,8 @@ using HttpHandler = std::function<HttpReply(const HttpRequest&)>;
 class HttpServer {
  public:
   // `address` is "PORT", "HOST:PORT" or "[::1]:PORT"; port 0 takes any free one. `handler` gets every request, up to
-  // `threads` of them at a time, and says itself what is not found.
+  // `threads` of them at a time, and says itself what is not found; 403 answers those whose Host header names no
+  // loopback address.
   static Result<std::unique_ptr<HttpServer>> start(const std::string& address, HttpHandler handler, int threads);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

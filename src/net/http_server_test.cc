@@ -30,6 +30,25 @@ TEST(HttpServerTest, a_handler_of_everything_gets_what_was_asked_and_says_the_st
   EXPECT_EQ(client.Post("/p", std::string((size_t{1} << 20) + 1, 'x'), "text/plain")->status, 413);
 }
 
+TEST(HttpServerTest, requests_to_other_names_than_loopback_are_refused) {
+  auto server = HttpServer::start("0", greeting, 1);
+  ASSERT_TRUE(server) << server.error().message();
+  httplib::Client client("127.0.0.1", (*server)->port());
+  for (const char* host :
+       {"127.0.0.1", "127.0.0.1:1", "127.1.2.3", "localhost", "LocalHost:9400", "[::1]", "[::1]:1"}) {
+    const auto got = client.Post("/", {{"Host", host}}, "{}", "application/json");
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->status, 200) << host;
+  }
+  for (const char* host : {"example.org", "example.org:9400", "127.example.org", "127.0.0.1.example.org", "10.0.0.1",
+                           "localhost.example.org", "[::2]:1", "localhost:1:1", "[::1", ":1"}) {
+    const auto got = client.Post("/", {{"Host", host}}, "{}", "application/json");
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->status, 403) << host;
+    EXPECT_THAT(got->body, testing::HasSubstr("Host"));
+  }
+}
+
 TEST(HttpServerTest, a_port_in_use_is_an_error) {
   auto first = HttpServer::start("127.0.0.1:0", greeting, 1);
   ASSERT_TRUE(first);
