@@ -59,6 +59,9 @@ CREATE TABLE IF NOT EXISTS mask (name TEXT PRIMARY KEY, sql TEXT NOT NULL, creat
 CREATE TABLE IF NOT EXISTS tenant_reset (
   tenant_id INTEGER PRIMARY KEY, snapshot_id INTEGER NOT NULL, own_snapshot INTEGER NOT NULL);
 
+-- Clones whose data are their parents' and wait for the mask; nobody may see them.
+CREATE TABLE IF NOT EXISTS mask_pending (tenant_id INTEGER PRIMARY KEY);
+
 -- A part of a tenant's history without a gap.
 CREATE TABLE IF NOT EXISTS archive_round (
   id INTEGER PRIMARY KEY, tenant_id INTEGER NOT NULL, status TEXT NOT NULL, start_scn INTEGER NOT NULL,

@@ -47,6 +47,16 @@ Result<> refuse_while_cloning(CatalogTransaction& transaction, int64_t tenant, s
                    tenant, what);
 }
 
+Result<> refuse_unmasked(CatalogTransaction& transaction, const TenantRow& tenant, std::string_view what) {
+  ASSIGN_OR_RETURN(const auto pending,
+                   transaction.number("SELECT 1 FROM mask_pending WHERE tenant_id = ?1", {tenant.id}));
+  if (!pending) return {};
+  return sql_error(kNotAllowed,
+                   "the mask of tenant '{0}' could not be applied when it was reset, {1} not allowed; "
+                   "ALTER TENANT {0} RESET TO PARENT again, or drop it",
+                   tenant.name, what);
+}
+
 Result<int64_t> store_clone_job(CatalogTransaction& transaction, const CloneTenant& clone) {
   ASSIGN_OR_RETURN(const auto source, transaction.find_tenant(clone.source));
   if (!source) return sql_error(kTenantNotExist, "unknown tenant '{}'", clone.source);
@@ -60,6 +70,7 @@ Result<int64_t> store_clone_job(CatalogTransaction& transaction, const CloneTena
   if (source->status != tenant_status::kNormal) {
     return sql_error(kNotAllowed, "source tenant status is not valid, clone tenant not allowed");
   }
+  RETURN_IF_ERROR(refuse_unmasked(transaction, *source, "clone tenant"));
   if (source->log_mode != "ARCHIVELOG") {
     return sql_error(
         kNotAllowed,

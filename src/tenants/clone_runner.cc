@@ -120,7 +120,7 @@ Result<> mask_clone(Context& context, TenantHost& host, int64_t tenant, const st
   if (const auto process = instance.find()) {
     process->kill9();
   }
-  return host.start(context, tenant);
+  return {};
 }
 
 Result<> open_for_writing(Context& context, const Instance& instance) {
@@ -330,7 +330,10 @@ class CloneRunner::Job {
     fault_point("clone_started");
     RETURN_IF_ERROR(check_restored(context(), clone(), job_.gtid));
     if (job_.replay_round != 0) RETURN_IF_ERROR(replay());
-    if (masked) RETURN_IF_ERROR(mask_clone(context(), runner_.host_, job_.tenant_id, job_.mask_sql));
+    if (masked) {
+      RETURN_IF_ERROR(mask_clone(context(), runner_.host_, job_.tenant_id, job_.mask_sql));
+      RETURN_IF_ERROR(runner_.host_.start(context(), job_.tenant_id));
+    }
     fault_point("clone_masked");
     if (job_.primary) {
       RETURN_IF_ERROR(open_for_writing(context(), clone()));
@@ -566,6 +569,7 @@ Result<SnapshotRow> CloneRunner::create_snapshot(const TenantRow& source, const 
   RETURN_IF_ERROR(need_room(host_.folder()));
   SnapshotRow snapshot{.name = name, .tenant_id = source.id};
   Result<> stored = catalog_.transact([&](CatalogTransaction& t) -> Result<> {
+    RETURN_IF_ERROR(refuse_unmasked(t, source, "create tenant snapshot"));
     ASSIGN_OR_RETURN(const auto same, t.find_snapshot(source.id, name));
     if (same) return sql_error(kSnapshotExists, "snapshot '{}' exist", name);
     ASSIGN_OR_RETURN(snapshot.id, t.next_id("snapshot", 1));

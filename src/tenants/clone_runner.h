@@ -68,12 +68,14 @@ Result<int64_t> store_clone_job(CatalogTransaction& transaction, const CloneTena
 Result<> admit_unit(CatalogTransaction& transaction, const UnitRow& unit);
 // 4770 if a clone of, or into, the tenant is under way.
 Result<> refuse_while_cloning(CatalogTransaction& transaction, int64_t tenant, std::string_view what);
+// 4179 if the tenant has the data of its parent and not yet its mask.
+Result<> refuse_unmasked(CatalogTransaction& transaction, const TenantRow& tenant, std::string_view what);
 // The rest of a clone's start, once its server runs on a snapshot's data: that
 // it has recovered to the position, and nothing of statements that the snapshot
 // cut off.
 Result<> check_restored(Context& context, const Instance& instance, const std::string& gtid);
 // Runs the statements of a mask in a clone that is not open yet, removes the
-// logs in which the data stand as they were, and opens it.
+// logs in which the data stand as they were, and ends its server.
 Result<> mask_clone(Context& context, TenantHost& host, int64_t tenant, const std::string& sql);
 // The clone's, with its port: users and passwords are those of the source.
 Result<> write_clone_option_file(const TenantHost& host, int64_t source, int64_t clone, int64_t port);

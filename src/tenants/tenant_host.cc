@@ -99,18 +99,21 @@ Result<> TenantHost::start(Context& context, int64_t tenant, bool open) {
   struct Wanted {
     TenantRow tenant;
     UnitRow unit;
+    bool mask_pending;
   };
   ASSIGN_OR_RETURN(const Wanted wanted, catalog_.transact([&](CatalogTransaction& transaction) -> Result<Wanted> {
     ASSIGN_OR_RETURN(const auto row, transaction.tenant_by_id(tenant));
     ASSIGN_OR_RETURN(const auto unit, transaction.unit_of_tenant(tenant));
     if (!row || !unit) return Error(ErrorCode::kInternal, fmt::format("tenant {} has no row or no unit", tenant));
-    return Wanted{*row, *unit};
+    ASSIGN_OR_RETURN(const auto pending,
+                     transaction.number("SELECT 1 FROM mask_pending WHERE tenant_id = ?1", {tenant}));
+    return Wanted{*row, *unit, pending.has_value()};
   }));
   const std::string isolation = groups_.apply(tenant, wanted.unit);
   if (!server.find()) {
     InstanceSettings settings;
     settings.tenant = tenant;
-    settings.port = open ? wanted.tenant.port : 0;
+    settings.port = open && !wanted.mask_pending ? wanted.tenant.port : 0;
     settings.memory_size = wanted.unit.memory_size;
     settings.charset = wanted.tenant.charset;
     settings.collation = wanted.tenant.collation;

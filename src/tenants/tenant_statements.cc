@@ -168,6 +168,7 @@ Result<> TenantServer::finish_drop(int64_t tenant) {
     RETURN_IF_ERROR(t.run("DELETE FROM resource_pool WHERE tenant_id = ?1 AND job_id IS NOT NULL", {tenant}));
     RETURN_IF_ERROR(t.run("UPDATE resource_pool SET tenant_id = NULL WHERE tenant_id = ?1", {tenant}));
     RETURN_IF_ERROR(t.run("DELETE FROM tenant_term WHERE tenant_id = ?1", {tenant}));
+    RETURN_IF_ERROR(t.run("DELETE FROM mask_pending WHERE tenant_id = ?1", {tenant}));
     RETURN_IF_ERROR(t.event("tenant_dropped", tenant, 0, ""));
     return t.run("DELETE FROM tenant WHERE id = ?1", {tenant});
   });

@@ -96,12 +96,15 @@ Result<> TenantServer::carry_out(const Reset& reset) {
   // What was archived belongs to data that are gone; what comes is another
   // round.
   if (Result<> ended = archive_->end(id); !ended) log_warn("archive of tenant {}: {}", id, ended.error().describe());
-  RETURN_IF_ERROR(catalog_->transact([&](CatalogTransaction& t) {
+  Result<> noted = catalog_->transact([&](CatalogTransaction& t) -> Result<> {
+    // Until the mask is applied nobody may log in, however often the server starts.
+    if (!reset.mask_sql.empty()) RETURN_IF_ERROR(t.run("INSERT OR IGNORE INTO mask_pending VALUES (?1)", {id}));
     return t.run(
         "UPDATE archive_round SET status = 'STOP' WHERE tenant_id = "
         "?1 AND status = 'DOING'",
         {id});
-  }));
+  });
+  RETURN_IF_ERROR(std::move(noted));
   host_->let_go(id);
   if (const auto process = instance.find()) process->kill9();
   fault_point("reset_killed");
@@ -110,9 +113,14 @@ Result<> TenantServer::carry_out(const Reset& reset) {
   RETURN_IF_ERROR(sync_tree(host_->tenant_folder(id)));
   RETURN_IF_ERROR(sync_folder(host_->folder() + "/tenants"));
   fault_point("reset_placed");
-  RETURN_IF_ERROR(host_->start(context_, id, reset.mask_sql.empty()));
+  RETURN_IF_ERROR(host_->start(context_, id));
   RETURN_IF_ERROR(check_restored(context_, instance, reset.snapshot.gtid));
-  if (!reset.mask_sql.empty()) RETURN_IF_ERROR(mask_clone(context_, *host_, id, reset.mask_sql));
+  if (!reset.mask_sql.empty()) {
+    RETURN_IF_ERROR(mask_clone(context_, *host_, id, reset.mask_sql));
+    RETURN_IF_ERROR(catalog_->transact(
+        [&](CatalogTransaction& t) { return t.run("DELETE FROM mask_pending WHERE tenant_id = ?1", {id}); }));
+    RETURN_IF_ERROR(host_->start(context_, id));
+  }
   fault_point("reset_started");
   if (reset.tenant.role == "PRIMARY") RETURN_IF_ERROR(open_for_writing(context_, instance));
   return catalog_->transact([&](CatalogTransaction& t) -> Result<> {

@@ -2,10 +2,12 @@
 // Clones that are reset, protected, dropped at the end of their time, and masked.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <filesystem>
 
 #include "base/fault.h"
+#include "base/loopback.h"
 #include "integration/tenants/tenants_fixture.h"
 #include "support/ok.h"
 #include "support/wait.h"
@@ -171,6 +173,38 @@ TEST_F(TenantUpkeep, a_mask_is_applied_before_anybody_can_log_in) {
   EXPECT_THAT(tenants_.sql("CREATE TENANT c FROM shop WITH RESOURCE_POOL = c_pool, UNIT = small, MASK anonymous").err,
               StartsWith("ERROR 1210"));
   tenants_.expect_nothing_left({"shop", "test"});
+}
+
+TEST_F(TenantUpkeep, a_reset_whose_mask_fails_leaves_the_tenant_closed_until_one_succeeds) {
+  tenants_.must("CREATE MASK anonymous AS 'UPDATE s.t SET secret = CONCAT(''user'', a)'");
+  clone("test", ", ROLE = PRIMARY, MASK anonymous");
+  tenants_.must("ALTER SYSTEM ARCHIVELOG TENANT = test");
+  tenants_.must("CREATE TENANT child FROM test WITH RESOURCE_POOL = child_pool, UNIT = small");
+  shop("ALTER TABLE s.t RENAME COLUMN secret TO real_name");
+  EXPECT_THAT(tenants_.sql("ALTER TENANT test RESET TO PARENT").err, HasSubstr("the mask cannot be applied"));
+  const int port = std::stoi(shown("test", "PORT"));
+  const auto can_log_in = [&] { return !is_free_on_loopback(port); };
+  EXPECT_FALSE(can_log_in());
+  // Whether its server is killed, or the one that keeps it, or both.
+  ::kill(tenants_.tenant_pid("test"), SIGKILL);
+  ASSERT_TRUE(wait_until([&] { return shown("test", "RESTARTS") == "1"; }, std::chrono::seconds(60)));
+  EXPECT_FALSE(can_log_in());
+  const pid_t pid = tenants_.tenant_pid("test");
+  tenants_.server().kill9();
+  ::kill(pid, SIGKILL);
+  ASSERT_TRUE(tenants_.start());
+  EXPECT_FALSE(can_log_in());
+  // And nothing is made of it.
+  for (const char* statement : {"CREATE TENANT c FROM test WITH RESOURCE_POOL = c_pool, UNIT = small",
+                                "CREATE SNAPSHOT s FOR TENANT test", "ALTER TENANT child RESET TO PARENT"}) {
+    EXPECT_THAT(tenants_.sql(statement).err, StartsWith("ERROR 4179 (HY000): the mask of tenant 'test' could not"))
+        << statement;
+  }
+  EXPECT_EQ(rows("child"), "1user1");
+
+  shop("ALTER TABLE s.t RENAME COLUMN real_name TO secret");
+  tenants_.must("ALTER TENANT test RESET TO PARENT");
+  EXPECT_EQ(rows("test"), "1user1");
 }
 
 TEST_F(TenantUpkeep, a_kill_while_a_clone_is_masked_leaves_it_masked_once) {
