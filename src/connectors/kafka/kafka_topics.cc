@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "codec/connect_schema.h"
 
@@ -44,12 +46,18 @@ class KafkaTopicReader final : public TopicReader {
   explicit KafkaTopicReader(std::unique_ptr<KafkaReader> reader) : reader_(std::move(reader)) {}
 
   Result<std::vector<Record>> poll() override {
+    if (failed_) return *std::exchange(failed_, std::nullopt);
     std::vector<Record> records;
     const auto take = [&](const KafkaReadRecord& record) {
       records.push_back({std::string(record.key), std::string(record.value), record.offset});
     };
     for (bool more = true; more && records.size() < kMostRecords;) {
-      ASSIGN_OR_RETURN(more, reader_->poll(take));
+      auto polled = reader_->poll(take);
+      more = polled && *polled;
+      if (polled) continue;
+      // The client is past the records that were taken: the error waits.
+      if (records.empty()) return std::move(polled).error();
+      failed_ = std::move(polled).error();
     }
     return records;
   }
@@ -57,6 +65,7 @@ class KafkaTopicReader final : public TopicReader {
 
  private:
   const std::unique_ptr<KafkaReader> reader_;
+  std::optional<Error> failed_;  // for the next poll
 };
 
 }  // namespace
