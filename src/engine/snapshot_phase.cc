@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "connector/table_identity.h"
 #include "engine/byte_channel.h"
 
 namespace sluice {
@@ -253,74 +252,6 @@ Result<> forget_lost_tables(JobParts& parts, const std::vector<SourceTable>& tab
   return {};
 }
 
-// The source will send what it has to say behind the target's positions, and nothing of it is in a change log.
-Result<bool> log_goes_on(JobParts& parts, const JobState& state) {
-  const auto held = parts.source.held_log();
-  if (held == nullptr) return true;
-  ASSIGN_OR_RETURN(const KeptLog kept, held->look(parts.context));
-  return !kept.acknowledged.empty() && std::ranges::all_of(state.lanes, [&](const Position& lane) {
-    return parts.source.covers(lane, kept.acknowledged);
-  });
-}
-
-// The copy is of a table that has lost its name to another one.
-Result<> forget_replaced_table(JobParts& parts, const SourceTable& table, JobState& state) {
-  const TableId& id = table.schema->id;
-  if (!parts.spec.routes.empty()) {
-    return Error(ErrorCode::kTarget,
-                 fmt::format("another table has taken the name of table {}, which must be copied again, and its target "
-                             "may hold rows of other tables too",
-                             id.text()),
-                 "Empty the target table and start the job with --reset.");
-  }
-  log_warn("another table has taken the name of table {}: it is copied again", id.text());
-  ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
-  // The rows first: after a crash between the two this is done again.
-  for (const auto& target : targets) RETURN_IF_ERROR(drop_target(parts, target));
-  RETURN_IF_ERROR(parts.ledger.forget_table(parts.context, id, state.tables[id]));
-  state.tables.erase(id);
-  return {};
-}
-
-// Names that went from one table to another while the job was down, or that the log does not tell: not every source
-// logs it, and a table that is renamed may leave what the source publishes.
-Result<> follow_names(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
-  const auto* const source = dynamic_cast<const TellsTablesApart*>(&parts.source);
-  if (source == nullptr || !parts.source.wants_stream() || state.lanes.empty()) return {};
-  std::set<TableId> gone;
-  for (const auto& [id, table_state] : state.tables) {
-    if (table_state.copied()) gone.insert(id);
-  }
-  std::vector<const SourceTable*> replaced;
-  for (const auto& table : tables) {
-    if (gone.erase(table.schema->id) == 0) continue;
-    const std::string& detail = state.tables[table.schema->id].detail;
-    if (detail == table.detail) continue;
-    ASSIGN_OR_RETURN(const std::string before, source->identity(detail));
-    ASSIGN_OR_RETURN(const std::string now, source->identity(table.detail));
-    if (before != now) replaced.push_back(&table);
-  }
-  if (gone.empty() && replaced.empty()) return {};
-  // Else the target keeps what it has until the reader of the log has said what is wrong.
-  ASSIGN_OR_RETURN(const bool goes_on, log_goes_on(parts, state));
-  if (!goes_on) return {};
-  for (const SourceTable* table : replaced) RETURN_IF_ERROR(forget_replaced_table(parts, *table, state));
-  if (gone.empty()) return {};
-  std::set<std::string> present;
-  for (const auto& table : tables) {
-    ASSIGN_OR_RETURN(std::string identity, source->identity(table.detail));
-    present.insert(std::move(identity));
-  }
-  for (const TableId& id : gone) {
-    ASSIGN_OR_RETURN(const std::string identity, source->identity(state.tables[id].detail));
-    if (!present.contains(identity)) continue;
-    log_warn("table {} has another name at the source now; the copy under its old name stays as it is", id.text());
-    RETURN_IF_ERROR(parts.ledger.forget_table(parts.context, id, state.tables[id]));
-    state.tables.erase(id);
-  }
-  return {};
-}
-
 // What was copied of the table does not fit what is to come (`why`): it is thrown away, and the table is planned anew.
 Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState& state, std::string_view why) {
   const TableState& table_state = state.tables[table.schema->id];
@@ -420,7 +351,6 @@ Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, Jo
 }  // namespace
 
 Result<> run_snapshot_phase(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state) {
-  RETURN_IF_ERROR(follow_names(parts, tables, state));
   RETURN_IF_ERROR(forget_lost_tables(parts, tables, state));
   std::vector<const SourceTable*> unplanned;
   for (const auto& table : tables) {

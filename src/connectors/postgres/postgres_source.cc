@@ -8,7 +8,6 @@
 #include <charconv>
 
 #include "base/log.h"
-#include "connector/table_identity.h"
 #include "connectors/postgres/postgres_catalog.h"
 #include "connectors/postgres/postgres_chunk_reader.h"
 #include "connectors/postgres/postgres_chunks.h"
@@ -26,7 +25,7 @@ constexpr int kFirstVersionWithFailover = 170000;
 constexpr const char* kNow =
     "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END";
 
-class PostgresSource : public Source, public ReadsKeyRanges, public TellsTablesApart {
+class PostgresSource : public Source, public ReadsKeyRanges {
  public:
   PostgresSource(PostgresSourceOptions options, PostgresCapturedTables captured)
       : options_(std::move(options)), captured_(std::move(captured)) {}
@@ -92,11 +91,6 @@ class PostgresSource : public Source, public ReadsKeyRanges, public TellsTablesA
                              folder, PostgresConnection::quote_identifier(options_.username)));
   }
   bool outlives_snapshot(const SnapshotChunk& chunk) const override { return !is_place_chunk(chunk); }
-
-  Result<std::string> identity(const std::string& detail) const override {
-    ASSIGN_OR_RETURN(const PostgresTable table, postgres_table_from_json(detail));
-    return std::to_string(table.oid);
-  }
 
   Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) override {
     if (!wants_stream()) return open_plain_readers(context, count);

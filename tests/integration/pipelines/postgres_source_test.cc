@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include <filesystem>
-#include <map>
 
 #include "integration/pipelines/pipeline_fixture.h"
 
@@ -356,124 +355,6 @@ TEST(PostgresSource, money_has_the_digits_of_the_databases_locale) {
                 ElementsAre(value + "|" + value, value + "|" + value, "NULL|" + value, value + "|" + value));
     drop_database(**server, database);
   }
-}
-
-// --- names that tables take from each other ---
-
-// The log tells each row under the name that its table had then.
-TEST(PostgresNames, rows_logged_under_an_earlier_name_are_those_of_the_copied_table) {
-  PostgresTest test;
-  test.sql("CREATE TABLE kept (id int PRIMARY KEY, v int); CREATE TABLE t (v int); INSERT INTO t VALUES (1)");
-  test.sql("ALTER TABLE t REPLICA IDENTITY FULL");
-  const auto pipeline = test.to("sqlite");
-  catch_up_and_verify(*pipeline);
-  // Made and renamed while the job is down, and one that it knows: without a key, so that nothing may come twice.
-  test.sql("CREATE TABLE x (v int); ALTER TABLE x REPLICA IDENTITY FULL; INSERT INTO x VALUES (1), (2)");
-  test.sql("ALTER TABLE x RENAME TO y; INSERT INTO y VALUES (3)");
-  test.sql("INSERT INTO t VALUES (2); ALTER TABLE t RENAME TO a; INSERT INTO a VALUES (3)");
-  test.sql("INSERT INTO kept VALUES (1, 1)");
-  catch_up_and_verify(*pipeline);
-  EXPECT_THAT(pipeline->target_rows("v", "y", "v"), ElementsAre("1", "2", "3"));
-  EXPECT_THAT(pipeline->target_rows("v", "a", "v"), ElementsAre("1", "2", "3"));
-  test.sql("INSERT INTO y VALUES (4); INSERT INTO a VALUES (4); ALTER TABLE a RENAME TO z; INSERT INTO z VALUES (5)");
-  catch_up_and_verify(*pipeline);
-  EXPECT_THAT(pipeline->target_rows("v", "y", "v"), ElementsAre("1", "2", "3", "4"));
-  EXPECT_THAT(pipeline->target_rows("v", "z", "v"), ElementsAre("1", "2", "3", "4", "5"));
-}
-
-TEST(PostgresNames, a_table_built_beside_another_and_renamed_in_one_transaction_replaces_it) {
-  PostgresTest test;
-  test.sql("CREATE TABLE foo (id int PRIMARY KEY, v text); INSERT INTO foo VALUES (1, 'old'), (2, 'old')");
-  const auto pipeline = test.to("sqlite");
-  catch_up_and_verify(*pipeline);
-  const auto job = pipeline->start({"run", "JOB", "--state", pipeline->folder().file("state")});
-  test.sql("INSERT INTO foo VALUES (3, 'old')");
-  ASSERT_TRUE(wait_until([&] { return pipeline->target_value("SELECT count(*) FROM foo") == "3"; })) << job->err();
-  test.sql(
-      "BEGIN; CREATE TABLE foo_new AS SELECT id + 1 AS id, 'new' AS v FROM foo; ALTER TABLE foo_new ADD PRIMARY KEY "
-      "(id); DROP TABLE foo; ALTER TABLE foo_new RENAME TO foo; COMMIT");
-  test.sql("INSERT INTO foo VALUES (9, 'newest')");
-  const auto replaced = [&] {
-    return pipeline->target_value("SELECT count(*) FROM sqlite_master WHERE name = 'foo'") == "1" &&
-           pipeline->target_value("SELECT max(id) FROM foo") == "9";
-  };
-  EXPECT_TRUE(wait_until(replaced)) << job->err();
-  job->stop();
-  catch_up_and_verify(*pipeline);
-  EXPECT_THAT(pipeline->target_rows("id, v", "foo", "id"), ElementsAre("2|new", "3|new", "4|new", "9|newest"));
-}
-
-// The log has nothing of the new table: it was not published when it was filled.
-TEST(PostgresNames, a_table_whose_name_another_one_took_while_the_job_was_down_is_copied_again) {
-  const std::map<std::string, std::string> ways = {
-      {"renamed",
-       "CREATE TABLE t_new (LIKE t INCLUDING ALL); INSERT INTO t_new VALUES (7, 'new'); ALTER TABLE t RENAME "
-       "TO t_old; ALTER TABLE t_new RENAME TO t"},
-      {"made again", "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (7, 'new')"}};
-  for (const auto& [way, statements] : ways) {
-    SCOPED_TRACE(way);
-    PostgresTest test;
-    test.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')");
-    const auto pipeline = test.to("sqlite");
-    pipeline->source_options("publication.autocreate.mode: filtered");
-    catch_up_and_verify(*pipeline);
-    test.sql("INSERT INTO t VALUES (3, 'c')");
-    test.sql(statements);
-    catch_up_and_verify(*pipeline);
-    EXPECT_THAT(pipeline->target_rows("id, v", "t", "id"), ElementsAre("7|new"));
-    test.sql("INSERT INTO t VALUES (8, 'newer')");
-    catch_up_and_verify(*pipeline);
-    EXPECT_THAT(pipeline->target_rows("id, v", "t", "id"), ElementsAre("7|new", "8|newer"));
-  }
-}
-
-TEST(PostgresNames, tables_that_the_job_knows_may_exchange_names_while_it_is_down) {
-  PostgresTest test;
-  test.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')");
-  test.sql("CREATE TABLE u (id int PRIMARY KEY, v text); INSERT INTO u VALUES (5, 'u')");
-  const auto pipeline = test.to("sqlite");
-  catch_up_and_verify(*pipeline);
-  test.sql("CREATE TABLE t_new (LIKE t INCLUDING ALL); INSERT INTO t_new VALUES (7, 'new')");
-  catch_up_and_verify(*pipeline);
-  test.sql("UPDATE t SET v = 'c' WHERE id = 1; UPDATE t_new SET v = 'newer'; DELETE FROM u");
-  test.sql("ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t");
-  test.sql("INSERT INTO t VALUES (8, 'x'); INSERT INTO t_old VALUES (9, 'y')");
-  test.sql("ALTER TABLE u RENAME TO between; ALTER TABLE t_old RENAME TO u; ALTER TABLE between RENAME TO t_old");
-  test.sql("INSERT INTO u VALUES (10, 'z'); INSERT INTO t_old VALUES (11, 'w')");
-  catch_up_and_verify(*pipeline);
-  EXPECT_THAT(pipeline->target_rows("id, v", "t", "id"), ElementsAre("7|newer", "8|x"));
-  EXPECT_THAT(pipeline->target_rows("id, v", "u", "id"), ElementsAre("1|c", "2|b", "9|y", "10|z"));
-  EXPECT_THAT(pipeline->target_rows("id, v", "t_old", "id"), ElementsAre("11|w"));
-  test.sql("INSERT INTO t VALUES (12, 'x'); INSERT INTO t_old VALUES (12, 'y'); DELETE FROM u WHERE id < 10");
-  catch_up_and_verify(*pipeline);
-}
-
-TEST(PostgresNames, a_target_of_several_tables_is_not_dropped_for_one_that_was_replaced) {
-  PostgresTest test;
-  test.sql("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)");
-  test.sql("INSERT INTO t VALUES (1); INSERT INTO u VALUES (2)");
-  const auto pipeline = test.to("sqlite");
-  pipeline->blocks(fmt::format("route:\n  - source-table: {}.\\.*\n    sink-table: together\n", test.database()));
-  pipeline->run_until_caught_up();
-  test.sql("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (3)");
-  const auto job = pipeline->start({"run", "JOB", "--state", pipeline->folder().file("state"), "--until-caught-up"});
-  EXPECT_NE(job->wait().value_or(-1), 0) << job->err();
-  EXPECT_THAT(job->err(), HasSubstr("another table has taken the name of table " + test.database() + ".t"));
-  EXPECT_THAT(job->err(), HasSubstr("--reset"));
-  EXPECT_THAT(pipeline->target_rows("id", "together", "id"), ElementsAre("1", "2"));
-}
-
-// It may be another server altogether.
-TEST(PostgresNames, nothing_is_dropped_for_a_source_that_has_lost_the_jobs_slot) {
-  PostgresTest test;
-  test.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
-  const auto pipeline = test.to("sqlite");
-  catch_up_and_verify(*pipeline);
-  test.sql("SELECT pg_drop_replication_slot('" + test.database() + "')");
-  test.sql("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (3)");
-  const auto job = pipeline->start({"run", "JOB", "--state", pipeline->folder().file("state"), "--until-caught-up"});
-  EXPECT_EQ(job->wait().value_or(-1), 5) << job->err();
-  EXPECT_THAT(pipeline->target_rows("id", "t", "id"), ElementsAre("1"));
 }
 
 // --- bugs of others ---
