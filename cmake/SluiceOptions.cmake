@@ -26,8 +26,9 @@ endif()
 
 find_program(SLUICE_CCACHE ccache)
 if(SLUICE_CCACHE)
-  # Without the build folder in the key, all presets and clones share what they can.
-  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=true ${SLUICE_CCACHE})
+  # Without the build folder in the key, all presets and clones share what they can. The last is what precompiled headers need.
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=true CCACHE_SLOPPINESS=pch_defines,time_macros
+                                ${SLUICE_CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
 endif()
 find_program(SLUICE_MOLD mold)

@@ -9,7 +9,7 @@ namespace sluice::support {
 namespace {
 
 // As arrays, ranges and composites want it.
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out.push_back('\\');
@@ -86,7 +86,7 @@ std::string PostgresGenerator::range(const std::function<std::string()>& bound,
   std::string lower = bound();
   std::string upper = bound();
   if (!order(lower, upper)) return "empty";
-  return fmt::format("{}{},{}{}", one_in(2) ? "[" : "(", one_in(6) ? "" : quoted(lower), one_in(6) ? "" : quoted(upper),
+  return fmt::format("{}{},{}{}", one_in(2) ? "[" : "(", one_in(6) ? "" : in_quotes(lower), one_in(6) ? "" : in_quotes(upper),
                      one_in(2) ? "]" : ")");
 }
 
@@ -271,8 +271,8 @@ GeneratedType PostgresGenerator::other_type() {
       return {"public.hstore", [this] {
                 std::string out;
                 for (int i = random(0, 3), first = 1; i > 0; --i, first = 0) {
-                  out += fmt::format("{}{}=>{}", first ? "" : ", ", quoted(fmt::format("{}{}", i, text(12))),
-                                     one_in(3) ? "NULL" : quoted(text(20)));
+                  out += fmt::format("{}{}=>{}", first ? "" : ", ", in_quotes(fmt::format("{}{}", i, text(12))),
+                                     one_in(3) ? "NULL" : in_quotes(text(20)));
                 }
                 return out;
               }};
@@ -303,7 +303,7 @@ std::string PostgresGenerator::array_text(const GeneratedType& element, int dime
   std::vector<int> sizes;
   for (int i = 0; i < dimensions; ++i) sizes.push_back(random(1, 3));
   const std::function<std::string(size_t)> level = [&](size_t depth) -> std::string {
-    if (depth == sizes.size()) return one_in(6) ? "NULL" : quoted(element.value());
+    if (depth == sizes.size()) return one_in(6) ? "NULL" : in_quotes(element.value());
     std::string text = "{";
     for (int i = 0; i < sizes[depth]; ++i) text += (i == 0 ? "" : ",") + level(depth + 1);
     return text + "}";
@@ -353,7 +353,7 @@ GeneratedType PostgresGenerator::composite(int depth) {
   return {name, [this, fields] {
             std::string out = "(";
             for (size_t i = 0; i < fields.size(); ++i) {
-              out += (i == 0 ? "" : ",") + (one_in(6) ? std::string() : quoted(fields[i].value()));
+              out += (i == 0 ? "" : ",") + (one_in(6) ? std::string() : in_quotes(fields[i].value()));
             }
             return out + ")";
           }};
