@@ -128,7 +128,7 @@ TEST_P(Crash, loses_and_doubles_nothing) {
   }
   DatabaseServer* const source = Servers::shared().get(from);
   ASSERT_NE(source, nullptr);
-  const int databases = long_run() ? count * 20 : count;
+  const int databases = long_run() ? count * 8 : count;
   for (int i = 0; i < databases && !HasFailure(); ++i) {
     const uint64_t seed = test_seed() + static_cast<uint64_t>(i);
     SCOPED_TRACE(fmt::format("SLUICE_SEED={}, the first database of a run", seed));

@@ -340,7 +340,7 @@ TEST_F(Spool, reset_forgets_the_change_log) {
 // Kills the program at every named point of the change log, and at random moments, with the target away and coming
 // back, while the source never rests.
 TEST_F(Spool, loses_and_doubles_nothing_when_killed) {
-  const int rounds = long_run() ? 20 : 1;
+  const int rounds = long_run() ? 8 : 1;
   std::map<std::string, int> hits;
   std::mt19937_64 random(test_seed());
   const auto up_to = [&](int greatest) { return std::uniform_int_distribution<int>(1, greatest)(random); };

@@ -152,7 +152,7 @@ TEST_P(Generated, tables_come_out_of_the_copy_and_of_the_log_alike) {
   }
   source_ = Servers::shared().get(source);
   ASSERT_NE(source_, nullptr);
-  const int databases = long_run() ? 20 : 1;
+  const int databases = long_run() ? 8 : 1;
   for (int i = 0; i < databases && !HasFailure(); ++i) {
     const uint64_t seed = test_seed() + static_cast<uint64_t>(i);
     SCOPED_TRACE(fmt::format("SLUICE_SEED={}, the first database of a run", seed));
