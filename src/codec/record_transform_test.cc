@@ -111,6 +111,24 @@ TEST_F(RecordTransformTest, deletions_and_tombstones_are_handled_as_asked) {
   EXPECT_EQ(apply(""), R"(it.shop.t {"id":1} -)");
 }
 
+TEST_F(RecordTransformTest, deletions_go_where_the_rows_column_says_too) {
+  const std::string gone = envelope("d", R"({"id":1,"name":"elsewhere"})", "null");
+  const auto mode = [&](const std::string& lines) {
+    transforms(
+        "transforms=u\ntransforms.u.type=io.debezium.transforms.ExtractNewRecordState\n"
+        "transforms.u.route.by.field=name\n" +
+        lines);
+  };
+  mode("");
+  EXPECT_EQ(apply(envelope("c", "null", R"({"id":1,"name":"there"})")), R"(there {"id":1} {"id":1,"name":"there"})");
+  EXPECT_EQ(apply(gone), R"(elsewhere {"id":1} null)");
+  EXPECT_EQ(apply(kDelete), R"(it.shop.t {"id":1} null)");
+  mode("transforms.u.delete.tombstone.handling.mode=delete-to-tombstone");
+  EXPECT_EQ(apply(gone), R"(elsewhere {"id":1} -)");
+  mode("transforms.u.delete.tombstone.handling.mode=rewrite");
+  EXPECT_EQ(apply(gone), R"(elsewhere {"id":1} {"id":1,"name":"elsewhere","__deleted":"true"})");
+}
+
 TEST_F(RecordTransformTest, fields_of_the_envelope_are_added_to_the_row_and_as_headers) {
   transforms(
       "transforms=u\ntransforms.u.type=io.debezium.transforms.ExtractNewRecordState\n"
@@ -260,14 +278,26 @@ TEST_F(RecordTransformTest, rows_of_an_outbox_become_messages) {
   const std::string lines = "transforms=o\ntransforms.o.type=io.debezium.transforms.outbox.EventRouter\n";
   transforms(lines);
   EXPECT_EQ(apply(event("c")), R"(outbox.event.order "17" "{\"a\":1}" id:e1)");
+  EXPECT_EQ(apply(event("r")), R"(outbox.event.order "17" "{\"a\":1}" id:e1)");
   EXPECT_EQ(apply(event("d")), "dropped");
   EXPECT_EQ(apply(event("u")), "dropped");
+  EXPECT_EQ(apply(event("t")), "dropped");
   EXPECT_EQ(apply(""), "dropped");
+  const std::string other = R"({"schema":{"type":"string","optional":false},"payload":"beat"})";
+  EXPECT_EQ(apply(other), R"(it.shop.t {"id":1} "beat")");
   transforms(lines +
              "transforms.o.table.fields.additional.placement=aggregatetype:header:kind,p:envelope,p:partition\n"
              "transforms.o.route.topic.replacement=events.$1\ntransforms.o.table.op.invalid.behavior=error");
   EXPECT_EQ(apply(event("c")), R"(events.order "17" {"payload":"{\"a\":1}","p":0} id:e1 kind:order)");
+  EXPECT_EQ(apply(event("u")), "dropped");
+  transforms(lines + "transforms.o.table.op.invalid.behavior=fatal\ntransforms.o.route.topic.regex=no(?<routedByValue>ne)");
   EXPECT_THAT(apply(event("u")), HasSubstr("a row of the outbox table was updated"));
+  EXPECT_THAT(apply(event("c")), testing::StartsWith("order "));
+  transforms(
+      "transforms=i,o\ntransforms.o.type=io.debezium.transforms.outbox.EventRouter\n"
+      "transforms.i.type=org.apache.kafka.connect.transforms.InsertHeader\ntransforms.i.header=e\n"
+      "transforms.i.value.literal=42");
+  EXPECT_THAT(apply(event("c")), testing::EndsWith(" e:42 id:e1"));
 }
 
 TEST_F(RecordTransformTest, mistakes_name_the_option_and_its_line) {

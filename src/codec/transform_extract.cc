@@ -128,13 +128,13 @@ class ExtractNewRecordState : public RecordTransform {
     add_headers(envelope, record);
     const bool deleted = operation == "d";
     if (deleted && drop_deletes_) return false;
+    if (options_.route_by_field) route(field_of(envelope, deleted ? "before" : "after"), record);
     if (deleted && to_tombstone_) {
       record.value = {};
       return true;
     }
     record.value = field_of(envelope, deleted && rewrite_ ? "before" : "after");
     if (!record.value.is_null()) {
-      if (options_.route_by_field) route(record);
       add_fields(envelope, deleted, record.value);
     }
     return true;
@@ -148,8 +148,8 @@ class ExtractNewRecordState : public RecordTransform {
     }
   }
 
-  void route(EventRecord& record) const {
-    const RecordPart topic = field_of(record.value, *options_.route_by_field);
+  void route(const RecordPart& row, EventRecord& record) const {
+    const RecordPart topic = field_of(row, *options_.route_by_field);
     if (!topic.is_null()) record.topic = json_plain(topic.value);
   }
 

@@ -84,17 +84,22 @@ class EventRouter : public RecordTransform {
       : options_(std::move(options)), placements_(std::move(placements)), topic_(std::move(topic)) {}
 
   Result<bool> apply(EventRecord& record) override {
-    if (!is_envelope(record.value)) return false;  // tombstones too
+    if (record.value.is_null()) return false;
+    if (!is_envelope(record.value)) return true;
     const JsonNode* operation = record.value.value.find("op");
     const std::string op = operation == nullptr ? "" : json_plain(*operation);
     if (op == "u") {
-      if (options_.invalid != "warn") return Error(ErrorCode::kData, "a row of the outbox table was updated");
-      log_warn("a row of the outbox table was updated; its event is left out");
+      constexpr std::string_view kWhat = "a row of the outbox table was updated";
+      if (options_.invalid == "fatal") return Error(ErrorCode::kData, std::string(kWhat));
+      if (options_.invalid == "error") {
+        log_error("{}; its event is left out", kWhat);
+      } else {
+        log_warn("{}; its event is left out", kWhat);
+      }
     }
-    if (op != "c") return false;
+    if (op != "c" && op != "r") return false;
     const RecordField* after = record.value.schema->find("after");
     row_ = {after->schema, *record.value.value.find("after")};
-    record.headers.clear();
     return convert(record);
   }
 
@@ -118,8 +123,8 @@ class EventRouter : public RecordTransform {
     ASSIGN_OR_RETURN(RecordPart payload, required(options_.payload));
     if (auto key = column(options_.key)) record.key = std::move(*key);
     record.headers.push_back({"id", std::move(id)});
-    const auto topic = topic_.replaced(json_plain(route.value));
-    if (topic) record.topic = *topic;
+    record.topic = json_plain(route.value);
+    if (auto topic = topic_.replaced(record.topic)) record.topic = std::move(*topic);
     const bool empty = payload.is_null() || json_plain(payload.value).empty();
     ASSIGN_OR_RETURN(auto placed, place(record));
     if (empty && options_.tombstone_on_empty) {
