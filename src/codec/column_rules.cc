@@ -191,15 +191,22 @@ bool ColumnRules::take_keys(const Setting& setting, Problems& problems) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (entry.empty()) continue;
     const size_t colon = entry.rfind(':');
-    auto columns = colon == std::string_view::npos ? std::vector<std::string>() : split_list(entry.substr(colon + 1));
-    if (columns.empty()) {
+    const auto names =
+        colon == std::string_view::npos ? std::vector<std::string>() : split_list(entry.substr(colon + 1));
+    if (names.empty()) {
       problems.error(setting.location, setting.key, fmt::format("'{}': '{}' names no columns", setting.key, entry),
                      "Entries are TABLES:COLUMN,COLUMN, separated by semicolons.");
       return false;
     }
-    auto regex = any_of(setting, entry.substr(0, colon), problems);
-    if (!regex) return false;
-    keys_.emplace_back(std::move(*regex), std::move(columns));
+    auto tables = any_of(setting, entry.substr(0, colon), problems);
+    if (!tables) return false;
+    std::vector<JavaRegex> columns;
+    for (const std::string& name : names) {
+      auto column = any_of(setting, name, problems);
+      if (!column) return false;
+      columns.push_back(std::move(*column));
+    }
+    keys_.emplace_back(std::move(*tables), std::move(columns));
   }
   return true;
 }
@@ -223,9 +230,20 @@ bool ColumnRules::propagates(const TableId& table, std::string_view column, std:
                                propagated_types_->matches(fmt::format("{}.{}", table.text(), type)));
 }
 
-const std::vector<std::string>* ColumnRules::key(const TableId& table) const {
-  const auto found = std::ranges::find_if(keys_, [&](const auto& each) { return each.first.matches(table.text()); });
-  return found == keys_.end() ? nullptr : &found->second;
+// Those of all entries, in their order.
+std::vector<uint32_t> ColumnRules::key(const TableSchema& table) const {
+  std::vector<uint32_t> key;
+  const std::string name = table.id.text();
+  for (const auto& [tables, columns] : keys_) {
+    if (!tables.matches(name)) continue;
+    for (const JavaRegex& column : columns) {
+      for (uint32_t i = 0; i < table.columns.size(); ++i) {
+        const bool meant = column.matches(table.columns[i].name) && std::ranges::find(key, i) == key.end();
+        if (meant) key.push_back(i);
+      }
+    }
+  }
+  return key.empty() ? table.key : key;
 }
 
 }  // namespace sluice

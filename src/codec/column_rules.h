@@ -41,8 +41,8 @@ class ColumnRules {
   const ColumnMask* mask(const TableId& table, std::string_view column) const;  // null: none
   // True if the column's schema tells the type that it has in the source, called `type`.
   bool propagates(const TableId& table, std::string_view column, std::string_view type) const;
-  // Of message.key.columns; null: the table's own key.
-  const std::vector<std::string>* key(const TableId& table) const;
+  // The columns of message.key.columns, else of the table's own key.
+  std::vector<uint32_t> key(const TableSchema& table) const;
 
  private:
   bool take(const Setting& setting, Problems& problems);
@@ -53,7 +53,7 @@ class ColumnRules {
   std::optional<JavaRegex> propagated_;
   std::optional<JavaRegex> propagated_types_;
   std::vector<std::pair<JavaRegex, ColumnMask>> masks_;
-  std::vector<std::pair<JavaRegex, std::vector<std::string>>> keys_;
+  std::vector<std::pair<JavaRegex, std::vector<JavaRegex>>> keys_;  // tables and columns
 };
 
 }  // namespace sluice

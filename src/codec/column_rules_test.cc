@@ -7,6 +7,7 @@
 namespace sluice {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 struct Made {
@@ -57,15 +58,29 @@ TEST(ColumnRulesTest, cuts_and_covers_texts) {
 }
 
 TEST(ColumnRulesTest, matches_whole_names_without_case) {
-  const Made made =
-      make({{"column.include.list", "shop\\.t\\..*, shop.u.a"}, {"message.key.columns", "shop.t:a;(.*)u:b,c"}});
+  const Made made = make({{"column.include.list", "shop\\.t\\..*, shop.u.a"}});
   EXPECT_EQ(made.problems, "");
   EXPECT_TRUE(made.rules->shows({"SHOP", "T"}, "x"));
   EXPECT_TRUE(made.rules->shows({"shop", "u"}, "a"));
   EXPECT_FALSE(made.rules->shows({"shop", "u"}, "ab"));
   EXPECT_EQ(made.rules->mask({"shop", "t"}, "x"), nullptr);
-  EXPECT_EQ(made.rules->key({"shop", "v"}), nullptr);
-  EXPECT_THAT(*made.rules->key({"shop", "u"}), testing::ElementsAre("b", "c"));
+}
+
+TEST(ColumnRulesTest, columns_of_all_entries_make_the_key) {
+  const Made made = make({{"message.key.columns", ".*:TENANT;shop.orders:id,tenant;shop\\.(a|b):part_.*;shop.c:x"}});
+  EXPECT_EQ(made.problems, "");
+  const auto key = [&](const char* table, std::initializer_list<const char*> columns) {
+    TableSchema schema;
+    schema.id = {"shop", table};
+    for (const char* column : columns) schema.columns.push_back({.name = column});
+    schema.key = {1};
+    return made.rules->key(schema);
+  };
+  EXPECT_THAT(key("orders", {"id", "v", "tenant"}), ElementsAre(2, 0));
+  EXPECT_THAT(key("customers", {"id", "v", "tenant"}), ElementsAre(2));
+  EXPECT_THAT(key("b", {"part_b", "v", "part_a"}), ElementsAre(0, 2));
+  // Debezium's way where no column has such a name.
+  EXPECT_THAT(key("c", {"id", "v"}), ElementsAre(1));
 }
 
 TEST(ColumnRulesTest, mistakes_name_the_option) {

@@ -99,6 +99,23 @@ std::string envelope_schema(EventSource source, const std::string& topic, const 
   return connect_schema_json({.type = "struct", .name = envelope, .version = 2, .fields = members}, false, "", "");
 }
 
+bool differ(const ColumnVector& values, size_t one, size_t other) {
+  if (values.presence(one) != values.presence(other)) return true;
+  return values.has_value(one) && !values.equal_at(one, values, other);
+}
+
+// True if the old row says nothing that the new one does not: PostgreSQL's log has no old row if no column of the
+// replica identity changed, and the source puts the identity there.
+bool repeats_identity(const ChangeBatch& batch, size_t before, size_t after) {
+  bool partial = false;
+  for (const ColumnVector& values : batch.columns) {
+    const bool known = values.presence(before) != Presence::kAbsent;
+    partial = partial || !known;
+    if (known && values.presence(after) != Presence::kAbsent && differ(values, before, after)) return false;
+  }
+  return partial;
+}
+
 uint64_t decimal_number(std::string_view text) {
   uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -164,19 +181,7 @@ Result<> DebeziumEncoder::prepare_columns(const TableSchema& schema, Table& tabl
 }
 
 Result<> DebeziumEncoder::prepare_key(const TableSchema& schema, Table& table) const {
-  table.key = schema.key;
-  if (const auto* names = options_.columns ? options_.columns->key(schema.id) : nullptr) {
-    table.key.clear();
-    for (const std::string& name : *names) {
-      const auto column = std::ranges::find(schema.columns, name, &Column::name);
-      if (column == schema.columns.end()) {
-        return Error(
-            ErrorCode::kConfig,
-            fmt::format("message.key.columns names the column '{}', which table {} has not", name, schema.id.text()));
-      }
-      table.key.push_back(static_cast<uint32_t>(column - schema.columns.begin()));
-    }
-  }
+  table.key = options_.columns ? options_.columns->key(schema) : schema.key;
   for (const uint32_t column : table.key) {
     auto field = make_event_field(schema.columns[column], options_);
     if (!field) return std::move(field).error().context("table " + schema.id.text());
@@ -396,8 +401,12 @@ void DebeziumEncoder::append_mysql_source(const Origin& origin) {
 }
 
 void DebeziumEncoder::append_postgres_source(const Origin& origin) {
-  append_known("txId", origin.transaction.number, value_);
-  append_member("lsn", static_cast<int64_t>(origin.place), value_);
+  if (origin.copied && copy_mark_ == "incremental") {
+    value_ += ",\"txId\":null,\"lsn\":null";
+  } else {
+    append_known("txId", origin.transaction.number, value_);
+    append_member("lsn", static_cast<int64_t>(origin.place), value_);
+  }
   value_ += ",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}";
 }
 
@@ -495,10 +504,8 @@ bool DebeziumEncoder::is_skipped(const Table& table, const ChangeBatch& batch, s
   if (!options_.skip_unchanged || operation != 'u' || before == kNoRow) return false;
   return std::ranges::all_of(table.shown, [&](uint32_t column) {
     const ColumnVector& values = batch.columns[column];
-    const Presence presence = values.presence(after);
-    if (presence == Presence::kAbsent) return true;  // the log leaves out what did not change
-    if (presence != values.presence(before)) return false;
-    return presence == Presence::kNull || values.equal_at(before, values, after);
+    // The log leaves out what did not change.
+    return values.presence(after) == Presence::kAbsent || !differ(values, before, after);
   });
 }
 
@@ -537,12 +544,11 @@ Result<> DebeziumEncoder::encode(const ChangeBatch& batch, const std::string& to
   if (operation == 'u' && before != kNoRow) {
     const bool moved = std::ranges::any_of(key, [&](uint32_t column) {
       const ColumnVector& values = batch.columns[column];
-      const Presence old_one = values.presence(before);
-      const Presence new_one = values.presence(after);
-      if (old_one == Presence::kAbsent || new_one == Presence::kAbsent) return false;
-      return old_one != new_one || (new_one == Presence::kValue && !values.equal_at(before, values, after));
+      if (values.presence(before) == Presence::kAbsent || values.presence(after) == Presence::kAbsent) return false;
+      return differ(values, before, after);
     });
     if (moved) return encode_key_change(*table, batch, before, after, emit);
+    if (options_.source == EventSource::kPostgres && repeats_identity(batch, before, after)) before = kNoRow;
   }
   if (is_skipped(*table, batch, before, after, operation)) return {};
   RETURN_IF_ERROR(enter_transaction(batch, first, emit));

@@ -178,6 +178,43 @@ TEST(DebeziumEvent, has_a_placeholder_for_what_the_log_left_out) {
   EXPECT_THAT(gone[0].value, StartsWith(R"({"before":{"id":1,"price":null,"note":""},)"));
 }
 
+TEST(DebeziumEvent, of_postgres_has_no_old_row_where_the_log_has_none) {
+  const auto before = [](EventSource source, const Row& old_row, const Row& new_row) {
+    const auto sent = encode(batch_of({old_row, new_row}), plain(source));
+    EXPECT_EQ(sent.size(), 1u);
+    return sent[0].value.substr(0, sent[0].value.find(",\"after\""));
+  };
+  // The source repeats what identifies the row.
+  const Row identity{RowKind::kUpdateBefore, 1, "1.00", nullptr};
+  const Row changed{RowKind::kUpdateAfter, 1, "1.00", "new"};
+  EXPECT_EQ(before(EventSource::kPostgres, identity, changed), R"({"before":null)");
+  EXPECT_EQ(before(EventSource::kMysql, identity, changed), R"({"before":{"id":1,"price":"ZA==","note":""})");
+  // Of an identity that changed, or is all columns, the log has it.
+  EXPECT_EQ(before(EventSource::kPostgres, identity, {RowKind::kUpdateAfter, 1, "2.00", "new"}),
+            R"({"before":{"id":1,"price":"ZA==","note":""})");
+  EXPECT_EQ(before(EventSource::kPostgres, {RowKind::kUpdateBefore, 1, nullptr, "new"},
+                   {RowKind::kUpdateAfter, 1, nullptr, "new"}),
+            R"({"before":{"id":1,"price":null,"note":"new"})");
+}
+
+TEST(DebeziumEvent, of_a_copy_beside_the_stream_has_no_place_in_the_log_of_postgres) {
+  const ChangeBatch batch = batch_of({{RowKind::kRead, 1, "1.00", "a"}}, {.start = {"v1;lsn=0/100"}, .number = 12});
+  DebeziumEncoder encoder(plain(EventSource::kPostgres));
+  const auto source_of = [&](std::string_view mark) {
+    encoder.mark_copied_rows(mark);
+    std::string value;
+    size_t row = 0;
+    const auto done = encoder.encode(batch, "shop.inv.item", row, [&](const DebeziumRecord& record) -> Result<> {
+      value = record.value;
+      return {};
+    });
+    EXPECT_TRUE(done.has_value());
+    return value;
+  };
+  EXPECT_THAT(source_of("incremental"), HasSubstr(R"("table":"item","txId":null,"lsn":null,"xmin":null,)"));
+  EXPECT_THAT(source_of("true"), HasSubstr(R"("table":"item","txId":12,"lsn":256,"xmin":null,)"));
+}
+
 // A value of a type under some options: schema (without "field") and JSON.
 std::string shown(DataType type, const char* text, const DebeziumOptions& options) {
   const Column column{.name = "c", .type = type};
@@ -205,6 +242,12 @@ TEST(DebeziumEvent, follows_the_handling_modes) {
   EXPECT_EQ(shown(any_decimal, "NaN", options), R"({"type":"string"} "NAN")");
   options.decimals = DecimalMode::kPrecise;
   EXPECT_THAT(shown(any_decimal, "NaN", options), HasSubstr("has no form in Kafka Connect's Decimal"));
+
+  options.decimals = DecimalMode::kDouble;
+  const std::string large(400, '9');
+  EXPECT_EQ(shown(any_decimal, large.c_str(), options), R"({"type":"double"} "Infinity")");
+  EXPECT_EQ(shown(any_decimal, ("-" + large).c_str(), options), R"({"type":"double"} "-Infinity")");
+  EXPECT_EQ(shown(any_decimal, ("0." + std::string(400, '0') + "1").c_str(), options), R"({"type":"double"} 0.0)");
 
   const DataType bytes{.kind = TypeKind::kBytes};
   options.binaries = BinaryMode::kHex;
@@ -240,6 +283,9 @@ TEST(DebeziumEvent, counts_times_as_the_mode_says) {
               ElementsAre(R"({"type":"int32","name":"org.apache.kafka.connect.data.Date"} 1)",
                           R"({"type":"int32","name":"org.apache.kafka.connect.data.Time"} 1500)",
                           R"({"type":"int64","name":"org.apache.kafka.connect.data.Timestamp"} 1500)"));
+  // The millisecond that has begun, also before 1970.
+  EXPECT_THAT(shown(timestamp, "1969-12-31 23:59:58.499500", options), testing::EndsWith(" -1501"));
+  EXPECT_THAT(shown(timestamp, "1969-12-31 23:59:58.499000", options), testing::EndsWith(" -1501"));
   EXPECT_THAT(all(TimeMode::kNanoseconds),
               ElementsAre(R"({"type":"int32","name":"io.debezium.time.Date"} 1)",
                           R"({"type":"int64","name":"io.debezium.time.NanoTime"} 1500000000)",
@@ -298,8 +344,10 @@ TEST(DebeziumEventTest, columns_are_left_out_and_masked_and_others_make_the_key)
   EXPECT_THAT(with_schemas[0].value,
               HasSubstr(R"({"type":"string","optional":false,"parameters":{"masked":"true"},"field":"note"}],)"));
   EXPECT_THAT(with_schemas[0].value, testing::Not(HasSubstr("price")));
+  // A table that has none of the columns keeps its key.
   options.columns = rules({{"message.key.columns", "inv.item:x"}});
-  EXPECT_FALSE(DebeziumEncoder(options).check(*items()).has_value());
+  EXPECT_THAT(encode(batch_of({{RowKind::kInsert, 1, "1.50", "secret"}}), options)[0].key,
+              testing::EndsWith(R"("payload":{"id":1}})"));
 }
 
 TEST(DebeziumEventTest, types_of_the_source_are_told_where_that_is_asked_for) {

@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <limits>
@@ -45,6 +46,9 @@ int64_t finite_micros(int64_t value) {
   return value == kLatest ? kLatestMicros : value == kEarliest ? kEarliestMicros : value;
 }
 
+// The millisecond that has begun.
+int64_t millis_of(int64_t micros) { return micros / 1000 - (micros % 1000 < 0 ? 1 : 0); }
+
 Error unreadable(const EventField& field, std::string_view what) {
   return Error(ErrorCode::kData, fmt::format("column {} holds {} that cannot be written", field.name, what));
 }
@@ -74,8 +78,8 @@ Result<> append_decimal_as_double(std::string_view text, std::string& out) {
   double value = 0;
   if (text.ends_with("Infinity") || text == "NaN") {
     value = text == "NaN" ? std::nan("") : std::numeric_limits<double>::infinity() * (text[0] == '-' ? -1 : 1);
-  } else {
-    std::from_chars(text.data(), text.data() + text.size(), value);
+  } else if (std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc::result_out_of_range) {
+    value = std::strtod(std::string(text).c_str(), nullptr);  // which tells infinity and zero apart
   }
   append_floating(value, out);
   return {};
@@ -305,7 +309,7 @@ Result<> append_event_value(const EventField& field, const ColumnVector& values,
     case EventForm::kBits: quote(out, [&] { append_reversed(values.bytes_at(row), out); }); return {};
     case EventForm::kBitsText: quote(out, [&] { append_bits_text(values.bytes_at(row), out); }); return {};
     case EventForm::kDateDays: append_date_days(values.int_at(row), out); return {};
-    case EventForm::kMillis: append_integer(finite_micros(values.int_at(row)) / 1000, out); return {};
+    case EventForm::kMillis: append_integer(millis_of(finite_micros(values.int_at(row))), out); return {};
     case EventForm::kMicros: append_integer(finite_micros(values.int_at(row)), out); return {};
     case EventForm::kNanos: return append_nanos(field, values.int_at(row), out);
     case EventForm::kIsoDate: quote(out, [&] { append_iso_date(values.int_at(row), out); }); return {};

@@ -119,6 +119,36 @@ TEST_P(Events, tell_what_happened_and_where) {
   drop_database(*source_, database_);
 }
 
+TEST_P(Events, have_no_old_row_where_the_log_of_postgres_has_none) {
+  if (!postgres()) GTEST_SKIP() << "MySQL's log has old rows";
+  const auto pipeline = job("schemas.enable: false\ntopic.creation.default.partitions: 1");
+  sql("CREATE TABLE t (id int PRIMARY KEY, name varchar(20) NOT NULL, balance int NOT NULL)");
+  sql("INSERT INTO t VALUES (1, 'one', 10)");
+  pipeline->run_until_caught_up();
+  sql("UPDATE t SET balance = 20");
+  sql("UPDATE t SET id = 2");
+  sql("ALTER TABLE t ADD code int NOT NULL DEFAULT 7");
+  sql("CREATE UNIQUE INDEX t_code ON t (id, code)");
+  sql("ALTER TABLE t REPLICA IDENTITY USING INDEX t_code");
+  sql("UPDATE t SET balance = 30");
+  sql("UPDATE t SET code = 8");
+  pipeline->run_until_caught_up();
+  std::vector<std::string> log;
+  for (const auto& message : read("t")) {
+    const Json event = event_of(message);
+    log.push_back(event.is_null() ? "tombstone"
+                                  : fmt::format("{} {} {}", event["op"].get<std::string>(), event["before"].dump(),
+                                                event["after"].dump()));
+  }
+  EXPECT_THAT(
+      log, ElementsAre(R"(r null {"id":1,"name":"one","balance":10})", R"(u null {"id":1,"name":"one","balance":20})",
+                       R"(d {"id":1,"name":"","balance":0} null)", "tombstone",
+                       R"(c null {"id":2,"name":"one","balance":20})",
+                       R"(u null {"id":2,"name":"one","balance":30,"code":7})",
+                       R"(u {"id":2,"name":"","balance":0,"code":7} {"id":2,"name":"one","balance":30,"code":8})"));
+  drop_database(*source_, database_);
+}
+
 TEST_P(Events, name_their_place_in_the_log) {
   const auto pipeline = job("schemas.enable: false\ntopic.creation.default.partitions: 1");
   sql("CREATE TABLE t (id int PRIMARY KEY)");
