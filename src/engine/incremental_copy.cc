@@ -113,7 +113,7 @@ Result<std::unique_ptr<IncrementalCopy>> IncrementalCopy::open(Context& context,
         "and name it among the source's tables",
         spec.signal_table);
   }
-  if (by_file) copy->file_.emplace(spec.signal_file);
+  if (by_file) copy->file_.emplace(spec.signal_file, copy->queue_.obeyed_file);
   if (by_topic) RETURN_IF_ERROR(copy->open_topic());
   copy->copier_ = std::make_unique<RangeCopier>(context, parts.source, source->make_key_range_reader());
   return copy;
@@ -298,16 +298,23 @@ Result<> IncrementalCopy::look_into_inbox() {
   return {};
 }
 
+// What was read is recorded before it is removed, so that it is known if a kill comes in between.
 Result<> IncrementalCopy::look_into_file() {
   const MonotonicTime now = monotonic_now();
   if (!file_ || now - file_read_ < parts_.spec.pipeline.signal_poll_interval) return {};
   file_read_ = now;
   auto signals = file_->read();
-  signals_.insert(signals_.end(), std::make_move_iterator(signals.begin()), std::make_move_iterator(signals.end()));
+  if (!signals) return {};
+  if (!signals->empty()) queue_.obeyed_file = file_->mark();
+  signals_.insert(signals_.end(), std::make_move_iterator(signals->begin()), std::make_move_iterator(signals->end()));
   RETURN_IF_ERROR(obey_all());
-  auto cleared = file_->clear();
-  if (!cleared) log_warn("{}", cleared.error().message());
-  return {};
+  if (auto cleared = file_->clear(); !cleared) {
+    log_warn("{}", cleared.error().message());
+    return {};
+  }
+  // From here on the same lines are other signals.
+  if (std::exchange(queue_.obeyed_file, {}).empty()) return {};
+  return record();
 }
 
 Result<> IncrementalCopy::open_topic() {
@@ -439,9 +446,9 @@ bool IncrementalCopy::drop_changed_rows(CopiedPiece& piece) const {
   return true;
 }
 
-// Rows that a target cannot find again would be there twice.
+// Rows that a database cannot find again would be there twice.
 Result<bool> IncrementalCopy::has_key_in_target(const TableSchemaPtr& schema) {
-  if (schema == checked_ || parts_.sink.guarantee() != Guarantee::kExactlyOnce) return true;
+  if (schema == checked_ || !parts_.sink.can_be_read()) return true;
   ASSIGN_OR_RETURN(const auto targets, parts_.transform.targets(schema));
   if (std::ranges::any_of(targets, [](const TableSchemaPtr& target) { return target->key.empty(); })) return false;
   checked_ = schema;

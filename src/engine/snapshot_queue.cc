@@ -19,6 +19,7 @@ SnapshotQueue from_json(const json& in) {
   SnapshotQueue queue;
   queue.paused = in.value("paused", false);
   if (in.contains("topic_offset")) queue.topic_offset = in["topic_offset"].get<int64_t>();
+  queue.obeyed_file = in.value("obeyed_file", "");
   for (const auto& item : in.at("snapshots")) {
     QueuedSnapshot snapshot;
     snapshot.id = item.at("id").get<std::string>();
@@ -71,6 +72,7 @@ std::string SnapshotQueue::text() const {
   }
   json out = {{"paused", paused}, {"snapshots", std::move(list)}};
   if (topic_offset) out["topic_offset"] = *topic_offset;
+  if (!obeyed_file.empty()) out["obeyed_file"] = obeyed_file;
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -34,6 +34,7 @@ struct QueuedSnapshot {
 struct SnapshotQueue {
   bool paused = false;
   std::optional<int64_t> topic_offset;  // the topic of signals is read from here on
+  std::string obeyed_file;              // SignalFile::mark() of what is to be removed from the file; empty: nothing
   std::deque<QueuedSnapshot> snapshots;
 
   static Result<SnapshotQueue> parse(std::string_view text);

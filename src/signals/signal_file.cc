@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -26,19 +29,34 @@ std::string read_all(const std::string& path) {
   return text;
 }
 
+// "<length>:<hash>"
+std::string mark_of(std::string_view text) {
+  return fmt::format("{}:{:016x}", text.size(), XXH3_64bits(text.data(), text.size()));
+}
+
+// The length of the text's beginning that has the mark; zero if it has none.
+size_t marked_length(std::string_view text, std::string_view mark) {
+  size_t length = 0;
+  std::from_chars(mark.data(), mark.data() + mark.size(), length);
+  return length <= text.size() && mark_of(text.substr(0, length)) == mark ? length : 0;
+}
+
 }  // namespace
 
-std::vector<Signal> SignalFile::read() {
+std::string SignalFile::mark() const { return mark_of(read_); }
+
+std::optional<std::vector<Signal>> SignalFile::read() {
   const std::string text = read_all(path_);
   // What cannot be removed would be obeyed again and again.
   if (!text.empty() && (stuck_ || ::access(path_.c_str(), W_OK) != 0)) {
     if (!std::exchange(told_, true)) log_warn("signals in '{}' are not read: it cannot be written to", path_);
-    return {};
+    return std::nullopt;
   }
   // A last line without its end may still be being written, unless it is whole JSON.
   std::vector<Signal> signals;
-  size_t number = 0, whole = 0;
-  for (size_t at = 0; at < text.size();) {
+  size_t whole = marked_length(text, std::exchange(obeyed_, {}));
+  auto number = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(whole), '\n');
+  for (size_t at = whole; at < text.size();) {
     const size_t newline = text.find('\n', at);
     const size_t end = std::min(newline, text.size());
     const std::string_view line = std::string_view(text).substr(at, end - at);

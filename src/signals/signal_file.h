@@ -2,6 +2,7 @@
 // The channel `file`: one signal a line, as JSON; what was read is removed. Used by one thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,16 +13,21 @@ namespace sluice {
 
 class SignalFile {
  public:
-  explicit SignalFile(std::string path) : path_(std::move(path)) {}
-  // The signals that are in the file, which stay there until clear(). Lines that are none are named in a warning. None
-  // if the file cannot be written to.
-  std::vector<Signal> read();
+  // `obeyed` is the mark() of what was obeyed and may still be there: a file that begins with it is read from behind
+  // it.
+  explicit SignalFile(std::string path, std::string obeyed = {}) : path_(std::move(path)), obeyed_(std::move(obeyed)) {}
+  // The signals that are in the file, which stay there until clear(). Lines that are none are named in a warning.
+  // Nothing if the file cannot be written to.
+  std::optional<std::vector<Signal>> read();
+  // By which the beginning of the file that read() has returned is known again.
+  std::string mark() const;
   // Removes what read() has returned, and leaves what was added since, or another file in its place.
   Result<> clear();
 
  private:
   const std::string path_;
-  std::string read_;    // what read() has returned
+  std::string obeyed_;
+  std::string read_;    // what read() has returned, behind what was obeyed before
   bool stuck_ = false;  // it could not be cleared
   bool told_ = false;
 };

@@ -80,18 +80,18 @@ TEST(SignalFile, gives_each_line_once_and_keeps_what_is_not_whole) {
   const auto path = std::filesystem::path(testing::TempDir()) / "signals_of_signal_file_test";
   std::ofstream(path) << "{\"type\":\"a\"}\n\nnonsense\n{\"type\":\"b\"}\n{\"type\":";
   SignalFile file(path.string());
-  const auto first = file.read();
+  const auto first = file.read().value();
   ASSERT_EQ(first.size(), 2U);
   EXPECT_EQ(first[1].type, "b");
   std::ofstream(path, std::ios::app) << "\"c\"}";
   ASSERT_TRUE(file.clear().has_value());
-  const auto second = file.read();
+  const auto second = file.read().value();
   ASSERT_EQ(second.size(), 1U);
   EXPECT_EQ(second[0].type, "c");
   ASSERT_TRUE(file.clear().has_value());
-  EXPECT_TRUE(file.read().empty());
+  EXPECT_TRUE(file.read().value().empty());
   std::filesystem::remove(path);
-  EXPECT_TRUE(file.read().empty());
+  EXPECT_TRUE(file.read().value().empty());
 }
 
 TEST(SignalFile, of_which_another_one_was_made_meanwhile_is_kept) {
@@ -100,13 +100,36 @@ TEST(SignalFile, of_which_another_one_was_made_meanwhile_is_kept) {
   for (const std::string& anew : {other, other + other + other + other, std::string()}) {
     std::ofstream(path) << "{\"type\":\"first\"}\n{\"type\":\"second\"}\n";
     SignalFile file(path.string());
-    ASSERT_EQ(file.read().size(), 2U);
+    ASSERT_EQ(file.read().value().size(), 2U);
     std::ofstream(path) << anew;
     ASSERT_TRUE(file.clear().has_value());
-    EXPECT_EQ(file.read().size(), anew.size() / other.size());
+    EXPECT_EQ(file.read().value().size(), anew.size() / other.size());
     ASSERT_TRUE(file.clear().has_value());
-    EXPECT_TRUE(file.read().empty());
+    EXPECT_TRUE(file.read().value().empty());
   }
+  std::filesystem::remove(path);
+}
+
+TEST(SignalFile, passes_over_what_was_obeyed_and_not_removed) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "signals_of_signal_file_obeyed_test";
+  const std::string line = "{\"type\":\"a\"}\n";
+  std::ofstream(path) << line << line;
+  SignalFile killed(path.string());
+  ASSERT_EQ(killed.read().value().size(), 2U);
+  std::ofstream(path, std::ios::app) << "{\"type\":\"b\"}\nnonsense\n";
+  SignalFile file(path.string(), killed.mark());
+  testing::internal::CaptureStderr();
+  const auto rest = file.read().value();
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(":4: "), std::string::npos);
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest[0].type, "b");
+  ASSERT_TRUE(file.clear().has_value());
+  EXPECT_EQ(std::filesystem::file_size(path), 0U);
+  // What is written now is new, whatever it says; and so is another file.
+  std::ofstream(path) << line << line;
+  EXPECT_EQ(file.read().value().size(), 2U);
+  std::ofstream(path) << line << "{\"type\":\"c\"}\n";
+  EXPECT_EQ(SignalFile(path.string(), killed.mark()).read().value().size(), 2U);
   std::filesystem::remove(path);
 }
 

@@ -216,5 +216,29 @@ TEST_P(FileFaults, a_file_that_is_old_enough_is_whole_while_the_job_goes_on_and_
   expect_whole_files();
 }
 
+TEST_P(FileFaults, tables_without_a_key_are_copied_again_by_a_column_that_a_signal_names) {
+  execute(*source_, "CREATE TABLE keyless (n int NOT NULL, v int)", database_);
+  execute(*source_, "INSERT INTO keyless VALUES (1, 10), (2, 20), (3, 30)", database_);
+  const std::string signals = pipeline_->folder().file("signals");
+  pipeline_->pipeline_options(
+      fmt::format("signal.enabled.channels: file\nsignal.file: {}\nsignal.poll.interval.ms: 20", signals));
+  pipeline_->run_until_caught_up();
+  std::ofstream(signals) << fmt::format(
+      R"({{"id":"k","type":"execute-snapshot","data":{{"data-collections":["{}.keyless"],"surrogate-key":"n"}}}})",
+      database_);
+  const auto job = start();
+  ASSERT_TRUE(wait_until([&] { return job->err().find("snapshot 'k' has ended") != std::string::npos; }))
+      << tail(job->err(), 30);
+  job->stop();
+  EXPECT_THAT(job->err(), testing::HasSubstr("keyless: 3 rows, SUCCEEDED"));
+  std::vector<std::string> rows;
+  for (const auto& file : read_files()) {
+    for (const Json& event : file) rows.push_back(event["source"]["snapshot"].dump() + event["after"].dump());
+  }
+  EXPECT_THAT(rows, testing::ElementsAre(R"("true"{"n":1,"v":10})", R"("true"{"n":2,"v":20})",
+                                         R"("true"{"n":3,"v":30})", R"("incremental"{"n":1,"v":10})",
+                                         R"("incremental"{"n":2,"v":20})", R"("incremental"{"n":3,"v":30})"));
+}
+
 }  // namespace
 }  // namespace sluice::support

@@ -55,6 +55,12 @@ class Incremental : public testing::TestWithParam<Pair> {
     return pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")}, std::move(env));
   }
   std::string said() const { return read_file(pipeline_->folder().file("stderr")); }
+  int times_said(const std::string& words) const {
+    const std::string text = said();
+    int times = 0;
+    for (size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++times;
+    return times;
+  }
   bool says(const std::string& words) const {
     const bool said_it = wait_until([&] { return said().find(words) != std::string::npos; }, std::chrono::minutes(2));
     EXPECT_TRUE(said_it) << "never said: " << words << "\n" << tail(said(), 30);
@@ -230,6 +236,33 @@ TEST_P(Incremental, a_file_orders_them_too_and_notifications_tell_of_them) {
   EXPECT_THAT(text, HasSubstr(file + ":1: the signal is not a JSON object; the line is ignored"));
   EXPECT_THAT(text, HasSubstr(R"({"id":"f","type":"STARTED","aggregate_type":"Incremental Snapshot")"));
   EXPECT_THAT(text, HasSubstr(R"("total_rows_scanned":"500","status":"SUCCEEDED")"));
+}
+
+TEST_P(Incremental, a_file_is_obeyed_once_when_the_program_is_killed_before_it_is_emptied) {
+  make_numbers("t", 500);
+  const std::string file = pipeline_->folder().file("signals");
+  options(fmt::format("signal.enabled.channels: file\nsignal.file: {}\nsignal.poll.interval.ms: 20", file));
+  pipeline_->run_until_caught_up();
+  lose_rows("t");
+  const std::string line = fmt::format(R"({{"id":"f","type":"execute-snapshot","data":{}}})", snapshot_of("t")) + "\n";
+  std::ofstream(file) << line;
+  const auto killed = start({{"SLUICE_FAULT", "after_snapshot_recorded:1"}});
+  ASSERT_EQ(killed->wait(std::chrono::minutes(2)).value_or(-1), kKilled) << tail(said(), 30);
+  EXPECT_EQ(read_file(file), line);
+  auto job = start();
+  ASSERT_TRUE(says("snapshot 'f' has ended"));
+  EXPECT_EQ(times_said("signal 'f': a snapshot of"), 1) << said();
+  EXPECT_EQ(rows_in_target("t"), "500");
+  EXPECT_EQ(read_file(file), "");
+  // The same words again are another signal, also for a program that was killed and starts.
+  EXPECT_EQ(job->stop(), 0);
+  lose_rows("t");
+  std::ofstream(file) << line;
+  job = start();
+  ASSERT_TRUE(wait_until([&] { return times_said("snapshot 'f' has ended") == 2; }, std::chrono::minutes(2)))
+      << tail(said(), 30);
+  EXPECT_EQ(job->stop(), 0);
+  EXPECT_EQ(rows_in_target("t"), "500");
 }
 
 std::string pair_name(const testing::TestParamInfo<Pair>& info) {
