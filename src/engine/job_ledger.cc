@@ -58,6 +58,7 @@ void read_entry(const LedgerEntry& entry, std::map<size_t, Position>& lanes, Job
     chunk.chunk.upper = optional_text(in, "upper");
     chunk.into_empty_table = in.at("empty").get<bool>();
     chunk.compare = in.value("compare", false);
+    chunk.planned_ms = in.value("planned_ms", int64_t{0});
     chunk.chunk.by_key = in.value("by_key", true);
     chunk.position.text = entry.position;
     state.tables[chunk.chunk.table].chunks.push_back(std::move(chunk));
@@ -234,6 +235,7 @@ LedgerEntry JobLedger::chunk_entry(const PlannedChunk& chunk) {
   json out = {
       {"schema", table.schema}, {"table", table.table}, {"n", chunk.chunk.index}, {"empty", chunk.into_empty_table}};
   if (chunk.compare) out["compare"] = true;
+  if (chunk.planned_ms != 0) out["planned_ms"] = chunk.planned_ms;
   if (!chunk.chunk.by_key) out["by_key"] = false;
   if (chunk.chunk.lower) out["lower"] = *chunk.chunk.lower;
   if (chunk.chunk.upper) out["upper"] = *chunk.chunk.upper;

@@ -20,6 +20,7 @@ struct PlannedChunk {
   SnapshotChunk chunk;
   bool into_empty_table = false;  // the target tables were empty when the copy of this table began
   bool compare = false;           // the target's rows are compared and repaired instead of written
+  int64_t planned_ms = 0;         // when it was planned; zero: not known
   Position position;              // empty until copied
 };
 

@@ -207,9 +207,13 @@ Result<> plan_tables(JobParts& parts, const std::vector<const SourceTable*>& tab
       ASSIGN_OR_RETURN(auto chunks, parts.source.split(parts.context, table.schema));
       TableState& table_state = planned[table.schema->id];
       table_state.detail = table.detail;
+      const int64_t now = wall_clock_ms();
       for (auto& chunk : chunks) {
-        table_state.chunks.push_back(
-            {.chunk = std::move(chunk), .into_empty_table = empty, .compare = compare, .position = {}});
+        table_state.chunks.push_back({.chunk = std::move(chunk),
+                                      .into_empty_table = empty,
+                                      .compare = compare,
+                                      .planned_ms = now,
+                                      .position = {}});
       }
     }
     RETURN_IF_ERROR(parts.ledger.plan_tables(parts.context, planned));

@@ -22,6 +22,16 @@ struct ClientDelete {
 };
 using Client = std::unique_ptr<rd_kafka_t, ClientDelete>;
 
+Result<Client> producer(const std::string& address) {
+  std::array<char, 512> problem;
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "bootstrap.servers", address.c_str(), problem.data(), problem.size());
+  rd_kafka_conf_set(conf, "log_level", "0", problem.data(), problem.size());
+  Client client(rd_kafka_new(RD_KAFKA_PRODUCER, conf, problem.data(), problem.size()));
+  if (!client) return Error(ErrorCode::kInternal, problem.data());
+  return client;
+}
+
 Result<Client> consumer(const std::string& address) {
   std::array<char, 512> problem;
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
@@ -140,6 +150,18 @@ Result<std::map<std::string, int>> KafkaServer::topics(const std::string& prefix
   }
   rd_kafka_metadata_destroy(metadata);
   return found;
+}
+
+Result<> KafkaServer::write(const std::string& topic, int partition, std::string_view value, int64_t time_ms) const {
+  ASSIGN_OR_RETURN(const Client client, producer(address()));
+  const auto code = rd_kafka_producev(client.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
+                                      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                      RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                                      RD_KAFKA_V_TIMESTAMP(time_ms), RD_KAFKA_V_END);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failed(code, "writing to " + topic);
+  const auto sent = rd_kafka_flush(client.get(), kRequestMs);
+  if (sent != RD_KAFKA_RESP_ERR_NO_ERROR) return failed(sent, "writing to " + topic);
+  return {};
 }
 
 Result<std::vector<KafkaMessage>> KafkaServer::read(const std::string& topic) const {

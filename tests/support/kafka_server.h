@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -42,6 +43,8 @@ class KafkaServer {
 
   // Topics whose names begin so, with their numbers of partitions.
   Result<std::map<std::string, int>> topics(const std::string& prefix) const;
+  // Appends a record that was written at this time, in milliseconds.
+  Result<> write(const std::string& topic, int partition, std::string_view value, int64_t time_ms) const;
   // Everything that the topic holds now, partition after partition.
   Result<std::vector<KafkaMessage>> read(const std::string& topic) const;
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <mutex>
@@ -342,13 +343,27 @@ KafkaReader::~KafkaReader() {
   rd_kafka_destroy(client_);
 }
 
-Result<KafkaReader::Range> KafkaReader::range(Context& context, const std::string& topic, int32_t partition) {
+Result<KafkaReader::Range> KafkaReader::range(Context& context, const std::string& topic, int32_t partition,
+                                              int64_t since_ms) {
+  const std::unique_ptr<rd_kafka_topic_partition_list_t, PartitionsDelete> list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_t* const place = rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
   const MonotonicTime end = monotonic_now() + kReachTimeout;
   for (;;) {
     Range range;
-    const auto code =
+    auto code =
         rd_kafka_query_watermark_offsets(client_, topic.c_str(), partition, &range.begin, &range.end, kRequestMs);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return range;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (since_ms == 0 || range.begin >= range.end) return range;
+      place->offset = since_ms;
+      code = rd_kafka_offsets_for_times(client_, list.get(), kRequestMs);
+      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = place->err;
+      // Records of old brokers have no time.
+      if (code == RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT) return range;
+      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        range.begin = place->offset < 0 ? range.end : std::clamp(place->offset, range.begin, range.end);
+        return range;
+      }
+    }
     if (context.stop_requested()) return stopped();
     if (monotonic_now() > end) return error_of(code).context(fmt::format("asking how long topic {} is", topic));
   }

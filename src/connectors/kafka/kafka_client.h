@@ -104,7 +104,8 @@ class KafkaReader {
     int64_t begin = 0;
     int64_t end = 0;
   };
-  Result<Range> range(Context& context, const std::string& topic, int32_t partition);
+  // All that is there of what was written at or behind a time, in milliseconds; zero: of everything.
+  Result<Range> range(Context& context, const std::string& topic, int32_t partition, int64_t since_ms);
   // Everything from `begin` to before `end`.
   Result<> read(Context& context, const std::string& topic, int32_t partition, Range range,
                 const std::function<Result<>(const KafkaReadRecord&)>& take);

@@ -57,11 +57,22 @@ Result<> read_places(Context& context, KafkaReader& reader, const std::string& t
   });
 }
 
-// Where the records behind the last one that is `older` begin: reads backwards, in windows that grow.
+// The end of a partition that may hold records of the job.
+Result<KafkaReader::Range> find_range(Context& context, KafkaReader& reader, const std::string& topic,
+                                      int32_t partition, int64_t since_ms) {
+  ASSIGN_OR_RETURN(const auto range, reader.range(context, topic, partition, since_ms));
+  log_debug("topic {}, partition {}: the job's records are looked for among {}", topic, partition,
+            range.end - range.begin);
+  return range;
+}
+
+// Where the records behind the last one that is `older` begin: reads backwards, in windows that grow. The end if there
+// are none of the job.
 Result<int64_t> find_begin(Context& context, KafkaReader& reader, const std::string& topic, int32_t partition,
                            KafkaReader::Range whole, std::string_view head,
                            const std::function<bool(const Place&)>& older) {
   KafkaReader::Range window{.begin = whole.end, .end = whole.end};
+  bool any = false;
   for (int64_t size = kFirstWindow; window.begin > whole.begin; size *= kWindowGrowth) {
     if (size > kLongSearch) {
       log_info("topic {}, partition {}: reading back from record {} for the last one that the ledger knows", topic,
@@ -70,13 +81,14 @@ Result<int64_t> find_begin(Context& context, KafkaReader& reader, const std::str
     window = {.begin = std::max(whole.begin, window.begin - size), .end = window.begin};
     std::optional<int64_t> begin;
     const Take look = [&](const KafkaReadRecord& record, const Place& place) -> Result<> {
+      any = true;
       if (older(place)) begin = record.offset + 1;
       return {};
     };
     RETURN_IF_ERROR(read_places(context, reader, topic, partition, window, head, look));
     if (begin) return *begin;
   }
-  return whole.begin;
+  return any ? whole.begin : whole.end;
 }
 
 // The chunk of the job's last record; empty if that is a change, or there is none.
@@ -100,13 +112,14 @@ Result<std::string> last_chunk(Context& context, KafkaReader& reader, const std:
 }  // namespace
 
 Result<KafkaTail> KafkaTail::read_stream(Context& context, KafkaReader& reader, const KafkaTopic& topic,
-                                         std::string_view head,
+                                         std::string_view head, int64_t since_ms,
                                          const std::function<bool(const Transaction&)>& committed) {
   KafkaTail tail;
   Transaction last;
   bool last_committed = false;
   const auto older = [&](const Place& place) {
     if (!place.chunk.empty()) return true;
+    if (place.start.empty()) return false;  // copied beside the stream
     if (place.start == last.start.text && place.id == last.id) return last_committed;
     last.start.text = place.start;
     last.id = place.id;
@@ -114,9 +127,10 @@ Result<KafkaTail> KafkaTail::read_stream(Context& context, KafkaReader& reader, 
     return last_committed;
   };
   for (int32_t partition = 0; partition < topic.partitions; ++partition) {
-    ASSIGN_OR_RETURN(auto range, reader.range(context, topic.name, partition));
+    ASSIGN_OR_RETURN(auto range, find_range(context, reader, topic.name, partition, since_ms));
     ASSIGN_OR_RETURN(range.begin, find_begin(context, reader, topic.name, partition, range, head, older));
     const Take keep = [&](const KafkaReadRecord&, const Place& place) -> Result<> {
+      if (place.start.empty()) return {};
       make_name(partition, place, tail.buffer_);
       tail.changes_.insert(tail.buffer_);
       return {};
@@ -127,10 +141,10 @@ Result<KafkaTail> KafkaTail::read_stream(Context& context, KafkaReader& reader, 
 }
 
 Result<KafkaTail> KafkaTail::read_copy(Context& context, KafkaReader& reader, const KafkaTopic& topic,
-                                       std::string_view head) {
+                                       std::string_view head, int64_t since_ms) {
   KafkaTail tail;
   for (int32_t partition = 0; partition < topic.partitions; ++partition) {
-    ASSIGN_OR_RETURN(auto range, reader.range(context, topic.name, partition));
+    ASSIGN_OR_RETURN(auto range, find_range(context, reader, topic.name, partition, since_ms));
     ASSIGN_OR_RETURN(const std::string chunk, last_chunk(context, reader, topic.name, partition, range, head));
     if (chunk.empty()) continue;
     const auto older = [&](const Place& place) { return place.chunk != chunk; };

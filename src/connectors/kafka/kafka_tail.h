@@ -26,12 +26,14 @@ inline constexpr std::string_view kCopyMark = "copy;";
 
 class KafkaTail {
  public:
+  // What was written at or behind `since_ms` is looked at; zero: everything.
   // The changes that are in the topic and not in the ledger, which `committed` asks.
   static Result<KafkaTail> read_stream(Context& context, KafkaReader& reader, const KafkaTopic& topic,
-                                       std::string_view head, const std::function<bool(const Transaction&)>& committed);
+                                       std::string_view head, int64_t since_ms,
+                                       const std::function<bool(const Transaction&)>& committed);
   // The rows of the last chunk in each partition, if no changes follow.
   static Result<KafkaTail> read_copy(Context& context, KafkaReader& reader, const KafkaTopic& topic,
-                                     std::string_view head);
+                                     std::string_view head, int64_t since_ms);
 
   size_t size() const;
   // True if the record of a change with this header is there already; each is asked for once.

@@ -1,11 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/kafka/kafka_writer.h"
 
+#include <nlohmann/json.hpp>
+
 #include "base/fault.h"
 #include "base/log.h"
 #include "codec/debezium_heartbeat.h"
 
 namespace sluice {
+namespace {
+
+// By how much the clocks of source, broker and this machine may differ.
+constexpr int64_t kClocksMs = 24L * 3600 * 1000;
+
+// Zero if the time is not known, or cannot be right.
+int64_t surely_before(int64_t time_ms) {
+  return time_ms > kClocksMs && time_ms <= wall_clock_ms() + kClocksMs ? time_ms - kClocksMs : 0;
+}
+
+int64_t planned_at(const LedgerEntry& chunk) {
+  const auto detail = nlohmann::json::parse(chunk.detail, nullptr, false);
+  return detail.is_object() ? detail.value("planned_ms", int64_t{0}) : 0;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<KafkaWriter>> KafkaWriter::open(const KafkaSinkOptions& options, const KafkaTopicNames& names,
                                                        const Source& source, const std::string& job) {
@@ -18,7 +36,10 @@ Result<std::unique_ptr<KafkaWriter>> KafkaWriter::open(const KafkaSinkOptions& o
 
 Result<> KafkaWriter::begin(Context&, const LedgerEntry& entry) {
   copying_ = entry.name.starts_with("chunk/");
-  if (copying_) chunk_ = entry.name;
+  if (copying_) {
+    chunk_ = entry.name;
+    since_ms_ = surely_before(planned_at(entry));
+  }
   encoder_.mark_copied_rows(copying_ ? "true" : beside_);
   if (committed_.empty()) committed_.text = entry.position;
   return {};
@@ -33,17 +54,30 @@ Result<KafkaWriter::Target*> KafkaWriter::target_of(Context& context, const std:
   if (const auto known = targets_.find(topic); known != targets_.end()) return &known->second;
   Target target;
   ASSIGN_OR_RETURN(target.topic, producer_->topic(context, topic, options_.creation));
+  return &targets_.emplace(topic, std::move(target)).first->second;
+}
+
+Result<KafkaTail*> KafkaWriter::tail_of(Context& context, Target& target) {
+  if (target.tail) return &*target.tail;
   if (!reader_) {
     ASSIGN_OR_RETURN(reader_, KafkaReader::open(options_.properties));
   }
+  const int64_t since_ms = since_ms_.value_or(0);
   const auto committed = [&](const Transaction& transaction) { return source_.covers(committed_, transaction); };
-  ASSIGN_OR_RETURN(target.tail, copying_ ? KafkaTail::read_copy(context, *reader_, target.topic, head_)
-                                         : KafkaTail::read_stream(context, *reader_, target.topic, head_, committed));
-  if (target.tail.size() > 0) {
-    log_info("topic {} holds {} records that the ledger does not know of; they are not written again", topic,
-             target.tail.size());
+  ASSIGN_OR_RETURN(target.tail,
+                   copying_ ? KafkaTail::read_copy(context, *reader_, target.topic, head_, since_ms)
+                            : KafkaTail::read_stream(context, *reader_, target.topic, head_, since_ms, committed));
+  if (target.tail->size() > 0) {
+    log_info("topic {} holds {} records that the ledger does not know of; they are not written again",
+             target.topic.name, target.tail->size());
   }
-  return &targets_.emplace(topic, std::move(target)).first->second;
+  return &*target.tail;
+}
+
+// The first one that the ledger does not cover: what it and those behind it have left in topics was written later.
+void KafkaWriter::note_first_change(const ChangeBatch& batch) {
+  if (since_ms_ || copying_ || batch.origins.empty()) return;
+  since_ms_ = surely_before((*batch.transactions)[batch.origins.front().transaction].event_time_us / 1000);
 }
 
 void KafkaWriter::make_position(const ChangeBatch* batch, const DebeziumRecord& record) {
@@ -129,10 +163,14 @@ Result<> KafkaWriter::send_new(Context& context, const std::string& topic, const
                                                out.partition, topic, partitions));
   }
   if (position_.empty()) return producer_->send(context, target_->topic, out, headers_);
-  if (!copied_row_) {
-    if (target_->tail.take(out.partition, position_)) return {};
-  } else if (CopiedRows* const copied = target_->tail.copied(chunk_)) {
-    if (copied->take(out.partition, record.key, record.value)) return {};
+  // Rows that are copied beside the stream may come again; before the first of them all changes have come that may.
+  if (!copied_row_ || copying_) {
+    ASSIGN_OR_RETURN(KafkaTail* const tail, tail_of(context, *target_));
+    if (!copied_row_) {
+      if (tail->take(out.partition, position_)) return {};
+    } else if (CopiedRows* const copied = tail->copied(chunk_)) {
+      if (copied->take(out.partition, record.key, record.value)) return {};
+    }
   }
   headers_.push_back({kPositionHeader, position_});
   return producer_->send(context, target_->topic, out, headers_);
@@ -141,7 +179,7 @@ Result<> KafkaWriter::send_new(Context& context, const std::string& topic, const
 // Rows of the chunk that an earlier attempt wrote and that this one did not meet any more.
 Result<> KafkaWriter::delete_vanished(Context& context) {
   for (auto& [topic, target] : targets_) {
-    CopiedRows* const copied = target.tail.copied(chunk_);
+    CopiedRows* const copied = target.tail ? target.tail->copied(chunk_) : nullptr;
     if (copied == nullptr) continue;
     position_ = head_ + std::string(kCopyMark) + chunk_;
     const KafkaTopic& to = target.topic;
@@ -159,6 +197,7 @@ Result<> KafkaWriter::delete_vanished(Context& context) {
 
 Result<> KafkaWriter::write(Context& context, const ChangeBatch& batch, bool) {
   const std::string topic = names_.name_of(batch.schema->id);
+  note_first_change(batch);
   const auto emit = [&](const DebeziumRecord& record) { return send(context, topic, &batch, record); };
   for (size_t row = 0; row < batch.rows();) {
     RETURN_IF_ERROR(encoder_.encode(batch, topic, row, emit));

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ class KafkaWriter : public SinkWriter, public MarksCopies {
  private:
   struct Target {
     KafkaTopic topic;
-    KafkaTail tail;
+    std::optional<KafkaTail> tail;  // once something is written that may be there already
   };
   KafkaWriter(const KafkaSinkOptions& options, const KafkaTopicNames& names, const Source& source,
               const std::string& job)
@@ -43,6 +44,8 @@ class KafkaWriter : public SinkWriter, public MarksCopies {
         head_(position_head(job)),
         encoder_(options.events(source.describe(), job)) {}
   Result<Target*> target_of(Context& context, const std::string& topic);
+  Result<KafkaTail*> tail_of(Context& context, Target& target);
+  void note_first_change(const ChangeBatch& batch);
   Result<> send(Context& context, const std::string& topic, const ChangeBatch* batch, const DebeziumRecord& record);
   Result<> send_transformed(Context& context, const std::string& topic, const DebeziumRecord& record);
   Result<> send_new(Context& context, const std::string& topic, const KafkaRecord& record);
@@ -68,10 +71,11 @@ class KafkaWriter : public SinkWriter, public MarksCopies {
   std::vector<std::string> header_texts_;
   std::string_view beside_ = "incremental";  // what copies beside the stream are
   bool copying_ = false;
-  bool copied_row_ = false;  // is being sent
-  std::string chunk_;        // whose rows are being written
-  Position committed_;       // of the lane, before anything was written
-  std::string position_;     // of the record that is being sent; empty: it is no change
+  bool copied_row_ = false;          // is being sent
+  std::string chunk_;                // whose rows are being written
+  Position committed_;               // of the lane, before anything was written
+  std::optional<int64_t> since_ms_;  // what may be there already was written at or behind this; zero: at any time
+  std::string position_;             // of the record that is being sent; empty: it is no change
   MonotonicTime last_beat_ = monotonic_now();
   std::vector<KafkaHeader> headers_;
 };

@@ -9,8 +9,11 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <sstream>
 #include <thread>
 
+#include "base/clock.h"
+#include "connectors/kafka/kafka_client.h"
 #include "integration/kafka/kafka_fixture.h"
 
 namespace sluice::support {
@@ -205,6 +208,43 @@ TEST_P(Faults, a_copy_that_is_killed_again_and_again_joins_the_stream) {
   counting.stop();
   pipeline->run_until_caught_up();
   expect_whole_log();
+  drop_database(*source_, database_);
+}
+
+TEST_P(Faults, what_was_in_a_topic_before_the_job_is_not_read) {
+  const auto pipeline = job("schemas.enable: false\nheartbeat.interval.ms: 1\ntopic.heartbeat.prefix: beat");
+  make_table(1);
+  Context context;
+  const auto producer = KafkaProducer::open({{"bootstrap.servers", broker().address()}});
+  ASSERT_TRUE(producer.has_value());
+  ASSERT_TRUE((*producer)->topic(context, topic("t"), {{"partitions", "1"}}).has_value());
+  constexpr int64_t kDayMs = 24L * 3600 * 1000;
+  for (int i = 0; i < 3; ++i) {
+    const auto written = broker().write(topic("t"), 0, "of another program", wall_clock_ms() - 2 * kDayMs);
+    ASSERT_TRUE(written.has_value()) << written.error().describe();
+  }
+  const auto looked_for = [&] {  // in all runs
+    const auto process = pipeline->start(
+        {"run", "JOB", "--until-caught-up", "--log-level", "debug", "--state", pipeline->folder().file("state")});
+    EXPECT_EQ(process->wait().value_or(-1), 0) << tail(process->err(), 30);
+    std::vector<std::string> lines;
+    std::istringstream log(process->err());
+    for (std::string line; std::getline(log, line);) {
+      const size_t at = line.find("topic ");
+      if (line.find("records are looked for") != std::string::npos) lines.push_back(line.substr(at));
+    }
+    return lines;
+  };
+  const std::string words = fmt::format("topic {}, partition 0: the job's records are looked for among ", topic("t"));
+  EXPECT_THAT(looked_for(), testing::ElementsAre(words + "0"));
+  EXPECT_EQ(read("t").size(), 4u);
+  sql("UPDATE t SET v = 2");
+  // The row of the copy. No topic of heartbeats is looked at: they have no place.
+  EXPECT_THAT(looked_for(), testing::ElementsAre(words + "0", words + "1"));
+  EXPECT_EQ(read("t").size(), 5u);
+  const auto beats = broker().topics("beat.it");
+  ASSERT_TRUE(beats.has_value());
+  EXPECT_EQ(beats->size(), 1u);
   drop_database(*source_, database_);
 }
 
