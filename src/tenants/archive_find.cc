@@ -28,8 +28,9 @@ class Round {
   const Files& files() const { return files_; }
   std::string path(size_t file) const { return folder_ + "/" + files_[file].name; }
   Result<BinlogFile> read(size_t file) const {
-    ASSIGN_OR_RETURN(const std::string content, read_file(path(file)));
-    return read_binlog(content);
+    BinlogFile content;
+    RETURN_IF_ERROR(read_binlog_on(path(file), content));
+    return content;
   }
   // The last file that begins with nothing behind the state.
   std::optional<size_t> file_of(const GtidState& state) const {

@@ -107,7 +107,7 @@ Result<> ArchiveFollower::open() {
   name_ = rows[0][0];
   number_ = std::stoll(rows[0][1]);
   state_ = GtidState::parse(rows[0][2]);
-  offset_ = 0;
+  log_ = {};
   return {};
 }
 
@@ -173,8 +173,8 @@ Result<std::optional<std::string>> ArchiveFollower::add(const std::string& name,
     return failed("linking", from);
   RETURN_IF_ERROR(sync_folder(folder_));
   fault_point("archive_linked");
-  ASSIGN_OR_RETURN(const std::string content, read_file(to));
-  ASSIGN_OR_RETURN(const BinlogFile file, read_binlog(content));
+  BinlogFile file;
+  RETURN_IF_ERROR(read_binlog_on(to, file));
   if (file.head_end == 0) return Error(ErrorCode::kTransient, to + " is being begun");
   if (number_ > 0 && file.before != state_) {
     return std::optional(fmt::format("the log file {} begins at '{}', and '{}' was archived before it", name,
@@ -189,28 +189,23 @@ Result<std::optional<std::string>> ArchiveFollower::add(const std::string& name,
   name_ = name;
   number_ = number;
   state_ = file.before;
-  offset_ = 0;
+  log_ = std::move(file);
   return std::optional<std::string>();
 }
 
-// Whole transactions alone count; what is unfinished is read again.
+// Whole transactions alone count; one that is being written goes on where it was.
 Result<> ArchiveFollower::read_on() {
   struct stat info{};
   if (::stat(archived().c_str(), &info) != 0) return failed("reading", archived());
-  if (static_cast<uint64_t>(info.st_size) <= offset_) return {};
-  ASSIGN_OR_RETURN(const std::string content, read_file(archived(), offset_));
-  BinlogFile file;
-  if (offset_ == 0) {
-    ASSIGN_OR_RETURN(file, read_binlog(content));
-    if (file.groups.empty()) return {};
-  } else {
-    read_binlog_on(content, offset_, file);
+  const auto size = static_cast<uint64_t>(info.st_size);
+  const bool cut_back = size < log_.read_to;  // what the tenant could not write to its end, it has removed
+  if (cut_back) log_ = {};
+  if (size > log_.read_to) RETURN_IF_ERROR(read_binlog_on(archived(), log_));
+  if (cut_back) state_ = log_.before;
+  for (const BinlogGroup& group : log_.groups) {
+    if (group.complete) state_.domains[group.domain] = {group.server, group.number};
   }
-  for (const BinlogGroup& group : file.groups) {
-    if (!group.complete) break;
-    state_.domains[group.domain] = {group.server, group.number};
-    offset_ = group.end;
-  }
+  std::erase_if(log_.groups, [](const BinlogGroup& group) { return group.complete; });
   return {};
 }
 

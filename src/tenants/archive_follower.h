@@ -75,7 +75,7 @@ class ArchiveFollower {
   bool ended_ = false;
   std::string name_;    // the file that is open; empty: none yet
   int64_t number_ = 0;  // of its name
-  uint64_t offset_ = 0;
+  BinlogFile log_;      // as far as it was read, without the transactions that are in the state
   GtidState state_;
   std::optional<GtidState> noted_;
   int64_t noted_ms_ = 0, stored_ms_ = 0;

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tenants/binlog_cut.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 
 namespace sluice {
 namespace {
 
-constexpr size_t kMagic = 4, kHeader = 19;
+constexpr size_t kHeader = 19;
 enum EventType : uint8_t {
   kQuery = 2,
   kStop = 3,
@@ -93,49 +97,131 @@ bool ends_group(std::string_view query_event, bool standalone) {
 
 }  // namespace
 
-void read_binlog_on(std::string_view content, uint64_t begin, BinlogFile& file) {
-  bool in_group = false, standalone = false;
-  for (size_t at = 0; at + kHeader <= content.size();) {
-    const auto type = number_at<uint8_t>(content, at + 4);
-    const auto length = number_at<uint32_t>(content, at + 9);
-    if (length < kHeader || length > content.size() - at) break;
-    const std::string_view body = content.substr(at + kHeader, length - kHeader);
-    if (type == kGtid || type == kCheckpoint || type == kRotate || type == kStop) {
-      if (in_group) file.groups.back().complete = true;
-      in_group = false;
+namespace {
+
+// A part of a log that is in memory.
+class Window {
+ public:
+  Window(const ReadLog& read, uint64_t end) : read_(read), end_(end) {}
+
+  // The bytes at the offset, as many as there are; they stay until the next call.
+  Result<std::string_view> at(uint64_t offset, uint64_t size) {
+    constexpr uint64_t kSize = 32768;
+    const uint64_t there = std::min(size, end_ - std::min(end_, offset));
+    if (offset < begin_ || offset + there > begin_ + bytes_.size()) {
+      begin_ = offset;
+      bytes_.resize(std::min(std::max(size, kSize), end_ - std::min(end_, offset)));
+      RETURN_IF_ERROR(read_(offset, bytes_));
     }
-    if (type == kGtidList) read_gtid_list(body, file.before);
-    if (type == kCheckpoint)
-      file.checkpoint = body.substr(std::min<size_t>(4, body.size()), number_at<uint32_t>(body, 0));
-    if (type == kGtid) {
-      const auto flags = number_at<uint8_t>(body, 12);
-      standalone = (flags & kStandalone) != 0;
-      file.groups.push_back({.domain = number_at<uint32_t>(body, 8),
-                             .server = number_at<uint32_t>(content, at + 5),
-                             .number = number_at<uint64_t>(body, 0),
-                             .plain = (flags & (kStandalone | kDdl | kPreparedXa | kCompletedXa)) == 0,
-                             .seconds = number_at<uint32_t>(content, at)});
-      in_group = true;
-    }
-    if (type == kXid && in_group) file.groups.back().xid = number_at<uint64_t>(body, 0);
-    at += length;
-    if (in_group) {
-      BinlogGroup& group = file.groups.back();
-      group.end = begin + at;
-      group.complete = type == kXid || type == kXaPrepare || (type == kQuery && ends_group(body, standalone));
-    }
-    if (file.groups.empty()) file.head_end = begin + at;
+    return std::string_view(bytes_).substr(there == 0 ? 0 : offset - begin_, there);
+  }
+
+ private:
+  const ReadLog& read_;
+  const uint64_t end_;
+  uint64_t begin_ = 0;
+  std::string bytes_;
+};
+
+struct Event {
+  uint8_t type = 0;
+  uint32_t seconds = 0, server = 0;
+  uint64_t end = 0;
+};
+
+// How much of an event's body says where transactions end.
+uint64_t needed_of(uint8_t type, uint64_t body) {
+  constexpr uint64_t kQueryHead = 13 + 65535 + 256 + 16;  // with all that may stand before the statement
+  switch (type) {
+    case kGtid:
+    case kXid: return std::min<uint64_t>(body, 16);
+    case kCheckpoint:
+    case kGtidList: return body;
+    case kQuery: return std::min(body, kQueryHead);
+    default: return 0;
   }
 }
 
-Result<BinlogFile> read_binlog(std::string_view content) {
-  BinlogFile file;
-  if (!content.starts_with("\xfe"
-                           "bin")) {
-    return Error(ErrorCode::kCorrupt, "the source's binary log does not begin as one");
+void take(const Event& event, std::string_view body, BinlogFile& file) {
+  const uint8_t type = event.type;
+  if (type == kGtid || type == kCheckpoint || type == kRotate || type == kStop) {
+    if (file.in_group) file.groups.back().complete = true;
+    file.in_group = false;
   }
-  read_binlog_on(content.substr(kMagic), kMagic, file);
-  return file;
+  if (type == kGtidList) read_gtid_list(body, file.before);
+  if (type == kCheckpoint)
+    file.checkpoint = body.substr(std::min<size_t>(4, body.size()), number_at<uint32_t>(body, 0));
+  if (type == kGtid) {
+    const auto flags = number_at<uint8_t>(body, 12);
+    file.in_head = false;
+    file.in_group = true;
+    file.standalone = (flags & kStandalone) != 0;
+    file.groups.push_back({.domain = number_at<uint32_t>(body, 8),
+                           .server = event.server,
+                           .number = number_at<uint64_t>(body, 0),
+                           .plain = (flags & (kStandalone | kDdl | kPreparedXa | kCompletedXa)) == 0,
+                           .seconds = event.seconds});
+  }
+  if (file.in_head) file.head_end = event.end;
+  if (!file.in_group) return;
+  BinlogGroup& group = file.groups.back();
+  group.end = event.end;
+  if (type == kXid) group.xid = number_at<uint64_t>(body, 0);
+  group.complete = type == kXid || type == kXaPrepare || (type == kQuery && ends_group(body, file.standalone));
+  file.in_group = !group.complete;
+}
+
+}  // namespace
+
+Result<> read_binlog_on(const ReadLog& read, uint64_t end, BinlogFile& file) {
+  Window window(read, end);
+  if (file.read_to == 0) {
+    constexpr std::string_view kBegin(
+        "\xfe"
+        "bin");
+    ASSIGN_OR_RETURN(const std::string_view begin, window.at(0, kBegin.size()));
+    if (begin != kBegin) return Error(ErrorCode::kCorrupt, "the source's binary log does not begin as one");
+    file.read_to = kBegin.size();
+  }
+  for (;;) {
+    const uint64_t at = file.read_to;
+    ASSIGN_OR_RETURN(const std::string_view header, window.at(at, kHeader));
+    if (header.size() < kHeader) return {};
+    const auto length = number_at<uint32_t>(header, 9);
+    if (length < kHeader || length > end - at) return {};
+    const Event event{.type = number_at<uint8_t>(header, 4),
+                      .seconds = number_at<uint32_t>(header, 0),
+                      .server = number_at<uint32_t>(header, 5),
+                      .end = at + length};
+    ASSIGN_OR_RETURN(const std::string_view body, window.at(at + kHeader, needed_of(event.type, length - kHeader)));
+    take(event, body, file);
+    file.read_to = event.end;
+  }
+}
+
+Result<> read_binlog_on(const std::string& path, BinlogFile& file, uint64_t end) {
+  const auto failed = [&] {
+    return Error(errno == ENOENT ? ErrorCode::kTransient : ErrorCode::kState,
+                 fmt::format("reading {}: {}", path, std::strerror(errno)));
+  };
+  const int log = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (log < 0) return failed();
+  struct stat info{};
+  const auto read = [&](uint64_t offset, std::span<char> buffer) -> Result<> {
+    while (!buffer.empty()) {
+      const ssize_t got = ::pread(log, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+      if (got < 0) return failed();
+      if (got == 0) return Error(ErrorCode::kTransient, path + " was cut off while it was read");
+      buffer = buffer.subspan(static_cast<size_t>(got));
+      offset += static_cast<uint64_t>(got);
+    }
+    return {};
+  };
+  Result<> done = ::fstat(log, &info) == 0
+                      ? read_binlog_on(read, std::min<uint64_t>(end, static_cast<uint64_t>(info.st_size)), file)
+                      : Result<>(failed());
+  ::close(log);
+  return done;
 }
 
 namespace {

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,16 +42,22 @@ struct BinlogFile {
   uint64_t head_end = 0;   // offset behind what is not yet a transaction
   std::vector<BinlogGroup> groups;
 
+  // Where reading goes on: behind the last whole event, perhaps in the middle of the last group.
+  uint64_t read_to = 0;
+  bool in_head = true, in_group = false, standalone = false;
+
   // After the first `count` groups.
   GtidState state(size_t count) const;
   uint64_t end(size_t count) const { return count == 0 ? head_end : groups[count - 1].end; }
 };
 
-// Adds what follows in a file that was read up to the offset `begin`, which is where an event begins.
-void read_binlog_on(std::string_view content, uint64_t begin, BinlogFile& file);
-
-// Reads a log file's content up to `content.size()`, which is where the server said that it ends.
-Result<BinlogFile> read_binlog(std::string_view content);
+// Fills the buffer with what a log file holds from the offset on.
+using ReadLog = std::function<Result<>(uint64_t offset, std::span<char> buffer)>;
+// Adds the whole events between file.read_to and `end`. What a transaction has written is passed over: a log may be
+// larger than the memory.
+Result<> read_binlog_on(const ReadLog& read, uint64_t end, BinlogFile& file);
+// The same of the file at the path, up to `end` if it has that.
+Result<> read_binlog_on(const std::string& path, BinlogFile& file, uint64_t end = std::numeric_limits<uint64_t>::max());
 
 // The offset of the flag "was not closed" in a log file: recovery reads only a file that has it.
 constexpr size_t kBinlogInUseOffset = 21;

@@ -30,6 +30,21 @@ std::string head() {
          event(15, std::string(80, '\0')) + event(163, list) + checkpoint("binlog.000002");
 }
 
+// Reads on in what there is of a log.
+Result<> read_on(std::string_view content, BinlogFile& file) {
+  const auto read = [&](uint64_t offset, std::span<char> buffer) -> Result<> {
+    content.copy(buffer.data(), buffer.size(), offset);
+    return {};
+  };
+  return read_binlog_on(read, content.size(), file);
+}
+
+Result<BinlogFile> read_binlog(std::string_view content) {
+  BinlogFile file;
+  RETURN_IF_ERROR(read_on(content, file));
+  return file;
+}
+
 TEST(BinlogCutTest, knows_where_transactions_end_and_what_stands_before_the_file) {
   const std::string first = gtid(10, 4) + event(19, "map") + event(16, bytes<uint64_t>(77));
   const std::string second = gtid(11, 32 | 1) + event(2, "CREATE TABLE");
@@ -67,10 +82,17 @@ TEST(BinlogCutTest, a_transaction_counts_when_nothing_of_it_can_follow) {
     const auto whole = read_binlog(head() + content);
     ASSERT_TRUE(whole.has_value());
     EXPECT_EQ(whole->groups.at(0).complete, complete) << &content - &cases[0].first;
-    BinlogFile rest;
-    read_binlog_on(content, 1000, rest);
-    ASSERT_EQ(rest.groups.size(), 1U);
-    EXPECT_EQ(rest.groups[0].complete, complete);
+    // Read at any place in between.
+    for (size_t size = head().size(); size < head().size() + content.size(); ++size) {
+      const std::string log = head() + content;
+      BinlogFile parts;
+      ASSERT_TRUE(read_on(std::string_view(log).substr(0, size), parts).has_value());
+      ASSERT_TRUE(read_on(log, parts).has_value());
+      ASSERT_EQ(parts.groups.size(), 1U);
+      EXPECT_EQ(parts.groups[0].complete, complete);
+      EXPECT_EQ(parts.groups[0].end, whole->groups[0].end);
+      EXPECT_EQ(parts.groups[0].xid, whole->groups[0].xid);
+    }
   }
   EXPECT_TRUE(GtidState::parse("1-1-5,2-2-7").covers(GtidState::parse("1-9-5")));
   EXPECT_FALSE(GtidState::parse("1-1-5").covers(GtidState::parse("1-1-5,2-2-7")));
@@ -83,6 +105,32 @@ TEST(BinlogCutTest, an_unfinished_event_is_not_read) {
   ASSERT_TRUE(file.has_value());
   EXPECT_TRUE(file->groups.empty());
   EXPECT_FALSE(read_binlog("nonsense").has_value());
+}
+
+TEST(BinlogCutTest, a_transaction_that_is_being_written_is_read_once_and_never_held) {
+  constexpr size_t kRows = 200, kEvent = 100'000, kLargest = 65536;
+  const std::string row = event(24, std::string(kEvent, 'r'));
+  std::string log = head() + gtid(10, 4);
+  size_t read_bytes = 0;
+  const auto read = [&](uint64_t offset, std::span<char> buffer) -> Result<> {
+    EXPECT_LE(buffer.size(), kLargest);
+    read_bytes += buffer.size();
+    log.copy(buffer.data(), buffer.size(), offset);
+    return {};
+  };
+  BinlogFile file;
+  for (size_t i = 0; i < kRows; ++i) {
+    log += row;
+    ASSERT_TRUE(read_binlog_on(read, log.size() - kEvent / 2, file).has_value());  // what is written is never whole
+    ASSERT_TRUE(read_binlog_on(read, log.size(), file).has_value());
+    ASSERT_FALSE(file.groups.at(0).complete);
+  }
+  log += event(16, bytes<uint64_t>(77));
+  ASSERT_TRUE(read_binlog_on(read, log.size(), file).has_value());
+  EXPECT_TRUE(file.groups.at(0).complete);
+  EXPECT_EQ(file.groups[0].xid, 77U);
+  EXPECT_EQ(file.end(1), log.size());
+  EXPECT_LE(read_bytes, 2 * log.size());
 }
 
 TEST(BinlogCutTest, gtid_states_are_equal_in_any_order) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <string_view>
 #include <vector>
 
@@ -60,14 +61,13 @@ class Capture {
     ASSIGN_OR_RETURN(const bool defining_after, definitions_change());
     ASSIGN_OR_RETURN(const LogPlace after, place());
     if (defining_after || before.file != after.file) return again;
-    ASSIGN_OR_RETURN(std::string log, read_file(source_.data() + "/" + after.file));
-    log.resize(std::min<size_t>(log.size(), after.offset));
-    ASSIGN_OR_RETURN(const BinlogFile file, read_binlog(log));
+    BinlogFile file;
+    RETURN_IF_ERROR(read_binlog_on(source_.data() + "/" + after.file, file, after.offset));
     if (!std::ranges::all_of(file.groups, &BinlogGroup::plain)) return again;
     ASSIGN_OR_RETURN(const std::optional<size_t> count, committed_groups(file, before.offset));
     if (!count) return again;
     position.gtid = file.state(*count).text();
-    RETURN_IF_ERROR(write_cut_log(after.file, std::move(log), file.end(*count)));
+    RETURN_IF_ERROR(write_cut_log(after.file, file.end(*count)));
     return std::optional(position);
   }
 
@@ -81,11 +81,13 @@ class Capture {
   // Recovery of a copy reads only the last log file; so all transactions of earlier files must be committed, not merely
   // prepared, before the checkpoint. The server notes that in the file, some moments after it began it.
   Result<bool> earlier_files_are_committed() {
+    BinlogFile file;
+    std::string read;  // its name
     for (int i = 0; i < kCheckpointPolls; ++i) {
       ASSIGN_OR_RETURN(const LogPlace now, place());
-      ASSIGN_OR_RETURN(std::string log, read_file(source_.data() + "/" + now.file));
-      log.resize(std::min<size_t>(log.size(), now.offset));
-      ASSIGN_OR_RETURN(const BinlogFile file, read_binlog(log));
+      if (now.file != read) file = {};
+      read = now.file;
+      RETURN_IF_ERROR(read_binlog_on(source_.data() + "/" + now.file, file, now.offset));
       if (file.checkpoint == now.file) return true;
       if (!context_.wait_for(std::chrono::milliseconds(1))) return Error(ErrorCode::kStopped, "stopped by request");
     }
@@ -157,10 +159,17 @@ class Capture {
     return std::optional<uint64_t>();
   }
 
-  Result<> write_cut_log(const std::string& name, std::string log, uint64_t end) {
-    log.resize(end);
-    if (log.size() > kBinlogInUseOffset) log[kBinlogInUseOffset] = static_cast<char>(log[kBinlogInUseOffset] | 1);
-    RETURN_IF_ERROR(write_file(folder_ + "/data/" + name, log));
+  Result<> write_cut_log(const std::string& name, uint64_t end) {
+    const std::string log = folder_ + "/data/" + name;
+    RETURN_IF_ERROR(copy_file(source_.data() + "/" + name, log));
+    std::error_code problem;
+    fs::resize_file(log, end, problem);
+    std::fstream bytes(log, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekg(kBinlogInUseOffset);
+    const int flags = bytes.get();
+    bytes.seekp(kBinlogInUseOffset);
+    bytes.put(static_cast<char>(flags | 1));
+    if (problem || !bytes.flush()) return Error(ErrorCode::kState, "cannot cut off " + log);
     return write_file(folder_ + "/data/binlog.index", "./" + name + "\n");
   }
 
