@@ -47,6 +47,7 @@ inline constexpr std::array kTenantFaultPoints = {
     std::string_view("reset_killed"),          // the tenant's server is gone, its files are there
     std::string_view("reset_placed"),          // the snapshot's are in their place
     std::string_view("reset_started"),         // its server answers
+    std::string_view("reset_opened"),          // and can be written to, which is not stored
     std::string_view("replay_prepared"),       // the clone has the archived log and does not read it yet
     std::string_view("replay_done"),           // it stands where it was asked for, which is not stored
     std::string_view("archive_linked"),        // a log file is in the archive and not in the catalog

@@ -45,6 +45,10 @@ struct TenantRow {
   int64_t expires_ms = 0;  // wall clock; 0: never
   bool is_protected = false;
   std::string mask;  // the name of what was applied to it
+  // Whether it is to be dropped because its TTL is over.
+  bool has_expired(int64_t now_ms) const {
+    return expires_ms != 0 && expires_ms <= now_ms && !is_protected && status == tenant_status::kNormal;
+  }
 };
 struct SnapshotRow {
   int64_t id = 0;

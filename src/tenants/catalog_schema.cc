@@ -59,6 +59,9 @@ CREATE TABLE IF NOT EXISTS mask (name TEXT PRIMARY KEY, sql TEXT NOT NULL, creat
 CREATE TABLE IF NOT EXISTS tenant_reset (
   tenant_id INTEGER PRIMARY KEY, snapshot_id INTEGER NOT NULL, own_snapshot INTEGER NOT NULL);
 
+-- Those of them whose new data are whole and may be written to: what is left is to end the reset.
+CREATE TABLE IF NOT EXISTS reset_placed (tenant_id INTEGER PRIMARY KEY);
+
 -- Clones whose data are their parents' and wait for the mask; nobody may see them.
 CREATE TABLE IF NOT EXISTS mask_pending (tenant_id INTEGER PRIMARY KEY);
 

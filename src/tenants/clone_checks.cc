@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/sysinfo.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/clock.h"
@@ -8,8 +9,20 @@
 #include "tenants/sql_error.h"
 
 namespace sluice {
+namespace {
 
-Result<> admit_unit(CatalogTransaction& transaction, const UnitRow& unit) {
+constexpr double kRounding = 1e-9;
+
+Error no_room(const UnitRow& unit, const FreeResources& free) {
+  return sql_error(kResourcesNotEnough,
+                   "server resource not enough to hold a new unit: '{}' needs MIN_CPU {} and MEMORY_SIZE {}M, free are "
+                   "{} and {}M; drop a pool, or lower the units",
+                   unit.name, unit.min_cpu, unit.memory_size >> 20, free.cpu, free.memory >> 20);
+}
+
+}  // namespace
+
+Result<FreeResources> free_resources(CatalogTransaction& transaction) {
   struct sysinfo machine{};
   ::sysinfo(&machine);
   const auto memory = static_cast<int64_t>(machine.totalram * machine.mem_unit);
@@ -20,13 +33,22 @@ Result<> admit_unit(CatalogTransaction& transaction, const UnitRow& unit) {
   // In hundredths: a sum of doubles is not.
   ASSIGN_OR_RETURN(const auto cpu_used, transaction.number("SELECT CAST(ROUND(SUM(min_cpu) * 100) AS INTEGER) FROM "
                                                            "resource_pool p JOIN unit_config u ON u.id = p.unit_id"));
-  const int64_t free_memory = memory - memory_used.value_or(0);
-  const double free_cpu = static_cast<double>(processors) - static_cast<double>(cpu_used.value_or(0)) / 100;
-  if (unit.memory_size <= free_memory && unit.min_cpu <= free_cpu + 1e-9) return {};
-  return sql_error(kResourcesNotEnough,
-                   "server resource not enough to hold a new unit: '{}' needs MIN_CPU {} and MEMORY_SIZE {}M, free are "
-                   "{} and {}M; drop a pool, or lower the units",
-                   unit.name, unit.min_cpu, unit.memory_size >> 20, free_cpu, free_memory >> 20);
+  return FreeResources{memory - memory_used.value_or(0),
+                       static_cast<double>(processors) - static_cast<double>(cpu_used.value_or(0)) / 100};
+}
+
+Result<> admit_unit(CatalogTransaction& transaction, const UnitRow& unit) {
+  ASSIGN_OR_RETURN(const FreeResources free, free_resources(transaction));
+  if (unit.memory_size <= free.memory && unit.min_cpu <= free.cpu + kRounding) return {};
+  return no_room(unit, free);
+}
+
+Result<> admit_change(CatalogTransaction& transaction, const UnitRow& unit, const FreeResources& before) {
+  ASSIGN_OR_RETURN(const FreeResources after, free_resources(transaction));
+  // A machine that has become too small does not forbid to lower units.
+  const bool fits =
+      after.memory >= std::min<int64_t>(0, before.memory) && after.cpu >= std::min(0.0, before.cpu) - kRounding;
+  return fits ? Result<>() : Result<>(no_room(unit, before));
 }
 
 Result<> refuse_while_cloning(CatalogTransaction& transaction, int64_t tenant, std::string_view what) {

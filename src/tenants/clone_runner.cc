@@ -117,9 +117,7 @@ Result<> mask_clone(Context& context, TenantHost& host, int64_t tenant, const st
     ASSIGN_OR_RETURN(const MysqlRows last, connection->query(context, "SHOW MASTER STATUS"));
     if (!last.empty()) RETURN_IF_ERROR(run(fmt::format("PURGE BINARY LOGS TO '{}'", last[0][0].value_or(""))));
   }
-  if (const auto process = instance.find()) {
-    process->kill9();
-  }
+  host.kill(tenant);
   return {};
 }
 
@@ -148,8 +146,9 @@ class CloneRunner::Job {
       Result<> done =
           job_.canceling || job_.status.ends_with("_FAIL") || job_.status == kCanceling ? recycle() : step();
       if (!done && runner_.context_.stop_requested()) return end_clone_process();
-      if (!done) done = fail(done.error());
-      // Not even the removal worked, or it could not be noted: the disk may be full. Nobody waits for that but the job.
+      if (!done && !is_whole()) done = fail(done.error());
+      // Nor did the last steps or the removal work, or it could not be noted: the disk may be full. Nobody waits for
+      // that but the job.
       if (!done) report(done);
       if (!done && !runner_.context_.wait_for(kRemovalPause)) return;
     }
@@ -174,6 +173,8 @@ class CloneRunner::Job {
     return {};
   }
   bool fork() const { return job_.type == "FORK"; }
+  // The clone is as it should be and may be in use: what is left is repeated until it works.
+  bool is_whole() const { return job_.status == "CLONE_SYS_RELEASE_RESOURCE" || job_.status == "CLONE_SYS_SUCCESS"; }
   Instance clone() const { return runner_.host_.instance(job_.tenant_id); }
   Context& context() { return running_.context; }
   static void report(const Result<>& result) {
@@ -306,14 +307,14 @@ class CloneRunner::Job {
   }
 
   Result<> build() {
-    if (const auto process = clone().find()) process->kill9();
+    runner_.host_.kill(job_.tenant_id);
     RETURN_IF_ERROR(runner_.host_.build(job_.tenant_id, runner_.host_.snapshot_folder(job_.snapshot_id) + "/data"));
     return write_clone_option_file(runner_.host_, job_.source_id, job_.tenant_id, job_.port);
   }
 
   Result<> wait_restored() {
     // An earlier process of ours may have left it half way: begin again, as after a crash.
-    if (const auto process = clone().find()) process->kill9();
+    runner_.host_.kill(job_.tenant_id);
     // What a replay had done may be torn, since it does not wait for the disk,
     // and a mask is not for masked data.
     const bool masked = !job_.mask_sql.empty();
@@ -376,11 +377,9 @@ class CloneRunner::Job {
     RETURN_IF_ERROR(t.run("DELETE FROM snapshot_lock WHERE owner_job_id = ?1", {id_}));
     if (fork()) return t.run("DELETE FROM tenant_snapshot WHERE id = ?1", {job_.snapshot_id});
     // What the state CLONE_SYS_LOCK took, if the job came that far.
-    return t.run(
-        "UPDATE tenant_snapshot SET clone_ref = clone_ref - 1, status = CASE clone_ref WHEN 1 THEN 'NORMAL' ELSE "
-        "'CLONING' END WHERE id = ?1 AND (SELECT restore_scn <> '18446744073709551615' FROM clone_job WHERE id = "
-        "?2)",
-        {job_.snapshot_id, id_});
+    return t.run(fmt::format("{} AND (SELECT restore_scn <> '18446744073709551615' FROM clone_job WHERE id = ?2)",
+                             kGiveBackSnapshot),
+                 {job_.snapshot_id, id_});
   }
 
   Result<> succeed() {
@@ -445,7 +444,7 @@ class CloneRunner::Job {
   void end_clone_process() {
     if (job_.tenant_id == 0) return;
     runner_.host_.let_go(job_.tenant_id);
-    if (const auto process = clone().find()) process->kill9();
+    runner_.host_.kill(job_.tenant_id);
   }
 
   CloneRunner& runner_;

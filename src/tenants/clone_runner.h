@@ -64,8 +64,21 @@ class CloneRunner {
 
 // Checks of a new clone, in the transaction that stores its job; returns the job's id.
 Result<int64_t> store_clone_job(CatalogTransaction& transaction, const CloneTenant& clone);
+// What the units of all pools leave of the machine; less than nothing if they take more than there is.
+struct FreeResources {
+  int64_t memory = 0;
+  double cpu = 0;
+};
+Result<FreeResources> free_resources(CatalogTransaction& transaction);
 // 4733 if there is no room for one more unit.
 Result<> admit_unit(CatalogTransaction& transaction, const UnitRow& unit);
+// 4733 if what was free before the unit was put in place of another one, or was altered, was not enough for that.
+Result<> admit_change(CatalogTransaction& transaction, const UnitRow& unit, const FreeResources& before);
+// Of a user's snapshot ?1 that a clone job or a reset had taken.
+inline constexpr std::string_view kGiveBackSnapshot =
+    "UPDATE tenant_snapshot SET clone_ref = max(clone_ref - 1, 0), status = CASE WHEN clone_ref > 1 THEN 'CLONING' "
+    "ELSE "
+    "'NORMAL' END WHERE id = ?1";
 // 4770 if a clone of, or into, the tenant is under way.
 Result<> refuse_while_cloning(CatalogTransaction& transaction, int64_t tenant, std::string_view what);
 // 4179 if the tenant has the data of its parent and not yet its mask.

@@ -76,11 +76,14 @@ bool ControlGroups::limit(const Controller& controller, const std::string& group
   if (controller.name == "memory") {
     return put(group + (unified_ ? "/memory.max" : "/memory.limit_in_bytes"), fmt::format("{}", unit.memory_size));
   }
-  if (unit.max_iops == std::numeric_limits<int64_t>::max()) return false;  // nothing was asked for
-  if (unified_) return put(group + "/io.max", fmt::format("{} riops={} wiops={}", disk_, unit.max_iops, unit.max_iops));
-  const std::string line = fmt::format("{} {}", disk_, unit.max_iops);
-  return put(group + "/blkio.throttle.read_iops_device", line) &&
-         put(group + "/blkio.throttle.write_iops_device", line);
+  const bool limited = unit.max_iops != std::numeric_limits<int64_t>::max();
+  if (unified_) {
+    const std::string most = limited ? fmt::format("{}", unit.max_iops) : "max";
+    return put(group + "/io.max", fmt::format("{} riops={} wiops={}", disk_, most, most)) && limited;
+  }
+  const std::string line = fmt::format("{} {}", disk_, limited ? unit.max_iops : 0);  // 0: no limit
+  const bool read = put(group + "/blkio.throttle.read_iops_device", line);
+  return put(group + "/blkio.throttle.write_iops_device", line) && read && limited;
 }
 
 std::string ControlGroups::apply(int64_t tenant, const UnitRow& unit) const {

@@ -49,6 +49,7 @@ Result<> Instance::write_settings(const InstanceSettings& settings) const {
   line("socket", socket());
   line("pid-file", folder_ + "/run/pid");
   line("log-error", log_file());
+  line("secure-file-priv", file_folder());
   if (settings.port == 0) {
     text += "skip-networking\n";
   } else {
@@ -61,7 +62,8 @@ Result<> Instance::write_settings(const InstanceSettings& settings) const {
       "default-storage-engine=RocksDB\ndefault-tmp-storage-engine=Aria\nrelay-log=relay\n"
       // Shared files must stay as they are: no compaction because of age.
       "rocksdb_default_cf_options=write_buffer_size=16m;ttl=0;periodic_compaction_seconds=0\n"
-      "rocksdb_large_prefix=ON\nrocksdb_flush_log_at_trx_commit=1\nrocksdb_deadlock_detect=ON\nrocksdb_validate_tables=1\n"
+      "rocksdb_large_prefix=ON\nrocksdb_flush_log_at_trx_commit=1\nrocksdb_deadlock_detect=ON\nrocksdb_validate_tables="
+      "1\n"
       "rocksdb_sst_mgr_rate_bytes_per_sec=0\naria_pagecache_buffer_size=1M\nkey_buffer_size=1M\n";
   line("rocksdb_block_cache_size", settings.memory_size * 40 / 100);
   line("rocksdb_db_write_buffer_size", settings.memory_size * 15 / 100);
@@ -81,8 +83,11 @@ Result<> Instance::write_settings(const InstanceSettings& settings) const {
         // Rows are logged, so that triggers and routines need no SUPER.
         "log_bin_trust_function_creators=ON\nlog_slave_updates=ON\nsync_binlog=1\n"
         "gtid_strict_mode=ON\nmax_binlog_size=64M\nbinlog_expire_logs_seconds=0\n";
+    // A larger transaction could not be archived.
+    line("max_binlog_cache_size", settings.log_disk_size);
   }
   RETURN_IF_ERROR(make_folder(folder_ + "/run"));
+  RETURN_IF_ERROR(make_folder(file_folder()));
   return write_file(folder_ + "/my.cnf", text);
 }
 
@@ -94,7 +99,8 @@ Result<std::unique_ptr<MysqlConnection>> Instance::connect(Context& context) con
   return MysqlConnection::connect(context, options);
 }
 
-Result<DetachedProcess> Instance::start(Context& context, const std::vector<std::string>& group_files) const {
+Result<DetachedProcess> Instance::start(Context& context, const std::vector<std::string>& group_files,
+                                        Unanswered unanswered) const {
   ASSIGN_OR_RETURN(DetachedProcess process,
                    DetachedProcess::start({kServer, settings_argument()}, log_file(), group_files));
   const auto deadline = monotonic_now() + kStartPatience;
@@ -106,7 +112,7 @@ Result<DetachedProcess> Instance::start(Context& context, const std::vector<std:
       return Error(ErrorCode::kConnect, fmt::format("the server of {} ended at its start: {}", folder_, last_errors()));
     }
     if (!context.wait_for(kStartPoll) || monotonic_now() > deadline) {
-      process.kill9();
+      if (unanswered == Unanswered::kKill || context.stop_requested()) process.kill9();
       if (context.stop_requested()) return Error(ErrorCode::kStopped, "stopped by request");
       return Error(ErrorCode::kConnect, fmt::format("the server of {} gave no answer within {} s: {}", folder_,
                                                     kStartPatience.count(), last_errors()));

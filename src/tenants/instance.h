@@ -16,12 +16,16 @@ namespace sluice {
 struct InstanceSettings {
   int64_t tenant = 0;  // also server_id and gtid_domain_id
   int64_t port = 0;    // 0: no TCP
-  int64_t memory_size = int64_t{256} << 20;
+  int64_t memory_size = int64_t{256} << 20, log_disk_size = int64_t{256} << 20;
   std::string charset = "utf8mb4", collation = "utf8mb4_bin";
   bool binlog = true;
   bool read_only = false;
   bool events = false;
 };
+
+// What becomes of a server that does not answer within a minute. One that recovers for long would never come up if it
+// were killed.
+enum class Unanswered { kKill, kLeave };
 
 class Instance {
  public:
@@ -30,7 +34,8 @@ class Instance {
 
   Result<> write_settings(const InstanceSettings& settings) const;
   // Starts it and waits until it answers.
-  Result<DetachedProcess> start(Context& context, const std::vector<std::string>& group_files) const;
+  Result<DetachedProcess> start(Context& context, const std::vector<std::string>& group_files,
+                                Unanswered unanswered = Unanswered::kKill) const;
   std::optional<DetachedProcess> find() const;
   // As the account that may do everything, which only the system's user that runs us can use.
   Result<std::unique_ptr<MysqlConnection>> connect(Context& context) const;
@@ -43,6 +48,8 @@ class Instance {
   std::string log_file() const { return folder_ + "/error.log"; }
 
  private:
+  // Empty: the only place whose files its statements may read and write, whatever its users have made of themselves.
+  std::string file_folder() const { return folder_ + "/run/files"; }
   std::string settings_argument() const { return "--defaults-file=" + folder_ + "/my.cnf"; }
   std::string last_errors() const;
   std::string folder_;

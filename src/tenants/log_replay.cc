@@ -49,7 +49,10 @@ Result<> replay_log(Context& context, const Instance& clone, const ArchivedLog& 
     RETURN_IF_ERROR(connection->execute(context, sql));
     return {};
   };
-  RETURN_IF_ERROR(run("SET GLOBAL sync_binlog = 0, rocksdb_flush_log_at_trx_commit = 2"));
+  // What the source's unit let through counts.
+  ASSIGN_OR_RETURN(const auto limit, connection->query_value(context, "SELECT @@GLOBAL.max_binlog_cache_size"));
+  RETURN_IF_ERROR(run(
+      "SET GLOBAL sync_binlog = 0, rocksdb_flush_log_at_trx_commit = 2, max_binlog_cache_size = 18446744073709547520"));
   RETURN_IF_ERROR(
       run(fmt::format("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_USER = 'nobody', MASTER_USE_GTID = "
                       "no, RELAY_LOG_FILE = '{}', RELAY_LOG_POS = {}",
@@ -62,6 +65,7 @@ Result<> replay_log(Context& context, const Instance& clone, const ArchivedLog& 
         "FLUSH NO_WRITE_TO_BINLOG BINARY LOGS", "SET GLOBAL rocksdb_force_flush_memtable_now = 1"}) {
     RETURN_IF_ERROR(run(statement));
   }
+  RETURN_IF_ERROR(run(fmt::format("SET GLOBAL max_binlog_cache_size = {}", limit.value_or("0"))));
   fault_point("replay_done");
   return {};
 }

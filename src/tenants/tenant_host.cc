@@ -32,13 +32,19 @@ TenantHost::TenantHost(Context& context, Catalog& catalog, std::string folder)
 }
 
 TenantHost::~TenantHost() {
+  starts_.request_stop();
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     ending_ = true;
+    wake();
+    idle_.wait(lock, [&] { return !any_busy(); });
   }
-  wake();
   watcher_.join();
   ::close(wake_);
+}
+
+bool TenantHost::any_busy() const {
+  return std::ranges::any_of(kept_, [](const auto& entry) { return entry.second.busy; });
 }
 
 void TenantHost::wake() const {
@@ -94,7 +100,7 @@ Result<> TenantHost::build(int64_t tenant, const std::string& data) {
   return put_in_place(tenant);
 }
 
-Result<> TenantHost::start(Context& context, int64_t tenant, bool open) {
+Result<> TenantHost::start(Context& context, int64_t tenant, bool open, Unanswered unanswered) {
   const Instance server = instance(tenant);
   struct Wanted {
     TenantRow tenant;
@@ -115,12 +121,13 @@ Result<> TenantHost::start(Context& context, int64_t tenant, bool open) {
     settings.tenant = tenant;
     settings.port = open && !wanted.mask_pending ? wanted.tenant.port : 0;
     settings.memory_size = wanted.unit.memory_size;
+    settings.log_disk_size = wanted.unit.log_disk_size;
     settings.charset = wanted.tenant.charset;
     settings.collation = wanted.tenant.collation;
     settings.read_only = wanted.tenant.role != "PRIMARY" || wanted.tenant.status == tenant_status::kRestore;
     settings.events = wanted.tenant.parent_id == 0;
     RETURN_IF_ERROR(server.write_settings(settings));
-    RETURN_IF_ERROR(server.start(context, groups_.process_files(tenant)));
+    RETURN_IF_ERROR(server.start(context, groups_.process_files(tenant), unanswered));
   }
   return catalog_.transact([&](CatalogTransaction& transaction) {
     return transaction.run("UPDATE tenant SET isolation = ?2 WHERE id = ?1 AND isolation <> ?2", {tenant, isolation});
@@ -148,9 +155,13 @@ void TenantHost::let_go(int64_t tenant) {
   wake();
 }
 
+void TenantHost::kill(int64_t tenant) const {
+  if (const auto process = instance(tenant).find()) process->kill9();
+}
+
 Result<> TenantHost::remove(int64_t tenant) {
   let_go(tenant);
-  if (const auto process = instance(tenant).find()) process->kill9();
+  kill(tenant);
   groups_.remove(tenant);
   RETURN_IF_ERROR(remove_tree(tenant_folder(tenant) + ".part"));
   return remove_tree(tenant_folder(tenant));
@@ -166,8 +177,9 @@ Result<> TenantHost::apply_limits(Context& context, int64_t tenant) {
     return transaction.run("UPDATE tenant SET isolation = ?2 WHERE id = ?1", {tenant, isolation});
   }));
   ASSIGN_OR_RETURN(const auto connection, instance(tenant).connect(context));
-  RETURN_IF_ERROR(connection->execute(
-      context, fmt::format("SET GLOBAL rocksdb_block_cache_size = {}", unit->memory_size * 40 / 100)));
+  RETURN_IF_ERROR(
+      connection->execute(context, fmt::format("SET GLOBAL rocksdb_block_cache_size = {}, max_binlog_cache_size = {}",
+                                               unit->memory_size * 40 / 100, unit->log_disk_size)));
   return {};
 }
 
@@ -177,7 +189,7 @@ void TenantHost::stop_all() {
     std::unique_lock lock(mutex_);
     ending_ = true;
     wake();
-    idle_.wait(lock, [&] { return std::ranges::none_of(kept_, [](const auto& entry) { return entry.second.busy; }); });
+    idle_.wait(lock, [&] { return !any_busy(); });
     kept.swap(kept_);
   }
   std::vector<std::thread> stops;
@@ -198,20 +210,19 @@ void TenantHost::watch() {
   while (!ending_) {
     std::vector<pollfd> waiting = {{wake_, POLLIN, 0}};
     auto pause = std::chrono::milliseconds(60'000);
-    std::vector<int64_t> ended;
     for (auto& [tenant, entry] : kept_) {
+      if (entry.busy) continue;  // who starts it wakes us
       if (entry.process && entry.process->alive()) {
         waiting.push_back({entry.process->descriptor(), POLLIN, 0});
       } else if (entry.next_try <= monotonic_now()) {
-        ended.push_back(tenant);
+        entry.busy = true;
+        entry.starter = std::jthread([this, id = tenant] { restart(id); });
       } else {
         pause =
             std::min(pause, std::chrono::duration_cast<std::chrono::milliseconds>(entry.next_try - monotonic_now()) +
                                 std::chrono::milliseconds(1));
       }
     }
-    for (const int64_t tenant : ended) restart(lock, tenant);
-    if (!ended.empty()) continue;
     lock.unlock();
     ::poll(waiting.data(), waiting.size(), static_cast<int>(pause.count()));
     uint64_t count = 0;
@@ -220,29 +231,27 @@ void TenantHost::watch() {
   }
 }
 
-void TenantHost::restart(std::unique_lock<std::mutex>& lock, int64_t tenant) {
-  auto entry = kept_.find(tenant);
-  if (entry == kept_.end() || ending_) return;
-  entry->second.busy = true;
-  lock.unlock();
+// In a thread of its own: one that does not answer holds up no other.
+void TenantHost::restart(int64_t tenant) {
   log_warn("the server of tenant {} has ended; starting it again", tenant);
-  Result<> started = start(context_, tenant);
+  Result<> started = start(starts_, tenant, true, Unanswered::kLeave);
   if (started) {
     started = catalog_.transact([&](CatalogTransaction& transaction) -> Result<> {
       RETURN_IF_ERROR(transaction.run("UPDATE tenant SET restarts = restarts + 1 WHERE id = ?1", {tenant}));
       return transaction.event("tenant_restarted", tenant, 0, "");
     });
   }
-  if (!started && !context_.stop_requested()) log_error("tenant {}: {}", tenant, started.error().describe());
-  lock.lock();
-  entry = kept_.find(tenant);  // nobody removes a busy one
-  entry->second.busy = false;
-  entry->second.failures = started ? 0 : entry->second.failures + 1;
-  const auto pause =
-      std::min<std::chrono::seconds>(kMaxPause, std::chrono::seconds(1 << std::min(entry->second.failures, 5)));
-  entry->second.next_try = started ? MonotonicTime{} : monotonic_now() + pause;
-  entry->second.process = started ? instance(tenant).find() : std::nullopt;
+  if (!started && !starts_.stop_requested()) log_error("tenant {}: {}", tenant, started.error().describe());
+  auto process = instance(tenant).find();
+  const std::lock_guard lock(mutex_);
+  Kept& entry = kept_.at(tenant);  // nobody removes a busy one
+  entry.busy = false;
+  entry.failures = started ? 0 : entry.failures + 1;
+  const auto pause = std::min<std::chrono::seconds>(kMaxPause, std::chrono::seconds(1 << std::min(entry.failures, 5)));
+  entry.next_try = started ? MonotonicTime{} : monotonic_now() + pause;
+  entry.process = std::move(process);
   idle_.notify_all();
+  wake();
 }
 
 }  // namespace sluice

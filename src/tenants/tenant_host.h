@@ -46,12 +46,14 @@ class TenantHost {
   // Starts the tenant's server with what the catalog says of it, in its groups.
   // If it runs already, that one stays. One that is not open listens on its
   // socket only, which no user can reach.
-  Result<> start(Context& context, int64_t tenant, bool open = true);
+  Result<> start(Context& context, int64_t tenant, bool open = true, Unanswered unanswered = Unanswered::kKill);
   // From now on it is started again whenever it ends.
   Result<> keep(int64_t tenant);
   // No longer; returns when no start is under way.
   void let_go(int64_t tenant);
-  // Ends the server at once and removes what there is of the tenant on disk and in the kernel. May be repeated.
+  // Ends the server, if there is one, at once.
+  void kill(int64_t tenant) const;
+  // The same, and removes what there is of the tenant on disk and in the kernel. May be repeated.
   Result<> remove(int64_t tenant);
   // Limits that have changed, for a tenant that runs.
   Result<> apply_limits(Context& context, int64_t tenant);
@@ -61,18 +63,21 @@ class TenantHost {
  private:
   struct Kept {
     std::optional<DetachedProcess> process;
-    bool busy = false;  // the watcher starts it
+    bool busy = false;  // the starter is at work
     int failures = 0;
     MonotonicTime next_try{};
+    std::jthread starter;
   };
   void watch();
-  void restart(std::unique_lock<std::mutex>& lock, int64_t tenant);
+  void restart(int64_t tenant);
+  bool any_busy() const;
   void wake() const;
 
   Context& context_;
   Catalog& catalog_;
   const std::string folder_;
   const ControlGroups groups_;
+  Context starts_{&context_};  // of the starters
   std::mutex template_mutex_;
   std::mutex mutex_;
   std::condition_variable idle_;  // no entry is busy

@@ -57,7 +57,10 @@ Result<std::unique_ptr<TenantServer>> TenantServer::open(Context& context, const
         return made ? Result<>() : Result<>(made.error());
       });
   server->clones_ = std::make_unique<CloneRunner>(context, *server->catalog_, *server->host_, *server->archive_);
-  RETURN_IF_ERROR(server->recover());
+  if (Result<> recovered = server->recover(); !recovered) {
+    if (context.stop_requested()) server->stop();
+    return std::move(recovered).error();
+  }
   server->expiry_ = std::thread([raw = server.get()] { raw->watch_expiry(); });
   return server;
 }
@@ -140,7 +143,7 @@ void TenantServer::start_tenants(const std::vector<TenantRow>& tenants) {
   const auto work = [&] {
     for (size_t i = next++; i < tenants.size(); i = next++) {
       const TenantRow& tenant = tenants[i];
-      Result<> started = host_->start(context_, tenant.id);
+      Result<> started = host_->start(context_, tenant.id, true, Unanswered::kLeave);
       if (!started) log_error("tenant '{}': {}; trying again", tenant.name, started.error().describe());
       if (Result<> kept = host_->keep(tenant.id); !kept)
         log_error("tenant '{}': {}", tenant.name, kept.error().describe());

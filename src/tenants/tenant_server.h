@@ -3,12 +3,14 @@
 // server has the folder at a time. execute() may be called from any thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "tenants/catalog.h"
 #include "tenants/clone_runner.h"
 #include "tenants/log_archive.h"
@@ -70,6 +72,9 @@ class TenantServer {
   Result<int64_t> store_tenant(CatalogTransaction& transaction, const CreateTenant& statement);
   Result<> make_tenant(const CreateTenant& statement, int64_t tenant);
   Result<StatementResult> describe_tenant(const std::string& name);
+  // One whose TTL is over is dropped if it still is.
+  enum class DropReason { kStatement, kForce, kExpired };
+  Result<> drop(const TenantRow& tenant, DropReason reason);
   Result<> end_clone_jobs(int64_t tenant);
   Result<> finish_drop(int64_t tenant);
   Result<StatementResult> apply_limits(const std::vector<int64_t>& tenants);
@@ -78,14 +83,18 @@ class TenantServer {
     TenantRow tenant;
     SnapshotRow snapshot;
     bool own_snapshot = false;  // made for it, and dropped with it
+    bool placed = false;        // carried out
     std::string mask_sql;
   };
   Result<> store_reset(const ResetTenant& statement, Reset& reset, TenantRow& parent);
-  // Puts the snapshot's data in the place of the tenant's. May be repeated.
+  // Puts the snapshot's data in the place of the tenant's. May be repeated until it has returned without an error: then
+  // they may be written to.
   Result<> carry_out(const Reset& reset);
+  Result<> open_reset(const Reset& reset);
   Result<> end_reset(const Reset& reset);
+  void remove_rest(const Reset& reset);
   Result<> recover_resets();
-  void drop_expired();
+  void drop_expired(std::map<int64_t, MonotonicTime>& next_try);
   void watch_expiry();
 
   Context& context_;

@@ -109,7 +109,11 @@ Result<StatementResult> TenantServer::run(const CreateTenant& statement) {
   if (tenant == 0) return StatementResult{.notes = {"the tenant exists"}};
   if (Result<> made = make_tenant(statement, tenant); !made) {
     // When the server stops, the next one removes it.
-    if (!context_.stop_requested()) RETURN_IF_ERROR(finish_drop(tenant));
+    if (context_.stop_requested()) {
+      host_->kill(tenant);
+    } else {
+      RETURN_IF_ERROR(finish_drop(tenant));
+    }
     return std::move(made).error();
   }
   return describe_tenant(statement.name);
@@ -132,26 +136,34 @@ Result<StatementResult> TenantServer::run(const DropTenant& statement) {
                    catalog_->transact([&](CatalogTransaction& t) { return t.find_tenant(statement.name); }));
   if (!found && statement.if_exists) return StatementResult{.notes = {"there is no such tenant"}};
   if (!found) return sql_error(kTenantNotExist, "unknown tenant '{}'", statement.name);
+  RETURN_IF_ERROR(drop(*found, statement.force ? DropReason::kForce : DropReason::kStatement));
+  return StatementResult{};
+}
+
+Result<> TenantServer::drop(const TenantRow& tenant, DropReason reason) {
   const Error is_protected = sql_error(kNotAllowed,
                                        "tenant '{0}' is protected, drop tenant not allowed; ALTER "
                                        "TENANT {0} SET PROTECTED = OFF",
-                                       statement.name);
-  if (found->is_protected) return is_protected;
-  if (statement.force) RETURN_IF_ERROR(end_clone_jobs(found->id));
+                                       tenant.name);
+  if (tenant.is_protected) return is_protected;
+  if (reason != DropReason::kStatement) RETURN_IF_ERROR(end_clone_jobs(tenant.id));
   ASSIGN_OR_RETURN(const bool marked, catalog_->transact([&](CatalogTransaction& t) -> Result<bool> {
-    RETURN_IF_ERROR(refuse_while_cloning(t, found->id, "drop tenant"));
-    ASSIGN_OR_RETURN(const auto now, t.tenant_by_id(found->id));
+    ASSIGN_OR_RETURN(const auto now, t.tenant_by_id(tenant.id));
     if (!now) return false;  // the clone job that made it was canceled
+    if (reason == DropReason::kExpired) {
+      if (!now->has_expired(wall_clock_ms())) return false;
+      RETURN_IF_ERROR(t.event("ttl_expired", now->id, 0, now->name));
+    }
+    RETURN_IF_ERROR(refuse_while_cloning(t, now->id, "drop tenant"));
     if (now->is_protected) return is_protected;
     if (now->status == tenant_status::kCreating) {
-      return sql_error(kNotAllowed, "tenant '{}' is being created, drop tenant now not allowed", statement.name);
+      return sql_error(kNotAllowed, "tenant '{}' is being created, drop tenant now not allowed", now->name);
     }
-    RETURN_IF_ERROR(t.run("UPDATE tenant SET status = 'DROPPING' WHERE id = ?1", {found->id}));
+    RETURN_IF_ERROR(t.run("UPDATE tenant SET status = 'DROPPING' WHERE id = ?1", {now->id}));
     return true;
   }));
   fault_point("tenant_dropping");
-  if (marked) RETURN_IF_ERROR(finish_drop(found->id));
-  return StatementResult{};
+  return marked ? finish_drop(tenant.id) : Result<>();
 }
 
 Result<> TenantServer::finish_drop(int64_t tenant) {

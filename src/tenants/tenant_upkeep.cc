@@ -14,7 +14,8 @@
 namespace sluice {
 namespace {
 
-constexpr std::chrono::milliseconds kExpiryEvery{1000};
+constexpr std::chrono::milliseconds kExpiryEvery{1000}, kEndPause{1000};
+constexpr std::chrono::seconds kExpiryRetry{5};
 
 Error not_now(const TenantRow& tenant, std::string_view what) {
   return sql_error(kNotAllowed, "tenant '{}' is {}, {} not allowed", tenant.name, tenant.status, what);
@@ -79,13 +80,26 @@ Result<StatementResult> TenantServer::run(const ResetTenant& statement) {
       }));
     }
     fault_point("reset_decided");
-    return carry_out(reset);
+    RETURN_IF_ERROR(carry_out(reset));
+    return open_reset(reset);
   }();
-  // The next server goes on with it.
-  if (!done && context_.stop_requested()) return std::move(done).error();
-  Result<> ended = end_reset(reset);
+  // There is no way back: a full disk delays the end.
+  Result<> ended;
+  while (done || !context_.stop_requested()) {
+    ended = end_reset(reset);
+    if (ended) break;
+    log_error("reset of tenant '{}': {}", statement.name, ended.error().describe());
+    if (!context_.wait_for(kEndPause)) break;
+  }
+  if (context_.stop_requested() && !(done && ended)) {
+    // The next server goes on with it.
+    host_->kill(reset.tenant.id);
+    return done ? std::move(ended).error() : std::move(done).error();
+  }
+  remove_rest(reset);
+  Result<> archived = reset.tenant.log_mode == "ARCHIVELOG" ? archive_->begin(reset.tenant.id) : Result<>();
   RETURN_IF_ERROR(std::move(done));
-  RETURN_IF_ERROR(std::move(ended));
+  RETURN_IF_ERROR(std::move(archived));
   return describe_tenant(statement.name);
 }
 
@@ -106,76 +120,93 @@ Result<> TenantServer::carry_out(const Reset& reset) {
   });
   RETURN_IF_ERROR(std::move(noted));
   host_->let_go(id);
-  if (const auto process = instance.find()) process->kill9();
+  host_->kill(id);
   fault_point("reset_killed");
   RETURN_IF_ERROR(host_->put_in_place(id));
   RETURN_IF_ERROR(write_clone_option_file(*host_, reset.tenant.parent_id, id, reset.tenant.port));
   RETURN_IF_ERROR(sync_tree(host_->tenant_folder(id)));
   RETURN_IF_ERROR(sync_folder(host_->folder() + "/tenants"));
   fault_point("reset_placed");
-  RETURN_IF_ERROR(host_->start(context_, id));
+  RETURN_IF_ERROR(host_->start(context_, id));  // it can only be read
   RETURN_IF_ERROR(check_restored(context_, instance, reset.snapshot.gtid));
-  if (!reset.mask_sql.empty()) {
-    RETURN_IF_ERROR(mask_clone(context_, *host_, id, reset.mask_sql));
-    RETURN_IF_ERROR(catalog_->transact(
-        [&](CatalogTransaction& t) { return t.run("DELETE FROM mask_pending WHERE tenant_id = ?1", {id}); }));
-    RETURN_IF_ERROR(host_->start(context_, id));
-  }
+  if (!reset.mask_sql.empty()) RETURN_IF_ERROR(mask_clone(context_, *host_, id, reset.mask_sql));
   fault_point("reset_started");
-  if (reset.tenant.role == "PRIMARY") RETURN_IF_ERROR(open_for_writing(context_, instance));
   return catalog_->transact([&](CatalogTransaction& t) -> Result<> {
+    RETURN_IF_ERROR(t.run("DELETE FROM mask_pending WHERE tenant_id = ?1", {id}));
+    RETURN_IF_ERROR(t.run("INSERT INTO reset_placed VALUES (?1)", {id}));
     RETURN_IF_ERROR(t.event("tenant_reset", id, 0, reset.snapshot.gtid));
     return t.run("UPDATE tenant SET gtid = ?2, modified = ?3 WHERE id = ?1",
                  {id, reset.snapshot.gtid, timestamp_text(wall_clock_ms())});
   });
 }
 
-// Done or not: the tenant is there again, and its parent's snapshot free.
+Result<> TenantServer::open_reset(const Reset& reset) {
+  RETURN_IF_ERROR(host_->start(context_, reset.tenant.id));
+  if (reset.tenant.role == "PRIMARY") {
+    RETURN_IF_ERROR(open_for_writing(context_, host_->instance(reset.tenant.id)));
+  }
+  fault_point("reset_opened");
+  return {};
+}
+
+// Done or not: the tenant is there again, and its parent's snapshot free. May be repeated.
 Result<> TenantServer::end_reset(const Reset& reset) {
   const int64_t id = reset.tenant.id;
-  if (reset.own_snapshot && reset.snapshot.id != 0) {
-    RETURN_IF_ERROR(remove_tree(host_->snapshot_folder(reset.snapshot.id)));
-  }
   Result<> stored = catalog_->transact([&](CatalogTransaction& t) -> Result<> {
-    RETURN_IF_ERROR(t.run(reset.own_snapshot ? "DELETE FROM tenant_snapshot WHERE id = ?1"
-                                             : "UPDATE tenant_snapshot SET clone_ref = clone_ref - 1, status = "
-                                               "CASE "
-                                               "clone_ref WHEN 1 THEN 'NORMAL' ELSE 'CLONING' END WHERE id = ?1",
-                          {reset.snapshot.id}));
     RETURN_IF_ERROR(t.run("DELETE FROM tenant_reset WHERE tenant_id = ?1", {id}));
+    if (t.changes() == 0) return {};
+    RETURN_IF_ERROR(t.run("DELETE FROM reset_placed WHERE tenant_id = ?1", {id}));
+    RETURN_IF_ERROR(
+        t.run(reset.own_snapshot ? "UPDATE tenant_snapshot SET status = 'DELETING' WHERE id = ?1" : kGiveBackSnapshot,
+              {reset.snapshot.id}));
     return t.run("UPDATE tenant SET status = 'NORMAL' WHERE id = ?1", {id});
   });
   RETURN_IF_ERROR(std::move(stored));
-  RETURN_IF_ERROR(remove_tree(host_->tenant_folder(id) + ".part"));
   // One that did not start is started again and again; the user sees why, and
   // can reset it once more or drop it.
-  RETURN_IF_ERROR(host_->keep(id));
-  if (reset.tenant.log_mode != "ARCHIVELOG") return {};
-  return archive_->begin(id);
+  return host_->keep(id);
+}
+
+// What cannot be removed now goes when the server starts again.
+void TenantServer::remove_rest(const Reset& reset) {
+  Result<> removed = remove_tree(host_->tenant_folder(reset.tenant.id) + ".part");
+  if (removed && reset.own_snapshot && reset.snapshot.id != 0) {
+    removed = remove_tree(host_->snapshot_folder(reset.snapshot.id));
+    if (removed) {
+      removed = catalog_->transact([&](CatalogTransaction& t) {
+        return t.run("DELETE FROM tenant_snapshot WHERE id = ?1", {reset.snapshot.id});
+      });
+    }
+  }
+  if (!removed) log_warn("after the reset of tenant '{}': {}", reset.tenant.name, removed.error().describe());
 }
 
 Result<> TenantServer::recover_resets() {
   ASSIGN_OR_RETURN(const auto rows, catalog_->transact([](CatalogTransaction& t) {
-    return t.rows(5,
+    return t.rows(6,
                   "SELECT r.tenant_id, r.own_snapshot, s.id, s.gtid, "
-                  "COALESCE(e.mask_sql, '') FROM tenant_reset r LEFT "
-                  "JOIN tenant_snapshot s ON s.id = r.snapshot_id LEFT "
+                  "COALESCE(e.mask_sql, ''), EXISTS (SELECT 1 FROM reset_placed p WHERE p.tenant_id = r.tenant_id) "
+                  "FROM tenant_reset r LEFT JOIN tenant_snapshot s ON s.id = r.snapshot_id LEFT "
                   "JOIN tenant_term e ON e.tenant_id = r.tenant_id");
   }));
   for (const auto& row : rows) {
-    Reset reset{.own_snapshot = row[1] == "1", .mask_sql = row[4]};
+    Reset reset{.own_snapshot = row[1] == "1", .placed = row[5] == "1", .mask_sql = row[4]};
     reset.snapshot.id = row[2].empty() ? 0 : std::stoll(row[2]);
     reset.snapshot.gtid = row[3];
     ASSIGN_OR_RETURN(const auto tenant,
                      catalog_->transact([&](CatalogTransaction& t) { return t.tenant_by_id(std::stoll(row[0])); }));
     if (!tenant) continue;
     reset.tenant = *tenant;
-    Result<> done = carry_out(reset);
-    if (!done && context_.stop_requested()) return done;
+    Result<> done = reset.placed ? Result<>() : carry_out(reset);
+    if (done) done = open_reset(reset);
+    if (!done && context_.stop_requested()) {
+      host_->kill(reset.tenant.id);
+      return done;
+    }
     if (!done) log_error("reset of tenant '{}': {}", tenant->name, done.error().describe());
     // The archive begins with those of all tenants.
-    reset.tenant.log_mode = "NOARCHIVELOG";
     RETURN_IF_ERROR(end_reset(reset));
+    remove_rest(reset);
   }
   return {};
 }
@@ -231,27 +262,26 @@ Result<StatementResult> TenantServer::run(const DropMask& statement) {
 }
 
 void TenantServer::watch_expiry() {
-  while (expiry_context_.wait_for(kExpiryEvery)) drop_expired();
+  std::map<int64_t, MonotonicTime> next_try;  // of those that could not be dropped
+  while (expiry_context_.wait_for(kExpiryEvery)) drop_expired(next_try);
 }
 
-void TenantServer::drop_expired() {
+void TenantServer::drop_expired(std::map<int64_t, MonotonicTime>& next_try) {
   const auto tenants = catalog_->transact([](CatalogTransaction& t) { return t.tenants(); });
   if (!tenants) return;
-  for (const TenantRow& tenant : *tenants) {
-    const bool due = tenant.expires_ms != 0 && tenant.expires_ms <= wall_clock_ms();
-    if (!due || tenant.is_protected || tenant.status != tenant_status::kNormal) continue;
-    log_info("tenant '{}' has come to the end of its TTL", tenant.name);
-    Result<> dropped =
-        catalog_->transact([&](CatalogTransaction& t) { return t.event("ttl_expired", tenant.id, 0, tenant.name); });
-    if (dropped) {
-      if (const auto result = run(DropTenant{.name = tenant.name, .force = true}); !result) {
-        dropped = result.error();
-      }
-    }
-    if (!dropped && !context_.stop_requested()) {
-      log_error("tenant '{}' cannot be dropped: {}", tenant.name, dropped.error().describe());
-      expiry_context_.wait_for(std::chrono::seconds(30));
-    }
+  for (const TenantRow& listed : *tenants) {
+    if (!listed.has_expired(wall_clock_ms())) continue;
+    if (const auto later = next_try.find(listed.id); later != next_try.end() && later->second > monotonic_now())
+      continue;
+    // The drops before this one took their time.
+    const auto tenant = catalog_->transact([&](CatalogTransaction& t) { return t.tenant_by_id(listed.id); });
+    if (!tenant || !*tenant || !(*tenant)->has_expired(wall_clock_ms())) continue;
+    const Result<> dropped = drop(**tenant, DropReason::kExpired);
+    next_try.erase(listed.id);
+    if (dropped || context_.stop_requested()) continue;
+    log_error("tenant '{}' has come to the end of its TTL and cannot be dropped: {}", listed.name,
+              dropped.error().describe());
+    next_try[listed.id] = monotonic_now() + kExpiryRetry;
   }
 }
 

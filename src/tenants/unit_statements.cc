@@ -90,10 +90,12 @@ Result<StatementResult> TenantServer::run(const AlterUnit& statement) {
     ASSIGN_OR_RETURN(const auto old, t.find_unit(statement.name));
     if (!old) return sql_error(kUnitNotExist, "resource unit '{}' not exist", statement.name);
     ASSIGN_OR_RETURN(const UnitRow unit, with_options(statement.options, old));
+    ASSIGN_OR_RETURN(const FreeResources before, free_resources(t));
     RETURN_IF_ERROR(
         t.run("UPDATE unit_config SET max_cpu = ?3, min_cpu = ?4, memory_size = ?5, log_disk_size = ?6, "
               "max_iops = ?7, min_iops = ?8, iops_weight = ?9, modified = ?10 WHERE id = ?1 AND name = ?2",
               values_of(unit)));
+    RETURN_IF_ERROR(admit_change(t, unit, before));
     return tenants_with(t, "unit_id", unit.id);
   }));
   return apply_limits(tenants);
@@ -148,8 +150,10 @@ Result<StatementResult> TenantServer::run(const AlterPool& statement) {
     if (!pool) return sql_error(kPoolNotExist, "resource pool '{}' not exist", statement.name);
     ASSIGN_OR_RETURN(const auto unit, t.find_unit(statement.unit));
     if (!unit) return sql_error(kUnitNotExist, "resource unit '{}' not exist", statement.unit);
+    ASSIGN_OR_RETURN(const FreeResources before, free_resources(t));
     RETURN_IF_ERROR(t.run("UPDATE resource_pool SET unit_id = ?2, modified = ?3 WHERE id = ?1",
                           {*pool, unit->id, timestamp_text(wall_clock_ms())}));
+    RETURN_IF_ERROR(admit_change(t, *unit, before));
     return tenants_with(t, "id", *pool);
   }));
   return apply_limits(tenants);

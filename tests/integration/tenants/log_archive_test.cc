@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "base/clock.h"
 #include "integration/tenants/tenants_fixture.h"
@@ -261,6 +262,48 @@ TEST_F(LogArchive, a_job_that_replays_goes_on_after_a_kill_in_each_state) {
     tenants_.must("DROP TENANT c");
     tenants_.expect_nothing_left({"shop"});
   }
+}
+
+TEST_F(LogArchive, a_large_transaction_takes_no_memory_of_the_server_and_has_a_limit) {
+  constexpr int kRows = 64, kRowKilobytes = 1024;
+  constexpr int64_t kMost = int64_t{40} << 20;  // less than the transaction
+  tenants_.must("ALTER RESOURCE UNIT small LOG_DISK_SIZE = '96M', MEMORY_SIZE = '1G'");
+  EXPECT_EQ(tenants_.tenant_value("shop", "SELECT @@max_binlog_cache_size"), std::to_string(int64_t{96} << 20));
+  run("CREATE DATABASE app; CREATE TABLE app.extra (a INT PRIMARY KEY, b LONGTEXT)");
+  const auto memory = [&](const std::string& name) {
+    const std::string status = read_file(fmt::format("/proc/{}/status", tenants_.server().pid()));
+    return std::stoll(status.substr(status.find(name + ":") + name.size() + 1)) << 10;
+  };
+  const auto session = tenants_.connect("shop");
+  const auto write = [&](int from, int rows) {
+    for (int i = from; i < from + rows; ++i) {
+      EXPECT_OK(session->execute(
+          fmt::format("INSERT INTO app.extra VALUES ({}, REPEAT(MD5(RAND()), {}))", i, kRowKilobytes * 32)));
+    }
+  };
+  ASSERT_OK(session->execute("START TRANSACTION"));
+  write(0, kRows);
+  const int64_t before = memory("VmRSS");
+  std::ofstream(fmt::format("/proc/{}/clear_refs", tenants_.server().pid())) << "5";  // the peak begins anew
+  ASSERT_OK(session->execute("COMMIT"));
+  wait_noted();
+  tenants_.must("CREATE SNAPSHOT after FOR TENANT shop");
+  EXPECT_LT(memory("VmHWM"), before + kMost);
+  const std::string gtid = position();
+  tenants_.must(clone("c", "GTID '" + gtid + "'"));
+  EXPECT_EQ(birth("c"), gtid);
+  EXPECT_EQ(tenants_.tenant_value("c", "SELECT COUNT(*) FROM app.extra"), std::to_string(kRows));
+
+  ASSERT_OK(session->execute("START TRANSACTION"));
+  write(kRows, kRows);
+  Result<> refused;
+  for (int i = 0; refused && i < kRows; ++i) {
+    refused = session->execute(
+        fmt::format("INSERT INTO app.extra VALUES ({}, REPEAT(MD5(RAND()), {}))", -1 - i, kRowKilobytes * 32));
+  }
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message(), HasSubstr("max_binlog_cache_size"));
+  ASSERT_OK(session->execute("ROLLBACK"));
 }
 
 TEST_F(LogArchive, stays_within_the_units_quota_and_never_loses_what_a_snapshot_needs) {

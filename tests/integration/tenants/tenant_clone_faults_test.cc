@@ -6,7 +6,6 @@
 
 #include "base/fault.h"
 #include "integration/tenants/tenants_fixture.h"
-#include "state/sqlite_database.h"
 #include "support/ok.h"
 #include "support/wait.h"
 
@@ -42,12 +41,9 @@ class CloneFaults : public testing::Test {
   }
   // As a command would have, had there been time for one.
   void cancel_while_the_server_is_down() {
-    Context context;
-    auto database = SqliteDatabase::open(context, tenants_.data() + "/catalog.db", ErrorCode::kState);
-    ASSERT_OK(database);
-    ASSERT_OK(
-        (*database)->execute("UPDATE clone_job SET canceling = 1 WHERE finished IS NULL AND status NOT IN "
-                             "('CLONE_SYS_RELEASE_RESOURCE', 'CLONE_SYS_SUCCESS')"));
+    tenants_.change_catalog(
+        "UPDATE clone_job SET canceling = 1 WHERE finished IS NULL AND status NOT IN "
+        "('CLONE_SYS_RELEASE_RESOURCE', 'CLONE_SYS_SUCCESS')");
   }
 
   Tenants tenants_;
@@ -125,6 +121,33 @@ TEST_F(CloneFaults, a_kill_while_a_snapshot_is_made_leaves_nothing_of_it) {
     ASSERT_TRUE(tenants_.start());
     wait_for_the_job();
     tenants_.expect_nothing_left({"shop"}, 1);
+  }
+}
+
+TEST_F(CloneFaults, a_clone_that_is_whole_outlives_a_failure_of_the_last_steps) {
+  tenants_.must("CREATE SNAPSHOT s FOR TENANT shop");
+  // In the state CLONE_SYS_RELEASE_RESOURCE, then in CLONE_SYS_SUCCESS.
+  for (const std::string place : {"status ON clone_job WHEN NEW.status = 'CLONE_SYS_SUCCESS'",
+                                  "finished ON clone_job WHEN OLD.status LIKE 'CLONE_SYS_SUCCESS%'"}) {
+    SCOPED_TRACE(place);
+    tenants_.change_catalog("CREATE TRIGGER full BEFORE UPDATE OF " + place +
+                            " BEGIN SELECT RAISE(ABORT, 'no room for that'); END");
+    tenants_.must("CREATE TENANT c FROM shop USING SNAPSHOT s WITH RESOURCE_POOL = c_pool, UNIT = small, ASYNC");
+    const auto failures = [&] {
+      const std::string log = tenants_.server().err();
+      size_t count = 0;
+      for (size_t at = 0; (at = log.find("no room for that", at)) != std::string::npos; ++at) ++count;
+      return count;
+    };
+    const size_t before = failures();
+    ASSERT_TRUE(wait_until([&] { return failures() >= before + 2; }, std::chrono::seconds(60)));
+    tenants_.change_catalog("DROP TRIGGER full");
+    wait_for_the_job();
+    EXPECT_EQ(last("STATUS"), "CLONE_SYS_SUCCESS");
+    tenants_.expect_nothing_left({"c", "shop"}, 1);
+    application_->expect_exactly(tenants_, "c",
+                                 tenants_.value("SELECT BIRTH_GTID FROM DBA_OB_TENANTS WHERE TENANT_NAME = 'c'"));
+    tenants_.must("DROP TENANT c FORCE");
   }
 }
 

@@ -89,6 +89,25 @@ TEST_F(TenantLimits, a_burner_gets_the_processor_time_of_its_unit_and_no_more) {
   EXPECT_GT(used, 0);
 }
 
+TEST_F(TenantLimits, a_limit_of_operations_goes_with_the_unit_that_had_it) {
+  const auto limits = [&] {
+    const pid_t pid = tenants_.tenant_pid("shop");
+    const std::string unified = group_of(pid, "io") + "/io.max";
+    return std::filesystem::exists(unified) ? read_file(unified)
+                                            : read_file(group_of(pid, "blkio") + "/blkio.throttle.write_iops_device");
+  };
+  tenants_.must("ALTER RESOURCE UNIT small MAX_IOPS = 7654, MIN_IOPS = 7654");
+  if (tenants_.value("SELECT ISOLATION FROM DBA_OB_TENANTS").find("iops") == std::string::npos) {
+    GTEST_SKIP() << "operations cannot be limited here";
+  }
+  EXPECT_THAT(limits(), HasSubstr("7654"));
+  tenants_.must(
+      "CREATE RESOURCE UNIT free MAX_CPU 2, MIN_CPU 0.1, MEMORY_SIZE '128M'; ALTER RESOURCE POOL shop_pool UNIT = "
+      "free");
+  EXPECT_THAT(limits(), testing::Not(HasSubstr("7654")));
+  EXPECT_EQ(tenants_.value("SELECT ISOLATION FROM DBA_OB_TENANTS").find("iops"), std::string::npos);
+}
+
 TEST_F(TenantLimits, who_takes_more_memory_than_its_unit_has_is_ended_and_started_again) {
   const pid_t pid = tenants_.tenant_pid("shop");
   const std::string group = group_of(pid, "memory");

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "integration/tenants/tenants_fixture.h"
 #include "support/ok.h"
 #include "support/wait.h"
@@ -30,6 +32,27 @@ TEST(TenantServer, a_new_tenant_is_an_ordinary_database_whose_user_has_no_danger
                                 "SELECT * FROM s.t INTO OUTFILE '/tmp/x'", "CHANGE MASTER TO master_host='x'"}) {
     EXPECT_FALSE(session->execute(forbidden).has_value()) << forbidden;
   }
+  // Nor is it of use to make oneself all-powerful, which who may write to the schema mysql and make users can.
+  tenants.must("CREATE RESOURCE POOL other_pool UNIT small; CREATE TENANT other RESOURCE_POOL_LIST=('other_pool')");
+  const std::string theirs = tenants.tenant_folder("other") + "/client.cnf";
+  const std::string mine = tenants.tenant_folder("shop") + "/stolen";
+  ASSERT_OK(session->execute(
+      "UPDATE mysql.global_priv SET priv = JSON_SET(priv, '$.access', 549755813887) WHERE user = 'admin'; "
+      "FLUSH PRIVILEGES"));
+  const auto mighty = tenants.connect("shop");
+  ASSERT_NE(mighty, nullptr);
+  const auto read = mighty->query("SELECT LOAD_FILE('" + theirs + "')");
+  ASSERT_OK(read);
+  EXPECT_EQ((*read)[0][0], std::nullopt);
+  const std::string secure = tenants.tenant_value("shop", "SELECT @@secure_file_priv");
+  for (const std::string& forbidden :
+       {"LOAD DATA INFILE '" + theirs + "' INTO TABLE s.t", "SELECT 'x' INTO OUTFILE '" + mine + "'",
+        "SELECT 'x' INTO DUMPFILE '" + mine + "'", std::string("SET GLOBAL secure_file_priv = ''")}) {
+    EXPECT_FALSE(mighty->execute(forbidden).has_value()) << forbidden;
+  }
+  EXPECT_THAT(secure, testing::StartsWith(tenants.tenant_folder("shop") + "/run/"));
+  EXPECT_TRUE(std::filesystem::is_empty(secure));
+  tenants.must("DROP TENANT other; DROP RESOURCE POOL other_pool");
   // Files are their owner's alone.
   for (const char* file : {"/catalog.db", "/sluice.sock", "/tenants/1001/client.cnf", "/tenants/1001/my.cnf"}) {
     struct stat info{};
@@ -83,12 +106,18 @@ TEST(TenantServer, a_mistake_is_answered_with_its_number) {
        "ERROR 1210 (HY000): the result has more than 100000 rows or 64 MB"},
       {"WITH x AS (SELECT 1) DELETE FROM oceanbase.tenant", "ERROR 1064"},
       {"CREATE RESOURCE UNIT huge MAX_CPU 1000, MEMORY_SIZE '1G'; CREATE RESOURCE POOL q UNIT huge", "ERROR 4733"},
+      {"ALTER RESOURCE POOL p UNIT = huge", "ERROR 4733"},
+      {"ALTER RESOURCE UNIT u MAX_CPU = 1000, MIN_CPU = 1000", "ERROR 4733"},
+      {"ALTER RESOURCE UNIT u MEMORY_SIZE = '900000G'", "ERROR 4733"},
   };
   for (const auto& [statement, answer] : answers) {
     const SqlReply reply = tenants.sql(statement);
     EXPECT_EQ(reply.code, 1) << statement;
     EXPECT_THAT(reply.err, testing::StartsWith(answer)) << statement;
   }
+  EXPECT_EQ(tenants.value("SELECT group_concat(NAME || MIN_CPU) FROM DBA_OB_UNIT_CONFIGS WHERE UNIT_CONFIG_ID IN "
+                          "(SELECT UNIT_CONFIG_ID FROM DBA_OB_RESOURCE_POOLS)"),
+            "u0.1");
   // A failed creation leaves nothing.
   tenants.must("DROP TENANT t");
   EXPECT_EQ(tenants.sql("CREATE TENANT t RESOURCE_POOL_LIST=('p'), CHARSET=klingon").code, 1);
@@ -132,6 +161,46 @@ TEST(TenantServer, finds_running_tenants_again_and_starts_dead_ones) {
   EXPECT_NE(kill(third, 0), 0);
   ASSERT_TRUE(tenants.start());
   EXPECT_EQ(tenants.tenant_value("shop", "SELECT a FROM s.t"), "7");
+}
+
+TEST(TenantServer, a_tenant_that_does_not_come_up_holds_up_no_other) {
+  Tenants tenants;
+  ASSERT_TRUE(tenants.start());
+  tenants.create_tenant("slow");
+  tenants.create_tenant("other");
+  const auto restarts = [&](const std::string& name) {
+    return tenants.value("SELECT RESTARTS FROM DBA_OB_TENANTS WHERE TENANT_NAME = '" + name + "'");
+  };
+  const Instance slow(tenants.tenant_folder("slow"));
+  // Stopped before it answers; if that was too late, once more.
+  pid_t starting = 0;
+  for (bool early = false; !early;) {
+    const auto old = slow.find();
+    ASSERT_TRUE(old.has_value());
+    const std::string before = restarts("slow");
+    old->kill9();
+    ASSERT_TRUE(wait_until([&] {
+      const auto found = slow.find();
+      if (found) found->signal(SIGSTOP);
+      starting = found ? found->pid() : 0;
+      return starting != 0;
+    }));
+    early = restarts("slow") == before;
+    if (!early) kill(starting, SIGCONT);
+  }
+  kill(tenants.tenant_pid("other"), SIGKILL);
+  EXPECT_TRUE(wait_until([&] { return restarts("other") == "1"; }, std::chrono::seconds(120)));
+  // It was not necessary to end the other one for that.
+  EXPECT_EQ(tenants.tenant_pid("slow"), starting);
+  EXPECT_EQ(tenants.tenant_value("other", "SELECT 1"), "1");
+  kill(starting, SIGCONT);
+  EXPECT_TRUE(wait_until(
+      [&] {
+        Context context;
+        return slow.connect(context).has_value();
+      },
+      std::chrono::seconds(60)));
+  EXPECT_EQ(tenants.tenant_pid("slow"), starting);
 }
 
 TEST(TenantServer, whoever_is_given_a_tenants_option_file_is_not_its_server) {

@@ -5,12 +5,14 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "base/fault.h"
 #include "base/loopback.h"
 #include "integration/tenants/tenants_fixture.h"
 #include "support/ok.h"
 #include "support/wait.h"
+#include "tenants/instance.h"
 
 namespace sluice::support {
 namespace {
@@ -101,6 +103,79 @@ TEST_F(TenantUpkeep, a_kill_at_any_place_of_a_reset_leaves_the_tenant_as_it_was_
   }
   tenants_.must("ALTER TENANT dev RESET TO PARENT");
   EXPECT_EQ(rows("dev"), "1me");
+}
+
+TEST_F(TenantUpkeep, what_is_written_after_a_reset_stays_when_its_end_was_not_noted) {
+  clone("dev", ", ROLE = PRIMARY");
+  tenants_.must("CREATE SNAPSHOT one FOR TENANT shop");
+  const std::string folder = tenants_.tenant_folder("dev");
+  for (const std::string snapshot : {"", " USING SNAPSHOT one"}) {
+    SCOPED_TRACE(snapshot);
+    tenants_.server().kill9();
+    ASSERT_TRUE(tenants_.start({{"SLUICE_FAULT", "reset_opened:1"}}));
+    EXPECT_EQ(tenants_.sql("ALTER TENANT dev RESET TO PARENT" + snapshot).code, 4);
+    ASSERT_EQ(tenants_.server().wait(), 137);
+    ASSERT_OK(Tenants::connect_to(folder)->execute("INSERT INTO s.t VALUES (9, 'kept')"));
+    ASSERT_TRUE(tenants_.start());
+    EXPECT_EQ(rows("dev"), "1me,9kept");
+    tenants_.expect_nothing_left({"dev", "shop"}, 1);
+  }
+  // Nor when it cannot be noted for a while.
+  tenants_.change_catalog(
+      "CREATE TRIGGER full BEFORE DELETE ON tenant_reset BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  std::thread reset([&] { tenants_.must("ALTER TENANT dev RESET TO PARENT"); });
+  EXPECT_TRUE(wait_until([&] { return tenants_.server().err().find("no room") != std::string::npos; },
+                         std::chrono::seconds(60)));
+  EXPECT_OK(Tenants::connect_to(folder)->execute("INSERT INTO s.t VALUES (9, 'kept')"));
+  tenants_.change_catalog("DROP TRIGGER full");
+  reset.join();
+  EXPECT_EQ(rows("dev"), "1me,9kept");
+  tenants_.expect_nothing_left({"dev", "shop"}, 1);
+}
+
+TEST_F(TenantUpkeep, a_stop_in_the_middle_of_a_reset_leaves_no_server) {
+  tenants_.must("CREATE MASK slow AS 'UPDATE s.t SET secret = SLEEP(600) WHERE a = 99'");
+  clone("dev", ", MASK slow");
+  shop("INSERT INTO s.t VALUES (99, 'x')");
+  const std::string folder = tenants_.tenant_folder("dev");
+  std::thread reset([&] { EXPECT_NE(tenants_.sql("ALTER TENANT dev RESET TO PARENT").code, 0); });
+  Context context;
+  EXPECT_TRUE(wait_until(
+      [&] {
+        const auto session = Instance(folder).connect(context);
+        const auto asleep = session ? (*session)->query_value(context,
+                                                              "SELECT COUNT(*) FROM information_schema.processlist "
+                                                              "WHERE state = 'User sleep'")
+                                    : Result<std::optional<std::string>>(session.error());
+        return asleep && *asleep == "1";
+      },
+      std::chrono::seconds(60)));
+  EXPECT_EQ(tenants_.server().stop(), 0);
+  reset.join();
+  EXPECT_EQ(tenants_.running_tenants(), 0U);
+}
+
+TEST_F(TenantUpkeep, one_that_cannot_be_dropped_at_the_end_of_its_ttl_holds_up_no_other) {
+  clone("held");
+  clone("longer");
+  clone("other");
+  // As while a snapshot of it is made.
+  tenants_.change_catalog("INSERT INTO snapshot_lock VALUES (" + shown("held", "TENANT_ID") + ", -9)");
+  tenants_.must(
+      "ALTER TENANT longer SET TTL = '20s'; ALTER TENANT held SET TTL = '1s'; ALTER TENANT other SET TTL = '1s'");
+  ASSERT_TRUE(wait_until(
+      [&] {
+        return tenants_.server().err().find("'held' has come to the end of its TTL and cannot") != std::string::npos;
+      },
+      std::chrono::seconds(60)));
+  tenants_.must("ALTER TENANT longer SET TTL NONE");
+  ASSERT_TRUE(wait_until([&] { return tenants_.value("SELECT COUNT(*) FROM DBA_OB_TENANTS") == "3"; },
+                         std::chrono::seconds(60)));
+  EXPECT_EQ(tenants_.value("SELECT group_concat(DETAIL) FROM DBA_EVENTS WHERE KIND = 'ttl_expired'"), "other");
+  tenants_.change_catalog("DELETE FROM snapshot_lock WHERE owner_job_id = -9");
+  ASSERT_TRUE(wait_until([&] { return tenants_.value("SELECT COUNT(*) FROM DBA_OB_TENANTS") == "2"; },
+                         std::chrono::seconds(60)));
+  tenants_.expect_nothing_left({"longer", "shop"});
 }
 
 TEST_F(TenantUpkeep, who_is_protected_is_neither_dropped_nor_reset) {

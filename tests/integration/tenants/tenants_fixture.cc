@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "state/sqlite_database.h"
 #include "support/mysql_server.h"
 #include "support/ok.h"
 #include "support/template_folder.h"
@@ -114,7 +115,11 @@ std::string Tenants::tenant_folder(const std::string& name) const {
 }
 
 std::unique_ptr<SqlSession> Tenants::connect(const std::string& tenant) const {
-  const std::string options = read_file(tenant_folder(tenant) + "/client.cnf");
+  return connect_to(tenant_folder(tenant));
+}
+
+std::unique_ptr<SqlSession> Tenants::connect_to(const std::string& folder) {
+  const std::string options = read_file(folder + "/client.cnf");
   auto session = connect_mysql({.host = option_of(options, "host"),
                                 .port = std::atoi(option_of(options, "port").c_str()),
                                 .username = option_of(options, "user"),
@@ -156,12 +161,23 @@ void Tenants::expect_nothing_left(const std::vector<std::string>& tenants, int s
             value("SELECT COUNT(*) FROM DBA_OB_TENANT_SNAPSHOTS"));
   EXPECT_EQ(std::to_string(entries(data() + "/archive").size()),
             value("SELECT COUNT(DISTINCT TENANT_ID) FROM DBA_OB_ARCHIVELOG"));
+  EXPECT_EQ(running_tenants(), tenants.size());
+}
+
+size_t Tenants::running_tenants() const {
   size_t running = 0;
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string line = read_file(entry.path() / "cmdline");
     if (line.find("mariadbd") != std::string::npos && line.find(data() + "/tenants/") != std::string::npos) ++running;
   }
-  EXPECT_EQ(running, tenants.size());
+  return running;
+}
+
+void Tenants::change_catalog(const std::string& statements) const {
+  Context context;
+  auto database = SqliteDatabase::open(context, data() + "/catalog.db", ErrorCode::kState);
+  ASSERT_OK(database);
+  ASSERT_OK((*database)->execute(statements));
 }
 
 Application::Application(const Tenants& tenants, const std::string& tenant, int writers) {

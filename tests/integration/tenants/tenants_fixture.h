@@ -47,8 +47,14 @@ class Tenants {
   std::string tenant_folder(const std::string& name) const;
   // As the tenant's user, as its option file says.
   std::unique_ptr<SqlSession> connect(const std::string& tenant) const;
+  // The same where no server knows the tenant's folder.
+  static std::unique_ptr<SqlSession> connect_to(const std::string& folder);
   std::string tenant_value(const std::string& tenant, const std::string& query) const;
   pid_t tenant_pid(const std::string& name) const;
+  // Of all tenants; needs no server.
+  size_t running_tenants() const;
+  // As somebody with an editor could; a server may be running.
+  void change_catalog(const std::string& statements) const;
 
   // What a finished or failed job may not leave behind: folders, processes, locks, pools, rows.
   void expect_nothing_left(const std::vector<std::string>& tenants, int snapshots = 0) const;
