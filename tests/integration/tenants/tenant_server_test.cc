@@ -50,7 +50,7 @@ TEST(TenantServer, a_new_tenant_is_an_ordinary_database_whose_user_has_no_danger
         "SELECT 'x' INTO DUMPFILE '" + mine + "'", std::string("SET GLOBAL secure_file_priv = ''")}) {
     EXPECT_FALSE(mighty->execute(forbidden).has_value()) << forbidden;
   }
-  EXPECT_THAT(secure, testing::StartsWith(tenants.tenant_folder("shop") + "/run/"));
+  ASSERT_THAT(secure, testing::StartsWith(tenants.tenant_folder("shop") + "/run/"));
   EXPECT_TRUE(std::filesystem::is_empty(secure));
   tenants.must("DROP TENANT other; DROP RESOURCE POOL other_pool");
   // Files are their owner's alone.
