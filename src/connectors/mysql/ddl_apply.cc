@@ -40,6 +40,24 @@ bool computes_values(const AlterAction& action) {
          (add->column.generated || add->column.auto_increment || is_computed_default(add->column.default_expression));
 }
 
+// True if a column gets the name that another one had when the statement began.
+bool passes_names_on(const AlterTable& alter, const TableSchema& before) {
+  std::set<uint32_t> renamed;
+  for (const AlterAction& action : alter.actions) {
+    const ColumnRename names = rename_of(action);
+    const auto from = before.find_column(names.old_name);
+    if (!from || names.old_name == names.new_name) continue;
+    renamed.insert(*from);
+    const auto taken_from = before.find_column(names.new_name);
+    if (taken_from && *taken_from != *from) return true;
+  }
+  return std::ranges::any_of(alter.actions, [&](const AlterAction& action) {
+    const auto* add = std::get_if<AddColumn>(&action);
+    const auto other = add != nullptr ? before.find_column(add->column.name) : std::nullopt;
+    return other && renamed.contains(*other);
+  });
+}
+
 // True if rows of `before`, changed as the difference tells, are the rows of `after`, into which an online schema
 // change has copied them. A column that went while another came may have been renamed.
 bool rows_follow_from_difference(const MysqlTable& before, const MysqlTable& after) {
@@ -105,16 +123,14 @@ class DdlApplier {
     }
     SchemaEdit edit(*found, catalog_.database_charset(alter.table.schema), catalog_.options_);
     std::optional<TableId> new_name;
-    if (std::ranges::any_of(alter.actions, computes_values)) effect_.needs_copy.push_back(alter.table);
-    for (const AlterAction& action : alter.actions) {
-      if (const auto* rename = std::get_if<RenameTo>(&action)) {
-        new_name = rename->table;
-      } else if (std::holds_alternative<TruncatePartition>(action)) {
-        effect_.rows_changed.push_back(alter.table);
-      } else {
-        RETURN_IF_ERROR(edit.apply(action).context(fmt::format("altering {}", alter.table.text())));
-      }
+    if (std::ranges::any_of(alter.actions, computes_values) || passes_names_on(alter, *found->schema)) {
+      effect_.needs_copy.push_back(alter.table);
     }
+    for (const AlterAction& action : alter.actions) {
+      if (const auto* rename = std::get_if<RenameTo>(&action)) new_name = rename->table;
+      if (std::holds_alternative<TruncatePartition>(action)) effect_.rows_changed.push_back(alter.table);
+    }
+    RETURN_IF_ERROR(edit.apply(alter.actions).context(fmt::format("altering {}", alter.table.text())));
     MysqlTable result = edit.finish(effect_.changes);
     if (!(result == *found)) put(alter.table, std::move(result));
     if (new_name) return rename_all({{alter.table, *new_name}});
@@ -254,6 +270,35 @@ class DdlApplier {
   std::map<std::string, CharsetChoice> databases_;
   DdlEffect effect_;
 };
+
+std::vector<std::string> key_names(const TableSchema& schema) {
+  std::vector<std::string> names;
+  for (const uint32_t part : schema.key) names.push_back(schema.columns[part].name);
+  return names;
+}
+
+Result<> check_key_stays(const DdlStatement& statement, const MysqlTable& before, const MysqlTable* now) {
+  if (now == nullptr || !now->schema) return {};
+  std::map<std::string, std::string> renamed;
+  if (const auto* alter = std::get_if<AlterTable>(&statement)) {
+    for (const AlterAction& action : alter->actions) {
+      ColumnRename names = rename_of(action);
+      renamed.insert_or_assign(std::move(names.old_name), std::move(names.new_name));
+    }
+  }
+  std::vector<std::string> wanted = key_names(*before.schema);
+  for (std::string& name : wanted) {
+    if (const auto found = renamed.find(name); found != renamed.end()) name = found->second;
+  }
+  if (wanted == key_names(*now->schema)) return {};
+  const std::string table = before.schema->id.text();
+  const bool by_index = !before.key_index.empty() && before.key_index != kPrimaryIndex;
+  return Error(ErrorCode::kUnsupported,
+               by_index ? fmt::format("unique index {}, which tells the rows of table {} apart, was dropped or changed",
+                                      before.key_index, table)
+                        : fmt::format("the primary key of table {} was changed", table),
+               "Drop the target table and start the job with --reset.");
+}
 
 std::vector<TableId> tables_of(const DdlStatement& statement) {
   if (const auto* create = std::get_if<CreateTable>(&statement)) return {create->table};

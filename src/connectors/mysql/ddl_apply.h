@@ -15,11 +15,16 @@
 
 namespace sluice::mysql {
 
+inline constexpr std::string_view kPrimaryIndex = "PRIMARY";
+
 struct MysqlTable {
   TableSchemaPtr schema;                 // null: the table exists, its columns are not known (CREATE ... LIKE unknown)
   std::vector<MysqlColumnInfo> columns;  // parallel to schema->columns
   std::string charset;                   // the table's default
   std::string collation;
+  // The index that schema->key is made of; kPrimaryIndex for the primary key. Empty: there is none, or it is not known
+  // (ledgers of earlier versions).
+  std::string key_index;
   bool transactional = true;  // as the server says; not followed, and not kept in ledgers
 
   friend bool operator==(const MysqlTable& a, const MysqlTable& b);
@@ -40,6 +45,12 @@ bool is_schema_change_helper(std::string_view table);
 // True for a default, as printed by the server or written in a statement, whose value only the server knows.
 bool is_computed_default(const std::optional<std::string>& expression);
 
+std::vector<std::string> key_names(const TableSchema& schema);
+
+// Rows are found again by key in the target, whose key stays what it is; its columns may be renamed. An error if the
+// statement, which made `now` (null: nothing) of `before`, takes the key away or makes another one.
+Result<> check_key_stays(const DdlStatement& statement, const MysqlTable& before, const MysqlTable* now);
+
 // The tables whose rows or shape a statement concerns; none for one that concerns a whole database.
 std::vector<TableId> tables_of(const DdlStatement& statement);
 
@@ -50,7 +61,8 @@ struct DdlEffect {
   std::vector<TableId> touched;  // tables whose entry in the catalog is new, different or gone
   std::vector<TableId> unknown;  // tables that the statement changes and the catalog does not know
   // Tables whose rows the log does not tell: they appeared under this name with rows in them (RENAME), or the server
-  // computed values of rows that were there.
+  // computed values of rows that were there. And tables whose columns passed names on to one another: a statement that
+  // is read again over its own result would do it a second time.
   std::vector<TableId> needs_copy;
   std::vector<TableId> rows_changed;  // rows changed without row events (partition dropped, truncated, exchanged)
 };

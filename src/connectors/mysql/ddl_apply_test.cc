@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/mysql/ddl_apply.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -41,16 +42,16 @@ TEST_F(DdlApplyTest, creates_with_the_databases_character_set) {
   EXPECT_TRUE(run("create table if not exists t (x int)").changes.empty());
 }
 
-TEST_F(DdlApplyTest, alters_step_by_step) {
+TEST_F(DdlApplyTest, drops_then_renames_then_does_the_rest_in_order) {
   run("create table t (id int primary key, a int, b int)");
   DdlEffect effect =
-      run("alter table t add c int first, add d int after id, drop a, modify b bigint, rename column id to pk");
+      run("alter table t add c int first, add d int after pk, drop a, modify b bigint, rename column id to pk");
   ASSERT_EQ(effect.changes.size(), 4u);
-  EXPECT_EQ(effect.changes[0].kind, SchemaChangeKind::kAddColumns);
-  EXPECT_EQ(effect.changes[0].columns, (std::vector<std::string>{"c", "d"}));
-  EXPECT_EQ(effect.changes[1].kind, SchemaChangeKind::kDropColumns);
-  EXPECT_EQ(effect.changes[2].kind, SchemaChangeKind::kAlterColumnType);
-  EXPECT_EQ(effect.changes[3].new_names, std::vector<std::string>{"pk"});
+  EXPECT_EQ(effect.changes[0].kind, SchemaChangeKind::kDropColumns);
+  EXPECT_EQ(effect.changes[1].new_names, std::vector<std::string>{"pk"});
+  EXPECT_EQ(effect.changes[2].kind, SchemaChangeKind::kAddColumns);
+  EXPECT_EQ(effect.changes[2].columns, (std::vector<std::string>{"c", "d"}));
+  EXPECT_EQ(effect.changes[3].kind, SchemaChangeKind::kAlterColumnType);
   for (size_t i = 1; i < effect.changes.size(); ++i) EXPECT_EQ(effect.changes[i].before, effect.changes[i - 1].after);
   EXPECT_EQ(effect.changes.back().after, table("t").schema);
   EXPECT_EQ(columns("t"), "c pk d b ");
@@ -62,6 +63,88 @@ TEST_F(DdlApplyTest, says_nothing_when_the_work_is_done) {
   EXPECT_TRUE(run("alter table t add column a int, drop column x, modify a int, change y a int").changes.empty());
   EXPECT_TRUE(run("alter table t engine=InnoDB").touched.empty());
   EXPECT_EQ(run("alter table other add column a int").unknown.size(), 1u);
+}
+
+// The server reads the old names in the table as it was before the statement.
+TEST_F(DdlApplyTest, columns_may_exchange_their_names) {
+  for (const char* exchange : {"rename column a to b, rename column b to a", "change a b int, change b a bigint"}) {
+    run("drop table if exists t");
+    run("create table t (id int primary key, a int, b bigint)");
+    const DdlEffect effect = run(std::string("alter table t ") + exchange);
+    EXPECT_EQ(columns("t"), "id b a ") << exchange;
+    EXPECT_EQ(effect.changes.at(0).columns, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(effect.changes.at(0).new_names, (std::vector<std::string>{"b", "a"}));
+    EXPECT_EQ(effect.changes.back().after, table("t").schema);
+    EXPECT_EQ(effect.needs_copy, (std::vector<TableId>{{"d", "t"}})) << exchange;
+  }
+}
+
+TEST_F(DdlApplyTest, a_name_may_pass_to_another_column) {
+  run("create table t (id int primary key, a int, b int)");
+  EXPECT_EQ(run("alter table t rename column a to b, rename column b to c").needs_copy.size(), 1u);
+  EXPECT_EQ(columns("t"), "id b c ");
+  EXPECT_TRUE(run("alter table t add b bigint, drop b").needs_copy.empty());
+  EXPECT_EQ(columns("t"), "id c b ");
+  EXPECT_EQ(table("t").schema->columns[2].type.source_type, "bigint");
+  EXPECT_EQ(run("alter table t add b int, change b e bigint").needs_copy.size(), 1u);
+  EXPECT_EQ(columns("t"), "id c e b ");
+  EXPECT_EQ(run("alter table t drop c, rename column e to c").needs_copy.size(), 1u);
+  EXPECT_EQ(columns("t"), "id c b ");
+  EXPECT_TRUE(run("alter table t rename column c to C, change b b bigint").needs_copy.empty());
+  EXPECT_EQ(columns("t"), "id C b ");
+}
+
+// Without it the rows could not be told apart any more.
+TEST_F(DdlApplyTest, the_index_that_is_the_key_must_stay) {
+  const auto stays = [&](const std::string& definition, const std::string& sql) {
+    run("drop table if exists t");
+    run("create table t " + definition);
+    const MysqlTable before = table("t");
+    const auto statement = parse_ddl(sql, {.default_database = "d"});
+    EXPECT_TRUE(statement.has_value() && catalog_.apply(*statement).has_value()) << sql;
+    const auto checked = check_key_stays(*statement, before, catalog_.find({"d", "t"}));
+    return checked ? std::string() : checked.error().message();
+  };
+  const std::string by_index = "(u int not null, v int, unique key uq (u))";
+  const std::string by_key = "(id int primary key, u int not null unique)";
+  using testing::HasSubstr;
+  for (const char* sql : {"alter table t drop index uq", "drop index UQ on t", "alter table t drop constraint uq",
+                          "alter table t modify u int", "alter table t change u w int null",
+                          "alter table t drop key uq, add unique (v)", "alter table t drop column u"}) {
+    EXPECT_THAT(stays(by_index, sql), HasSubstr("unique index uq, which tells the rows of table d.t apart")) << sql;
+  }
+  for (const char* sql :
+       {"alter table t drop foreign key uq", "drop index other on t", "alter table t add unique a (v)",
+        "alter table t modify u bigint not null", "alter table t change u w int not null",
+        "alter table t drop key uq, add unique again (u)", "alter table t drop key uq, add primary key (u)",
+        "alter table t add unique key uq (u), drop key uq"}) {
+    EXPECT_EQ(stays(by_index, sql), "") << sql;
+  }
+  EXPECT_EQ(stays(by_key, "drop index u on t"), "");
+  EXPECT_THAT(stays(by_key, "alter table t drop primary key"), HasSubstr("the primary key of table d.t was changed"));
+  EXPECT_EQ(stays(by_key, "alter table t modify id bigint"), "");
+  EXPECT_FALSE(table("t").schema->columns[0].type.nullable);
+}
+
+TEST_F(DdlApplyTest, takes_the_key_of_a_new_table_as_the_server_s_catalog_is_read) {
+  const auto key = [&](const std::string& definition) {
+    run("drop table if exists t");
+    run("create table t " + definition);
+    std::string text = table("t").key_index + ":";
+    for (const uint32_t part : table("t").schema->key) text += " " + table("t").schema->columns[part].name;
+    return text;
+  };
+  EXPECT_EQ(key("(a int, b int not null, unique z (b))"), "z: b");
+  EXPECT_EQ(key("(a int not null unique, b int not null, unique (b, a), unique A2 (b))"), "a: a");
+  EXPECT_EQ(key("(b int not null, c int not null, unique (b), unique (b, c))"), "b: b");
+  EXPECT_EQ(key("(a int unique, b varchar(9) not null, unique (b(3)))"), ":");
+  EXPECT_EQ(key("(b int not null unique, a int, primary key (a))"), "PRIMARY: a");
+  EXPECT_EQ(key("(id serial)"), "id: id");
+  run("create table u like t");
+  EXPECT_EQ(table("u").key_index, "id");
+  run("alter table u rename index id to other");
+  EXPECT_EQ(table("u").key_index, "other");
+  EXPECT_EQ(mysql_table_from_json(mysql_table_to_json(table("u"))).value(), table("u"));
 }
 
 TEST_F(DdlApplyTest, sees_a_gh_ost_swap_as_the_difference) {

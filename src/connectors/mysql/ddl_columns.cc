@@ -372,8 +372,7 @@ Result<bool> parse_ddl_charset(DdlCursor& cursor, std::string& charset, std::str
   return true;
 }
 
-Result<std::vector<std::string>> parse_ddl_key_parts(DdlCursor& cursor) {
-  std::vector<std::string> columns;
+Result<> parse_ddl_key_parts(DdlCursor& cursor, DdlKey& key) {
   bool expressions = false;
   if (!cursor.accept_symbol('(')) return cursor.unreadable();
   do {
@@ -382,14 +381,17 @@ Result<std::vector<std::string>> parse_ddl_key_parts(DdlCursor& cursor) {
       expressions = true;
     } else {
       ASSIGN_OR_RETURN(std::string column, cursor.name());
-      columns.push_back(std::move(column));
-      if (cursor.peek().is_symbol('(')) RETURN_IF_ERROR(cursor.skip_parentheses());
+      key.columns.push_back(std::move(column));
+      if (cursor.peek().is_symbol('(')) {
+        RETURN_IF_ERROR(cursor.skip_parentheses());
+        key.prefix = true;
+      }
     }
     RETURN_IF_ERROR(cursor.skip_item());  // ASC, DESC
   } while (cursor.accept_symbol(','));
   if (!cursor.accept_symbol(')')) return cursor.unreadable();
-  if (expressions) columns.clear();
-  return columns;
+  if (expressions) key.columns.clear();
+  return {};
 }
 
 Result<DdlColumn> parse_ddl_column(DdlCursor& cursor) {

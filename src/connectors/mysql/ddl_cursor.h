@@ -57,6 +57,8 @@ class DdlCursor {
   Error unreadable() const;
   Result<std::string> name();
   Result<TableId> table();
+  // A name of a table or database as the server keeps it.
+  std::string folded(std::string name) const;
   // (...) with everything in it.
   Result<> skip_parentheses();
   // Up to a ',' or ')' outside of parentheses, or the end.
@@ -73,7 +75,7 @@ class DdlCursor {
 Result<DdlColumn> parse_ddl_column(DdlCursor& cursor);
 // CHARSET x, CHARACTER SET x, COLLATE x with optional '=' and DEFAULT; false if something else comes.
 Result<bool> parse_ddl_charset(DdlCursor& cursor, std::string& charset, std::string& collation);
-// (a, b(10) DESC); empty if a part is an expression.
-Result<std::vector<std::string>> parse_ddl_key_parts(DdlCursor& cursor);
+// (a, b(10) DESC) into the key's columns; none if a part is an expression.
+Result<> parse_ddl_key_parts(DdlCursor& cursor, DdlKey& key);
 
 }  // namespace sluice::mysql

@@ -30,13 +30,14 @@ Result<TableId> DdlCursor::table() {
     ASSIGN_OR_RETURN(id.table, name());
     id.schema = first;
   }
-  if (options_.lower_case_names) {
-    for (std::string* part : {&id.schema, &id.table}) {
-      std::transform(part->begin(), part->end(), part->begin(),
-                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    }
-  }
-  return id;
+  return TableId{folded(std::move(id.schema)), folded(std::move(id.table))};
+}
+
+std::string DdlCursor::folded(std::string name) const {
+  if (!options_.lower_case_names) return name;
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return name;
 }
 
 Result<> DdlCursor::skip_parentheses() {
@@ -73,18 +74,21 @@ bool starts_key(const DdlCursor& cursor) {
 
 // A key or constraint of CREATE TABLE or ADD; only PRIMARY KEY and UNIQUE are of interest.
 Result<std::optional<DdlKey>> parse_key(DdlCursor& cursor) {
+  DdlKey key;
   if (cursor.accept("CONSTRAINT") && !cursor.next_is({"PRIMARY", "UNIQUE", "FOREIGN", "CHECK"})) {
-    cursor.take();
+    key.name = cursor.take().text;
   }
   bool primary = cursor.accept({"PRIMARY", "KEY"});
   if (!primary && !cursor.accept("UNIQUE")) {
     RETURN_IF_ERROR(cursor.skip_item());
     return std::optional<DdlKey>();
   }
-  while (!cursor.done() && !cursor.peek().is_symbol('(')) cursor.take();  // KEY name USING BTREE
-  DdlKey key;
   key.primary = primary;
-  ASSIGN_OR_RETURN(key.columns, parse_ddl_key_parts(cursor));
+  if (!cursor.accept("KEY")) cursor.accept("INDEX");
+  cursor.accept({"IF", "NOT", "EXISTS"});
+  if (cursor.peek().is_name() && !cursor.peek().is("USING")) key.name = cursor.take().text;
+  while (!cursor.done() && !cursor.peek().is_symbol('(')) cursor.take();  // USING BTREE
+  RETURN_IF_ERROR(parse_ddl_key_parts(cursor, key));
   RETURN_IF_ERROR(cursor.skip_item());
   return std::optional<DdlKey>(std::move(key));
 }
@@ -146,8 +150,8 @@ Result<DdlStatement> parse_database(DdlCursor& cursor) {
   cursor.accept({"IF", "NOT", "EXISTS"});
   cursor.accept({"IF", "EXISTS"});
   bool named = cursor.peek().is_name() && !cursor.next_is({"CHARSET", "CHARACTER", "COLLATE", "DEFAULT"});
-  statement.name = cursor.options().default_database;  // ALTER DATABASE may leave it out
-  if (named) statement.name = cursor.take().text;
+  // ALTER DATABASE may leave it out.
+  statement.name = cursor.folded(named ? cursor.take().text : cursor.options().default_database);
   if constexpr (!std::is_same_v<Statement, DropDatabase>) {
     while (!cursor.done()) {
       ASSIGN_OR_RETURN(bool charset, parse_ddl_charset(cursor, statement.charset, statement.collation));
@@ -164,6 +168,14 @@ Result<ColumnPlace> parse_place(DdlCursor& cursor) {
     ASSIGN_OR_RETURN(place.after, cursor.name());
   }
   return place;
+}
+
+AlterAction drop_index(std::string name) {
+  if (name.size() == 7 &&
+      std::equal(name.begin(), name.end(), "primary", [](char a, char b) { return (a | 0x20) == b; })) {
+    return DropPrimaryKey{};
+  }
+  return DropIndex{std::move(name)};
 }
 
 class AlterReader {
@@ -341,12 +353,10 @@ class AlterReader {
     }
     if (cursor_.accept({"SYSTEM", "VERSIONING"}) || cursor_.accept({"PERIOD", "FOR"})) return cursor_.skip_item();
     if (cursor_.next_is({"INDEX", "KEY", "FOREIGN", "CONSTRAINT", "CHECK"})) {
+      const bool index = cursor_.next_is({"INDEX", "KEY", "CONSTRAINT"});
       while (cursor_.next_is({"INDEX", "KEY", "FOREIGN", "CONSTRAINT", "CHECK", "IF", "EXISTS"})) cursor_.take();
       ASSIGN_OR_RETURN(std::string name, cursor_.name());
-      if (name.size() == 7 &&
-          std::equal(name.begin(), name.end(), "primary", [](char a, char b) { return (a | 0x20) == b; })) {
-        alter_.actions.emplace_back(DropPrimaryKey{});
-      }
+      if (index) alter_.actions.push_back(drop_index(std::move(name)));
       return {};
     }
     cursor_.accept("COLUMN");
@@ -375,7 +385,15 @@ class AlterReader {
   }
 
   Result<> rename() {
-    if (cursor_.next_is({"INDEX", "KEY"}) && cursor_.peek(2).is("TO")) return cursor_.skip_item();
+    if (cursor_.next_is({"INDEX", "KEY"}) && cursor_.peek(2).is("TO")) {
+      cursor_.take();
+      RenameIndex rename;
+      ASSIGN_OR_RETURN(rename.old_name, cursor_.name());
+      cursor_.take();
+      ASSIGN_OR_RETURN(rename.new_name, cursor_.name());
+      alter_.actions.emplace_back(std::move(rename));
+      return {};
+    }
     if (cursor_.accept("COLUMN")) {
       RenameColumn rename;
       rename.if_exists = cursor_.accept({"IF", "EXISTS"});
@@ -436,10 +454,22 @@ Result<DdlStatement> parse_alter(DdlCursor& cursor) {
   return DdlStatement(HarmlessStatement{});
 }
 
+// DROP INDEX i ON t
+Result<DdlStatement> parse_drop_index(DdlCursor& cursor) {
+  AlterTable alter;
+  cursor.accept({"IF", "EXISTS"});
+  ASSIGN_OR_RETURN(std::string name, cursor.name());
+  if (!cursor.accept("ON")) return cursor.unreadable();
+  ASSIGN_OR_RETURN(alter.table, cursor.table());
+  alter.actions.push_back(drop_index(std::move(name)));
+  return DdlStatement(std::move(alter));
+}
+
 Result<DdlStatement> parse_drop(DdlCursor& cursor) {
   DropTable drop;
   drop.temporary = cursor.accept("TEMPORARY");
   if (cursor.accept("DATABASE") || cursor.accept("SCHEMA")) return parse_database<DropDatabase>(cursor);
+  if (cursor.accept("INDEX")) return parse_drop_index(cursor);
   if (!cursor.accept("TABLE") && !cursor.accept("TABLES")) return DdlStatement(HarmlessStatement{});
   cursor.accept({"IF", "EXISTS"});
   do {

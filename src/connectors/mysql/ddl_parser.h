@@ -46,9 +46,12 @@ struct ColumnPlace {
   std::string after;
 };
 
+// PRIMARY KEY or UNIQUE.
 struct DdlKey {
+  std::string name;  // of a unique index; empty: the server makes one of the first column's name
   std::vector<std::string> columns;
   bool primary = false;
+  bool prefix = false;  // a part is only the beginning of its column
 };
 
 struct CreateTable {
@@ -93,6 +96,13 @@ struct AddKey {
   DdlKey key;
 };
 struct DropPrimaryKey {};
+struct DropIndex {
+  std::string name;
+};
+struct RenameIndex {
+  std::string old_name;
+  std::string new_name;
+};
 struct RenameTo {
   TableId table;
 };
@@ -109,13 +119,13 @@ struct SetTableComment {
 };
 struct TruncatePartition {};  // ALTER TABLE ... TRUNCATE/DROP/EXCHANGE PARTITION: rows change without row events
 using AlterAction =
-    std::variant<AddColumn, ChangeColumn, RenameColumn, DropColumn, SetColumnDefault, AddKey, DropPrimaryKey, RenameTo,
-                 ConvertCharset, SetTableCharset, SetTableComment, TruncatePartition>;
+    std::variant<AddColumn, ChangeColumn, RenameColumn, DropColumn, SetColumnDefault, AddKey, DropPrimaryKey, DropIndex,
+                 RenameIndex, RenameTo, ConvertCharset, SetTableCharset, SetTableComment, TruncatePartition>;
 
 struct AlterTable {
   TableId table;
   bool if_exists = false;
-  std::vector<AlterAction> actions;  // empty: only indexes, constraints, engine and the like
+  std::vector<AlterAction> actions;  // empty: only constraints, engine and the like
 };
 struct DropTable {
   std::vector<TableId> tables;

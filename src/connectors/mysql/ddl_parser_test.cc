@@ -88,7 +88,7 @@ TEST(DdlParserTest, reads_all_clauses_of_alter_table) {
       "RENAME COLUMN g TO h, RENAME INDEX i TO j, ALTER COLUMN k SET DEFAULT 5, ALTER l DROP DEFAULT, "
       "CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, DEFAULT CHARSET=latin1, COMMENT='new', ENGINE=InnoDB, "
       "ALGORITHM=INPLACE, LOCK=NONE, FORCE, RENAME TO other.t2");
-  ASSERT_EQ(alter.actions.size(), 16u);
+  ASSERT_EQ(alter.actions.size(), 17u);
   EXPECT_TRUE(std::get<AddColumn>(alter.actions[0]).place.first);
   EXPECT_EQ(std::get<AddColumn>(alter.actions[2]).column.name, "c");
   EXPECT_TRUE(std::get<AddKey>(alter.actions[3]).key.primary);
@@ -98,12 +98,32 @@ TEST(DdlParserTest, reads_all_clauses_of_alter_table) {
   EXPECT_EQ(std::get<ChangeColumn>(alter.actions[7]).place->after, "a");
   EXPECT_EQ(std::get<ChangeColumn>(alter.actions[8]).old_name, "e");
   EXPECT_EQ(std::get<RenameColumn>(alter.actions[9]).new_name, "h");
-  EXPECT_EQ(std::get<SetColumnDefault>(alter.actions[10]).default_expression, "5");
-  EXPECT_EQ(std::get<ConvertCharset>(alter.actions[12]).charset, "utf8mb4");
-  EXPECT_EQ(std::get<SetTableComment>(alter.actions[14]).comment, "new");
-  EXPECT_EQ(std::get<RenameTo>(alter.actions[15]).table, (TableId{"other", "t2"}));
+  EXPECT_EQ(std::get<RenameIndex>(alter.actions[10]).new_name, "j");
+  EXPECT_EQ(std::get<SetColumnDefault>(alter.actions[11]).default_expression, "5");
+  EXPECT_EQ(std::get<ConvertCharset>(alter.actions[13]).charset, "utf8mb4");
+  EXPECT_EQ(std::get<SetTableComment>(alter.actions[15]).comment, "new");
+  EXPECT_EQ(std::get<RenameTo>(alter.actions[16]).table, (TableId{"other", "t2"}));
   EXPECT_TRUE(parsed<AlterTable>("ALTER TABLE t ENGINE=InnoDB, ADD FULLTEXT KEY f (a), ENABLE KEYS").actions.empty());
   EXPECT_EQ(parsed<AlterTable>("alter table t drop partition p0, p1").actions.size(), 1u);
+}
+
+TEST(DdlParserTest, reads_the_names_of_unique_indexes) {
+  const auto create = parsed<CreateTable>(
+      "CREATE TABLE t (a INT, UNIQUE (a), UNIQUE KEY k USING BTREE (a, b), CONSTRAINT c UNIQUE INDEX (b(3)), "
+      "CONSTRAINT d UNIQUE e (a))");
+  std::vector<std::string> names;
+  for (const DdlKey& key : create.keys) names.push_back(key.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"", "k", "c", "e"}));
+  EXPECT_TRUE(create.keys[2].prefix);
+  EXPECT_FALSE(create.keys[1].prefix);
+  const auto drop = parsed<AlterTable>("DROP INDEX IF EXISTS k ON other.t ALGORITHM=INPLACE");
+  EXPECT_EQ(drop.table, (TableId{"other", "t"}));
+  EXPECT_EQ(std::get<DropIndex>(drop.actions.at(0)).name, "k");
+  EXPECT_TRUE(std::holds_alternative<DropPrimaryKey>(parsed<AlterTable>("DROP INDEX `PRIMARY` ON t").actions.at(0)));
+  const auto alter =
+      parsed<AlterTable>("ALTER TABLE t DROP KEY k, DROP CONSTRAINT c, DROP FOREIGN KEY f, DROP CHECK g");
+  ASSERT_EQ(alter.actions.size(), 2u);
+  EXPECT_EQ(std::get<DropIndex>(alter.actions[1]).name, "c");
 }
 
 TEST(DdlParserTest, reads_drop_rename_truncate_and_databases) {
@@ -157,6 +177,10 @@ TEST(DdlParserTest, honours_ansi_quotes_and_folded_names) {
   ansi.ansi_quotes = true;
   ansi.lower_case_names = true;
   EXPECT_EQ(parsed<TruncateTable>("TRUNCATE TABLE \"A\".\"B c\"", ansi).table, (TableId{"a", "b c"}));
+  EXPECT_EQ(parsed<CreateDatabase>("CREATE DATABASE Shop CHARACTER SET latin1", ansi).name, "shop");
+  EXPECT_EQ(parsed<AlterDatabase>("ALTER DATABASE \"SHOP\" CHARACTER SET latin1", ansi).name, "shop");
+  EXPECT_EQ(parsed<DropDatabase>("DROP DATABASE Shop", ansi).name, "shop");
+  EXPECT_EQ(parsed<DropDatabase>("DROP DATABASE Shop").name, "Shop");
 }
 
 }  // namespace

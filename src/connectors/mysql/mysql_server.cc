@@ -124,7 +124,9 @@ Result<> read_key_rows(Context& context, MysqlConnection& connection, const std:
   }
   for (auto& [id, list] : indexes) {
     const auto best = std::ranges::find_if(list, [](const auto& index) { return index.second.usable; });
-    if (best != list.end()) out.schemas[id].key = std::move(best->second.columns);
+    if (best == list.end()) continue;
+    out.schemas[id].key = std::move(best->second.columns);
+    out.tables[id].key_index = std::move(best->first);
   }
   return {};
 }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "connectors/mysql/charset.h"
 
@@ -41,7 +43,7 @@ Result<BuiltColumn> build_column(const DdlColumn& ddl, const CharsetChoice& tabl
   return built;
 }
 
-Result<> put_key(TableSchema& schema, const std::vector<std::string>& names) {
+Result<> put_primary_key(TableSchema& schema, const std::vector<std::string>& names) {
   schema.key.clear();
   for (const std::string& name : names) {
     std::optional<uint32_t> index = schema.find_column(name);
@@ -51,6 +53,61 @@ Result<> put_key(TableSchema& schema, const std::vector<std::string>& names) {
     }
     schema.key.push_back(*index);
     schema.columns[*index].type.nullable = false;
+  }
+  return {};
+}
+
+// Names of indexes are compared without case.
+std::string upper(std::string name) {
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return name;
+}
+bool same_index(const std::string& a, const std::string& b) { return upper(a) == upper(b); }
+
+// The columns of a unique index if these tell rows apart by themselves; none if not.
+std::vector<uint32_t> identifying_columns(const TableSchema& schema, const DdlKey& key) {
+  std::vector<uint32_t> columns;
+  for (const std::string& name : key.columns) {
+    const std::optional<uint32_t> index = schema.find_column(name);
+    if (key.prefix || !index || schema.columns[*index].type.nullable) return {};
+    columns.push_back(*index);
+  }
+  return columns;
+}
+
+// Every index of the statement that may be the key, with the name that the server gives it.
+std::vector<DdlKey> named_keys(const CreateTable& create) {
+  std::vector<DdlKey> keys;
+  for (const DdlColumn& column : create.columns) {
+    if (column.primary_key) keys.push_back({.columns = {column.name}, .primary = true});
+    if (column.unique_key) keys.push_back({.columns = {column.name}});
+  }
+  keys.insert(keys.end(), create.keys.begin(), create.keys.end());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i].primary) keys[i].name = kPrimaryIndex;
+    if (!keys[i].name.empty()) continue;
+    const auto is_taken = [&](const std::string& name) {
+      return std::ranges::any_of(keys, [&](const DdlKey& key) { return same_index(key.name, name); });
+    };
+    const std::string& first = keys[i].columns[0];
+    std::string name = first;
+    for (int number = 2; is_taken(name); ++number) name = fmt::format("{}_{}", first, number);
+    keys[i].name = std::move(name);
+  }
+  return keys;
+}
+
+// The primary key, else the first unique index whose columns cannot be NULL, as mysql_server.cc takes them.
+Result<> put_key(const CreateTable& create, TableSchema& schema, MysqlTable& table) {
+  std::vector<DdlKey> keys = named_keys(create);
+  std::ranges::stable_sort(keys, {}, [](const DdlKey& key) { return std::pair(!key.primary, upper(key.name)); });
+  if (!keys.empty() && keys[0].primary) RETURN_IF_ERROR(put_primary_key(schema, keys[0].columns));
+  for (const DdlKey& key : keys) {
+    schema.key = identifying_columns(schema, key);
+    if (schema.key.empty()) continue;
+    table.key_index = key.name;
+    break;
   }
   return {};
 }
@@ -73,18 +130,13 @@ Result<MysqlTable> new_table(const CreateTable& create, const CharsetChoice& cha
   TableSchema schema;
   schema.id = create.table;
   schema.comment = create.comment;
-  std::vector<std::string> key;
   for (const DdlColumn& ddl : create.columns) {
     Result<BuiltColumn> built = build_column(ddl, charset, options);
     if (!built) return std::move(built).error().context(fmt::format("creating {}.{}", create.table.text(), ddl.name));
     schema.columns.push_back(std::move(built->column));
     table.columns.push_back(std::move(built->info));
-    if (ddl.primary_key) key = {ddl.name};
   }
-  for (const DdlKey& entry : create.keys) {
-    if (entry.primary) key = entry.columns;
-  }
-  RETURN_IF_ERROR(put_key(schema, key));
+  RETURN_IF_ERROR(put_key(create, schema, table));
   table.schema = std::make_shared<const TableSchema>(std::move(schema));
   return table;
 }
@@ -139,17 +191,20 @@ void append_difference(const TableSchema& before, const TableSchemaPtr& after, s
 }
 
 SchemaEdit::SchemaEdit(const MysqlTable& table, CharsetChoice database_charset, const TypeOptions& options)
-    : schema_(*table.schema), table_(table), database_charset_(std::move(database_charset)), options_(options) {}
+    : has_key_(!table.schema->key.empty()),
+      schema_(*table.schema),
+      table_(table),
+      database_charset_(std::move(database_charset)),
+      options_(options) {}
 
 // The schema has changed: a change of its own, or one more column of the change before.
-void SchemaEdit::record(SchemaChangeKind kind, std::string column, std::string new_name) {
+void SchemaEdit::record(SchemaChangeKind kind, std::string column) {
   auto after = std::make_shared<const TableSchema>(schema_);
   bool joins = !changes_.empty() && changes_.back().kind == kind &&
                (kind == SchemaChangeKind::kAddColumns || kind == SchemaChangeKind::kDropColumns);
   if (!joins) changes_.push_back({kind, table_.schema, nullptr, {}, {}});
   SchemaChange& change = changes_.back();
   if (!column.empty()) change.columns.push_back(std::move(column));
-  if (!new_name.empty()) change.new_names.push_back(std::move(new_name));
   change.after = after;
   table_.schema = after;
 }
@@ -162,30 +217,19 @@ MysqlTable SchemaEdit::finish(std::vector<SchemaChange>& changes) {
   return std::move(table_);
 }
 
+// What a statement adds, or changes about the columns that stay.
 struct ActionVisitor {
   SchemaEdit& edit;
 
   Result<> operator()(const AddColumn& action) { return edit.add(action); }
   Result<> operator()(const ChangeColumn& action) { return edit.change(action); }
-  Result<> operator()(const RenameColumn& action) {
-    edit.rename(action.old_name, action.new_name);
-    return {};
-  }
-  Result<> operator()(const DropColumn& action) {
-    edit.drop(action.name);
-    return {};
-  }
-  Result<> operator()(const SetColumnDefault& action) {
-    if (auto index = edit.schema_.find_column(action.name)) {
-      edit.schema_.columns[*index].default_expression = action.default_expression;
-    }
-    return {};
-  }
   Result<> operator()(const AddKey& action) {
-    return action.key.primary ? edit.set_key(action.key.columns) : Result<>();
+    if (action.key.primary) return edit.set_primary_key(action.key.columns);
+    edit.add_index(action.key);
+    return {};
   }
-  Result<> operator()(const DropPrimaryKey&) {
-    edit.schema_.key.clear();
+  Result<> operator()(const RenameIndex& action) {
+    if (same_index(edit.table_.key_index, action.old_name)) edit.table_.key_index = action.new_name;
     return {};
   }
   Result<> operator()(const ConvertCharset& action) { return edit.convert(action); }
@@ -200,11 +244,25 @@ struct ActionVisitor {
     edit.record(SchemaChangeKind::kAlterTableComment, {});
     return {};
   }
-  Result<> operator()(const RenameTo&) { return {}; }
-  Result<> operator()(const TruncatePartition&) { return {}; }
+  template <typename Other>
+  Result<> operator()(const Other&) {
+    return {};
+  }
 };
 
-Result<> SchemaEdit::apply(const AlterAction& action) { return std::visit(ActionVisitor{*this}, action); }
+Result<> SchemaEdit::apply(const std::vector<AlterAction>& actions) {
+  for (const AlterAction& action : actions) {
+    if (const auto* column = std::get_if<DropColumn>(&action)) drop(column->name);
+    if (std::holds_alternative<DropPrimaryKey>(action)) drop_index(std::string(kPrimaryIndex));
+    if (const auto* index = std::get_if<DropIndex>(&action)) drop_index(index->name);
+    const auto* set = std::get_if<SetColumnDefault>(&action);
+    const auto column = set != nullptr ? schema_.find_column(set->name) : std::nullopt;
+    if (column) schema_.columns[*column].default_expression = set->default_expression;
+  }
+  rename(actions);
+  for (const AlterAction& action : actions) RETURN_IF_ERROR(std::visit(ActionVisitor{*this}, action));
+  return {};
+}
 
 Result<> SchemaEdit::add(const AddColumn& add) {
   if (schema_.find_column(add.column.name)) return {};
@@ -212,37 +270,59 @@ Result<> SchemaEdit::add(const AddColumn& add) {
   schema_.columns.push_back(std::move(built.column));
   table_.columns.push_back(std::move(built.info));
   move(static_cast<uint32_t>(schema_.columns.size() - 1), add.place);
-  if (add.column.primary_key) RETURN_IF_ERROR(set_key({add.column.name}));
+  if (add.column.primary_key) RETURN_IF_ERROR(set_primary_key({add.column.name}));
   record(SchemaChangeKind::kAddColumns, add.column.name);
   return {};
 }
 
 Result<> SchemaEdit::change(const ChangeColumn& change) {
-  std::optional<uint32_t> found = schema_.find_column(change.old_name);
-  if (found && change.old_name != change.column.name) rename(change.old_name, change.column.name);
   std::optional<uint32_t> index = schema_.find_column(change.column.name);
   if (!index) {
     if (change.if_exists) return {};
     return Error(ErrorCode::kSchemaChanged, fmt::format("it has no column {}", change.old_name));
   }
   ASSIGN_OR_RETURN(BuiltColumn built, build_column(change.column, {table_.charset, table_.collation}, options_));
-  if (schema_.is_key(*index)) built.column.type.nullable = false;
+  if (schema_.is_key(*index) && built.column.type.nullable) {
+    const bool primary = table_.key_index.empty() || table_.key_index == kPrimaryIndex;
+    if (primary) built.column.type.nullable = false;
+    if (!primary) drop_index(table_.key_index);
+  }
   built.column.name = schema_.columns[*index].name;
   bool same = same_definition(schema_.columns[*index], built.column);
   schema_.columns[*index] = std::move(built.column);
   table_.columns[*index] = std::move(built.info);
-  if (change.column.primary_key) RETURN_IF_ERROR(set_key({change.column.name}));
+  if (change.column.primary_key) RETURN_IF_ERROR(set_primary_key({change.column.name}));
   if (change.place) move(*index, *change.place);
   if (!same) record(SchemaChangeKind::kAlterColumnType, change.column.name);
   return {};
 }
 
-void SchemaEdit::rename(const std::string& old_name, const std::string& new_name) {
-  std::optional<uint32_t> index = schema_.find_column(old_name);
-  if (!index || schema_.columns[*index].name == new_name) return;
-  std::string exact = schema_.columns[*index].name;
-  schema_.columns[*index].name = new_name;
-  record(SchemaChangeKind::kRenameColumn, exact, new_name);
+ColumnRename rename_of(const AlterAction& action) {
+  if (const auto* rename = std::get_if<RenameColumn>(&action)) return {rename->old_name, rename->new_name};
+  if (const auto* change = std::get_if<ChangeColumn>(&action)) return {change->old_name, change->column.name};
+  return {};
+}
+
+// All at once: columns may exchange their names.
+void SchemaEdit::rename(const std::vector<AlterAction>& actions) {
+  std::map<uint32_t, std::string> new_names;
+  for (const AlterAction& action : actions) {
+    ColumnRename names = rename_of(action);
+    const std::optional<uint32_t> index = schema_.find_column(names.old_name);
+    if (index && schema_.columns[*index].name != names.new_name) new_names[*index] = std::move(names.new_name);
+  }
+  // A name that a column has and keeps: the statement was carried out before.
+  std::erase_if(new_names, [&](const auto& entry) {
+    const std::optional<uint32_t> other = schema_.find_column(entry.second);
+    return other && *other != entry.first && !new_names.contains(*other);
+  });
+  if (new_names.empty()) return;
+  changes_.push_back({SchemaChangeKind::kRenameColumn, table_.schema, nullptr, {}, {}});
+  for (auto& [index, name] : new_names) {
+    changes_.back().columns.push_back(std::exchange(schema_.columns[index].name, name));
+    changes_.back().new_names.push_back(std::move(name));
+  }
+  changes_.back().after = table_.schema = std::make_shared<const TableSchema>(schema_);
 }
 
 void SchemaEdit::drop(const std::string& name) {
@@ -292,6 +372,23 @@ Result<> SchemaEdit::convert(const ConvertCharset& convert) {
   return {};
 }
 
-Result<> SchemaEdit::set_key(const std::vector<std::string>& columns) { return put_key(schema_, columns); }
+void SchemaEdit::drop_index(const std::string& name) {
+  const bool unknown = table_.key_index.empty() && name == kPrimaryIndex;
+  if (!unknown && !same_index(table_.key_index, name)) return;
+  schema_.key.clear();
+  table_.key_index.clear();
+}
+
+// An index in the place of the one that the statement drops.
+void SchemaEdit::add_index(const DdlKey& key) {
+  if (!has_key_ || !schema_.key.empty()) return;
+  schema_.key = identifying_columns(schema_, key);
+  if (!schema_.key.empty()) table_.key_index = key.name.empty() ? key.columns[0] : key.name;
+}
+
+Result<> SchemaEdit::set_primary_key(const std::vector<std::string>& columns) {
+  table_.key_index = kPrimaryIndex;
+  return put_primary_key(schema_, columns);
+}
 
 }  // namespace sluice::mysql
