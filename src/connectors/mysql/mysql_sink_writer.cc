@@ -30,6 +30,15 @@ std::vector<uint32_t> without_key(const TableSchema& schema, const std::vector<u
   return result;
 }
 
+bool has_absent_values(const ChangeBatch& batch) {
+  return std::ranges::any_of(batch.columns, [&](const ColumnVector& values) {
+    for (size_t row = 0; row < batch.rows(); ++row) {
+      if (values.presence(row) == Presence::kAbsent) return true;
+    }
+    return false;
+  });
+}
+
 }  // namespace
 
 Result<> MysqlWriter::write(Context& context, const ChangeBatch& batch, bool into_empty_table) {
@@ -101,8 +110,11 @@ Result<> MysqlWriter::write_rows(Context& context, Plan& plan, const ChangeBatch
 }
 
 Result<> MysqlWriter::write_keyed(Context& context, Plan& plan, const ChangeBatch& batch) {
+  const bool other_unique = plan.upsert != Upsert::kOnDuplicateKey;
+  // Rows that are not whole cannot be taken out and put in again, so a value must be free before it is taken.
+  const bool in_order = plan.in_order || (other_unique && has_absent_values(batch));
   for (size_t first = 0; first < batch.rows();) {
-    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, plan.in_order));
+    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, in_order));
     RETURN_IF_ERROR(remove(context, plan, batch, net_.deletes()));
     switch (plan.upsert) {
       case Upsert::kOnDuplicateKey:
@@ -113,15 +125,13 @@ Result<> MysqlWriter::write_keyed(Context& context, Plan& plan, const ChangeBatc
         RETURN_IF_ERROR(insert(context, plan, batch, net_.upserts(), plan.all_columns, false));
         break;
       case Upsert::kRowByRow:
-        for (const uint32_t row : net_.upserts()) {
-          ASSIGN_OR_RETURN(const uint64_t matched, update(context, plan, batch, row, row, plan.all_columns));
-          if (matched == 0) RETURN_IF_ERROR(insert(context, plan, batch, {&row, 1}, plan.all_columns, false));
-        }
+        RETURN_IF_ERROR(update_or_insert(context, plan, batch, net_.upserts(), plan.all_columns));
         break;
     }
     for (const PartialRows& partial : net_.partial()) {
       if (partial.insert) {
-        RETURN_IF_ERROR(insert(context, plan, batch, partial.rows, partial.columns, true));
+        RETURN_IF_ERROR(other_unique ? update_or_insert(context, plan, batch, partial.rows, partial.columns)
+                                     : insert(context, plan, batch, partial.rows, partial.columns, true));
         continue;
       }
       const auto columns = without_key(*plan.schema, partial.columns);
@@ -140,6 +150,15 @@ Result<> MysqlWriter::write_keyed(Context& context, Plan& plan, const ChangeBatc
       ASSIGN_OR_RETURN(const uint64_t matched, update(context, plan, batch, row, row - 1, carried));
       if (matched != 1) return missing_row({});
     }
+  }
+  return {};
+}
+
+Result<> MysqlWriter::update_or_insert(Context& context, Plan& plan, const ChangeBatch& batch,
+                                       std::span<const uint32_t> rows, const std::vector<uint32_t>& columns) {
+  for (const uint32_t row : rows) {
+    ASSIGN_OR_RETURN(const uint64_t matched, update(context, plan, batch, row, row, columns));
+    if (matched == 0) RETURN_IF_ERROR(insert(context, plan, batch, {&row, 1}, columns, false));
   }
   return {};
 }

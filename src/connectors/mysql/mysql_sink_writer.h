@@ -3,7 +3,8 @@
 // DATA from memory for the rows of a snapshot if the server allows it.
 //
 // ON DUPLICATE KEY UPDATE would overwrite another row if a secondary unique key matched. Tables with such keys get
-// DELETE + INSERT instead or, where the target has columns or references of its own, UPDATE and else INSERT row by row.
+// DELETE + INSERT instead or, where the target has columns or references of its own, UPDATE and else INSERT row by row;
+// so do rows of which only some columns are known.
 #pragma once
 
 #include <map>
@@ -54,6 +55,8 @@ class MysqlWriter : public SinkWriter {
   Result<> load(Context& context, Plan& plan, const ChangeBatch& batch);
   Result<> insert(Context& context, Plan& plan, const ChangeBatch& batch, std::span<const uint32_t> rows,
                   const std::vector<uint32_t>& columns, bool on_duplicate_key);
+  Result<> update_or_insert(Context& context, Plan& plan, const ChangeBatch& batch, std::span<const uint32_t> rows,
+                            const std::vector<uint32_t>& columns);
   Result<> remove(Context& context, Plan& plan, const ChangeBatch& batch, std::span<const uint32_t> rows);
   // Updates one row found by the key of `key_row`; returns the rows matched.
   Result<uint64_t> update(Context& context, Plan& plan, const ChangeBatch& batch, size_t row, size_t key_row,
