@@ -2,15 +2,20 @@
 #include "connectors/mysql/mysql_connection.h"
 
 #include <fmt/format.h>
-// clang-format off: ma_pvio.h needs mysql.h before it
+// clang-format off: ma_pvio.h needs mysql.h before it, and these to include ma_tls.h
 #include <mysql.h>
+#define HAVE_TLS
+using uchar = unsigned char;
 #include <ma_pvio.h>
 // clang-format on
 #include <mysqld_error.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <limits>
+#include <string_view>
 #include <utility>
 
 namespace sluice {
@@ -69,6 +74,18 @@ void obey_context_with_tls(MARIADB_PVIO& pvio) {
     return copy;
   }();
   pvio.methods = &methods;
+}
+
+// libmariadb reads large pieces past its cache, and of a TLS record that holds more the rest stays with OpenSSL, where
+// the socket does not show it.
+bool tls_holds_bytes(const MARIADB_PVIO& pvio) {
+  static const bool by_openssl = [] {
+    const char* library = nullptr;
+    return mariadb_get_infov(nullptr, MARIADB_TLS_LIBRARY, &library) == 0 && library != nullptr &&
+           std::string_view(library).starts_with("OpenSSL");
+  }();
+  if (!by_openssl || pvio.ctls == nullptr || pvio.ctls->ssl == nullptr) return false;
+  return SSL_pending(static_cast<const SSL*>(pvio.ctls->ssl)) > 0;
 }
 
 // The server quotes the offending value in some messages; it must not get into logs.
@@ -216,7 +233,6 @@ Result<std::unique_ptr<MysqlConnection>> MysqlConnection::connect(Context& conte
     mysql_optionsv(mysql, MYSQL_OPT_READ_TIMEOUT, &seconds);
   }
   mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-  mysql_optionsv(mysql, MYSQL_INIT_COMMAND, "SET time_zone = '+00:00'");
   mysql_optionsv(mysql, MARIADB_OPT_IO_WAIT, &io_wait);
   const unsigned local_infile = options.local_infile ? 1 : 0;
   mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &local_infile);
@@ -257,7 +273,19 @@ Result<std::unique_ptr<MysqlConnection>> MysqlConnection::connect(Context& conte
   const std::string_view version = mysql_get_server_info(mysql);
   connection->mariadb_ = version.find("MariaDB") != std::string_view::npos;
   connection->version_ = parse_mysql_version(version);
+  RETURN_IF_ERROR(connection->set_up_session(context, options.plain_values));
   return connection;
+}
+
+// A global setting is every new session's, and DEFAULT would be it again. Cut off by a limit of time, a long statement
+// is repeated for ever; by one of rows, it ends as if there were no more.
+Result<> MysqlConnection::set_up_session(Context& context, bool plain_values) {
+  std::string sql =
+      fmt::format("SET time_zone = '+00:00', autocommit = 1, sql_select_limit = {}, {} = 0",
+                  std::numeric_limits<uint64_t>::max(), mariadb_ ? "max_statement_time" : "max_execution_time");
+  if (plain_values) sql += ", sql_mode = IF(FIND_IN_SET('ANSI_QUOTES', @@sql_mode) > 0, 'ANSI_QUOTES', '')";
+  RETURN_IF_ERROR(execute(context, sql));
+  return {};
 }
 
 MysqlConnection::~MysqlConnection() {
@@ -382,6 +410,7 @@ Result<bool> MysqlConnection::wait_readable(Context& context, std::chrono::milli
   if (pvio->cache != nullptr && pvio->cache_pos > pvio->cache && pvio->cache_pos < pvio->cache + pvio->cache_size) {
     return true;
   }
+  if (tls_holds_bytes(*pvio)) return true;
   const int ready = wait_for_socket(mysql_get_socket(mysql_), true, static_cast<int>(timeout.count()), &context);
   if (ready < 0 && !context.stop_requested()) return Error(ErrorCode::kConnect, "waiting for the server failed");
   return ready > 0;

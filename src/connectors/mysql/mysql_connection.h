@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One connection to a MySQL or MariaDB server over libmariadb, used by the source and by the sink.
 //
-// Owned and used by one thread at a time. A session speaks utf8mb4 and lives in time zone '+00:00'. Waiting for the
+// Owned and used by one thread at a time. A session speaks utf8mb4 and lives in time zone '+00:00'; the server's limits
+// of rows and time are not for it. Waiting for the
 // server's answer ends within a quarter second after context.request_stop() (the connection is unusable then).
 // After a kConnect error the object must be thrown away; nothing reconnects by itself.
 #pragma once
@@ -41,6 +42,7 @@ struct MysqlConnectOptions {
   std::string tls_key;
   bool found_rows = false;    // UPDATE counts matched rows, not changed ones
   bool local_infile = false;  // allow LOAD DATA LOCAL through load_data()
+  bool plain_values = false;  // sql_mode leaves values as they are stored; only ANSI_QUOTES is kept of the server's
 };
 
 // One row of a result; views are valid until the next row is fetched or the result is destroyed.
@@ -118,7 +120,6 @@ class MysqlConnection {
   static std::string quote_identifier(std::string_view name);
 
   // Waits until the socket has bytes or libmariadb holds unread ones; false after `timeout` or on a requested stop.
-  // With TLS bytes may wait inside the TLS layer unseen, at most one record's rest.
   Result<bool> wait_readable(Context& context, std::chrono::milliseconds timeout);
   // The server's last error as an Error, and the same for a number and text that came another way (binlog packets).
   Error last_error(std::string_view doing) const;
@@ -133,6 +134,7 @@ class MysqlConnection {
  private:
   friend class MysqlStream;
   MysqlConnection() = default;
+  Result<> set_up_session(Context& context, bool plain_values);
   Result<> run(Context& context, std::string_view sql);  // sends and reads the head of the answer
 
   st_mysql* mysql_ = nullptr;

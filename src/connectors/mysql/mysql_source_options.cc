@@ -47,7 +47,8 @@ std::span<const Option<MysqlSourceOptions>> MysqlSourceOptions::options() {
         .optional = true},
        &T::startup_gtid_set},
       {{.name = "scan.startup.timestamp-millis",
-        .summary = "Begin with the first transaction committed at or after this time, milliseconds since 1970 UTC.",
+        .summary = "Begin with the first transaction committed at or after this time, milliseconds since 1970 UTC; of "
+                   "MariaDB's the log tells only the second in which the last statement began.",
         .optional = true,
         .min = 0},
        &T::startup_timestamp_ms},
@@ -191,6 +192,7 @@ MysqlConnectOptions MysqlSourceOptions::connection() const {
   result.tls_ca = tls_ca.value_or("");
   result.tls_cert = tls_cert.value_or("");
   result.tls_key = tls_key.value_or("");
+  result.plain_values = true;
   return result;
 }
 
