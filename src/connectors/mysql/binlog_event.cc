@@ -409,6 +409,7 @@ Result<MariadbGtidEvent> parse_mariadb_gtid(const Event& event) {
     std::string_view data = reader.text(uint64_t{global} + branch);
     if (!reader.failed()) gtid.xid = xid_text(data.substr(0, global), data.substr(global), format);
   }
+  if (!reader.failed() && !reader.at_end()) gtid.more_flags = reader.u8();
   if (reader.failed()) return damaged(event, reader.offset());
   return gtid;
 }

@@ -164,6 +164,7 @@ Result<GtidSet> parse_previous_gtids(const Event& event);
 struct MariadbGtidEvent {
   MariadbGtid gtid;
   uint8_t flags = 0;
+  uint8_t more_flags = 0;
   std::string xid;  // of prepared_xa() and completed_xa(), as XaPrepareEvent::xid
 
   bool standalone() const { return (flags & 0x01) != 0; }     // one statement without COMMIT or XID behind it
@@ -171,6 +172,8 @@ struct MariadbGtidEvent {
   bool ddl() const { return (flags & 0x20) != 0; }
   bool prepared_xa() const { return (flags & 0x40) != 0; }   // XA PREPARE: rows follow, the commit comes later
   bool completed_xa() const { return (flags & 0x80) != 0; }  // XA COMMIT or XA ROLLBACK of an earlier one
+  // An ALTER TABLE that begins, or fails after it has begun (binlog_alter_two_phase). One that is done is logged again.
+  bool undone_alter() const { return (more_flags & (0x02 | 0x08)) != 0; }
 };
 Result<MariadbGtidEvent> parse_mariadb_gtid(const Event& event);
 

@@ -60,7 +60,7 @@ class MysqlLogReader : public LogReader, public QuietLog {
   void warn_of_falling_numbers();
   Result<> handle_xa_prepare(const Event& event);
   void begin_first_phase();
-  void replay(std::deque<KeptEvent> events);
+  void replay(std::unique_ptr<KeptEvents> events);
   Result<> replay_next(Context& context);
   Result<> handle_table_map(Context& context, const Event& event);
   Result<> handle_rows(Context& context, const Event& event);
@@ -80,10 +80,10 @@ class MysqlLogReader : public LogReader, public QuietLog {
   using CopiedLater = std::map<TableId, std::optional<MysqlTable>>;
   CopiedLater copied_later() const;
   void keep_later_definitions(const CopiedLater& later, DdlEffect& effect);
-  Result<> check_keys(const DdlStatement& statement, const std::map<TableId, TableSchemaPtr>& before) const;
   Error at_position(Error error) const;
   Result<MysqlConnection*> metadata(Context& context);
   Result<> learn_server_defaults(Context& context);
+  Result<> learn_key_indexes(Context& context);
 
   const MysqlSourceOptions& options_;
   const CapturedTables& captured_;
@@ -102,12 +102,13 @@ class MysqlLogReader : public LogReader, public QuietLog {
   uint64_t offset_ = 4;
   bool in_transaction_ = false;  // between GTID or BEGIN and the end
   bool explicit_begin_ = false;  // the transaction ends with COMMIT or XID, not with its statement
+  bool undone_alter_ = false;    // the transaction is an ALTER TABLE that changes nothing, or nothing yet
   Transaction transaction_;
   Gtid gtid_;
   MariadbGtid mariadb_gtid_;
   int64_t last_commit_ms_ = 0;
   PreparedTransactions prepared_;
-  std::deque<KeptEvent> replay_;          // of the XA transaction whose commit was read last
+  std::unique_ptr<KeptEvents> replay_;    // of the XA transaction whose commit was read last
   std::optional<BinlogPosition> resume_;  // given if the log is read again: what it covers was handed on before
   bool behind_ = false;                   // nothing that resume_ does not cover was met yet
   bool skipping_ = false;                 // resume_ covers the open transaction
@@ -137,6 +138,7 @@ Result<> MysqlLogReader::open(Context& context, LogStart start) {
     catalog_.put(id, std::move(table));
   }
   RETURN_IF_ERROR(learn_server_defaults(context));
+  RETURN_IF_ERROR(learn_key_indexes(context));
   std::map<TableId, std::vector<FinishedChunk>> chunks;
   for (auto& chunk : start.chunks) chunks[chunk.chunk.table].push_back(std::move(chunk));
   for (const auto& [id, list] : chunks) {
@@ -165,6 +167,25 @@ Result<> MysqlLogReader::learn_server_defaults(Context& context) {
                                      "@@global.lower_case_table_names"));
   catalog_.set_server_charset({server[0][0].value_or(""), server[0][1].value_or("")});
   lower_case_names_ = server[0][2] != "0";
+  return {};
+}
+
+// Ledgers of earlier versions do not tell them.
+Result<> MysqlLogReader::learn_key_indexes(Context& context) {
+  std::vector<TableId> unknown;
+  for (const auto& [id, table] : catalog_.tables()) {
+    if (table.schema && !table.schema->key.empty() && table.key_index.empty()) unknown.push_back(id);
+  }
+  if (unknown.empty()) return {};
+  ASSIGN_OR_RETURN(MysqlConnection* const connection, metadata(context));
+  ASSIGN_OR_RETURN(const auto tables,
+                   read_tables(context, *connection, unknown, {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
+  for (const auto& [id, now] : tables) {
+    MysqlTable table = *catalog_.find(id);
+    if (key_names(*now.schema) != key_names(*table.schema)) continue;
+    table.key_index = now.key_index;
+    catalog_.put(id, std::move(table));
+  }
   return {};
 }
 
@@ -245,7 +266,7 @@ void MysqlLogReader::stand_at(const std::string& file, uint64_t offset) {
 // Handles one event; false if none came in time.
 Result<bool> MysqlLogReader::step(Context& context, std::chrono::milliseconds wait, std::vector<StreamElement>& out) {
   Event event;
-  if (!replay_.empty()) {
+  if (replay_) {
     auto replayed = replay_next(context);
     if (!replayed) return at_position(std::move(replayed).error());
     return true;
@@ -400,6 +421,7 @@ Result<> MysqlLogReader::handle_mariadb_gtid(const Event& event) {
   begin_transaction(gtid.gtid.text(), event.header, 0);
   if (!skipping_ && !numbers_fall_ && reached_.gtid_pos.contains(mariadb_gtid_)) warn_of_falling_numbers();
   explicit_begin_ = !gtid.standalone();
+  undone_alter_ = gtid.undone_alter();
   if (gtid.prepared_xa()) begin_first_phase();
   return {};
 }
@@ -438,7 +460,7 @@ Result<> MysqlLogReader::handle_query(Context& context, const Event& event, std:
                                                                  .mariadb = format_.mariadb,
                                                                  .lower_case_names = lower_case_names_}));
   if (const auto* control = std::get_if<TransactionControl>(&statement)) return handle_control(*control);
-  if (skipping_) {
+  if (skipping_ || undone_alter_) {
     if (!explicit_begin_) end_transaction();
     return {};
   }
@@ -491,7 +513,7 @@ Result<> MysqlLogReader::handle_control(const TransactionControl& control) {
         return {};
       }
       if (events) {
-        replay(std::move(*events));
+        replay(std::move(events));
         return {};
       }
       return Error(ErrorCode::kUnsupported,
@@ -521,25 +543,26 @@ Result<> MysqlLogReader::handle_xa_prepare(const Event& event) {
     end_transaction();
     return {};
   }
-  std::deque<KeptEvent> events = prepared_.take_open();
+  auto events = prepared_.take_open();
   skipping_ ? end_transaction() : replay(std::move(events));
   return {};
 }
 
 // The rows of the open transaction, which ends behind them.
-void MysqlLogReader::replay(std::deque<KeptEvent> events) {
+void MysqlLogReader::replay(std::unique_ptr<KeptEvents> events) {
+  if (events->empty()) return end_transaction();
   replay_ = std::move(events);
   shared_place_ = offset_;
-  if (replay_.empty()) end_transaction();
 }
 
 Result<> MysqlLogReader::replay_next(Context& context) {
-  const KeptEvent kept = std::move(replay_.front());
-  replay_.pop_front();
-  const bool map = kept.header.type == EventType::kTableMap;
-  RETURN_IF_ERROR(map ? handle_table_map(context, kept.event()) : handle_rows(context, kept.event()));
-  if (replay_.empty()) end_transaction();
-  return {};
+  ASSIGN_OR_RETURN(const auto event, replay_->next());
+  if (!event) {
+    replay_.reset();
+    end_transaction();
+    return {};
+  }
+  return event->header.type == EventType::kTableMap ? handle_table_map(context, *event) : handle_rows(context, *event);
 }
 
 // Tables whose copy was made after the open transaction, with what the catalog has of them.
@@ -601,16 +624,18 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
         fmt::format("table {} was renamed by a statement between the reading of two of its chunks", table.text()),
         "Start the job with --reset to copy again.");
   }
-  std::map<TableId, TableSchemaPtr> before;
+  std::map<TableId, MysqlTable> before;
   for (const TableId& table : tables) {
     const MysqlTable* known = captured_.contains(table) ? catalog_.find(table) : nullptr;
-    if (known != nullptr && known->schema) before[table] = known->schema;
+    if (known != nullptr && known->schema) before[table] = *known;
   }
   auto applied = catalog_.apply(statement);
   if (!applied) return meet_unknown_shape(context, std::move(applied).error(), tables, out);
   DdlEffect effect = std::move(applied).value();
   keep_later_definitions(later, effect);
-  RETURN_IF_ERROR(check_keys(statement, before));
+  for (const auto& [table, definition] : before) {
+    RETURN_IF_ERROR(check_key_stays(statement, definition, catalog_.find(table)));
+  }
   mapped_.clear();
   last_mapped_ = nullptr;
   for (const TableId& table : effect.unknown) {
@@ -667,32 +692,6 @@ Result<> MysqlLogReader::meet_unknown_shape(Context& context, Error error, const
   }
   log_warn("{}: the table was changed without a record in the log", error.message());
   return copy_again(context, tables[0], out);
-}
-
-// Rows are found again by key in the target, whose key stays what it is; its columns may be renamed.
-Result<> MysqlLogReader::check_keys(const DdlStatement& statement,
-                                    const std::map<TableId, TableSchemaPtr>& before) const {
-  std::map<std::string, std::string> renamed;
-  if (const auto* alter = std::get_if<AlterTable>(&statement)) {
-    for (const auto& action : alter->actions) {
-      if (const auto* rename = std::get_if<RenameColumn>(&action)) renamed[rename->old_name] = rename->new_name;
-      if (const auto* change = std::get_if<ChangeColumn>(&action)) renamed[change->old_name] = change->column.name;
-    }
-  }
-  for (const auto& [table, schema] : before) {
-    const MysqlTable* now = catalog_.find(table);
-    if (now == nullptr || !now->schema) continue;
-    bool same = now->schema->key.size() == schema->key.size();
-    for (size_t i = 0; same && i < schema->key.size(); ++i) {
-      const std::string& old_name = schema->columns[schema->key[i]].name;
-      const auto found = renamed.find(old_name);
-      same = now->schema->columns[now->schema->key[i]].name == (found == renamed.end() ? old_name : found->second);
-    }
-    if (same) continue;
-    return Error(ErrorCode::kUnsupported, fmt::format("the primary key of table {} was changed", table.text()),
-                 "Drop the target table and start the job with --reset.");
-  }
-  return {};
 }
 
 // The log speaks of a captured table whose definition is not known: it was not there when the job began, or another

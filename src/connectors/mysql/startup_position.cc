@@ -53,12 +53,16 @@ class LogScan {
     } else if (header.type == EventType::kPreviousGtids) {
       ASSIGN_OR_RETURN(reached_.gtid_set, parse_previous_gtids(event));
     } else if (starts_transaction(header.type)) {
-      if (static_cast<int64_t>(header.timestamp) * 1000 + 999 >= wanted_ms_) return true;
+      // The header has the second in which the statement began.
+      int64_t committed_ms = static_cast<int64_t>(header.timestamp) * 1000 + 999;
       if (header.type == EventType::kMariadbGtid) {
+        if (committed_ms >= wanted_ms_) return true;
         ASSIGN_OR_RETURN(const MariadbGtidEvent gtid, parse_mariadb_gtid(event));
         reached_.gtid_pos.add(gtid.gtid);
       } else {
         ASSIGN_OR_RETURN(const GtidEvent gtid, parse_gtid(event));
+        if (gtid.immediate_commit_us != 0) committed_ms = static_cast<int64_t>(gtid.immediate_commit_us / 1000);
+        if (committed_ms >= wanted_ms_) return true;
         if (!gtid.anonymous) reached_.gtid_set.add(gtid.gtid);
       }
     }

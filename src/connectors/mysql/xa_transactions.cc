@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -35,6 +37,21 @@ Result<std::set<std::string>> prepared_now(Context& context, MysqlConnection& co
 
 }  // namespace
 
+Result<> KeptEvents::append(const Event& event) {
+  bytes_.assign(reinterpret_cast<const char*>(&event.header), sizeof event.header);
+  bytes_.append(as_text(event.body));
+  return buffer_.append({.place = 0, .text = bytes_});
+}
+
+Result<std::optional<Event>> KeptEvents::next() {
+  ASSIGN_OR_RETURN(const auto message, buffer_.next());
+  if (!message) return std::optional<Event>();
+  Event event;
+  std::memcpy(&event.header, message->text.data(), sizeof event.header);
+  event.body = as_bytes(message->text.substr(sizeof event.header));
+  return std::optional(event);
+}
+
 void PreparedTransactions::begin(Position before) {
   open_.emplace();
   open_->number = ++count_;
@@ -49,8 +66,7 @@ Result<> PreparedTransactions::keep(const Event& event, const BinlogFormat& form
     if (captured.contains({map.database, map.table})) open_->captured_maps.insert(map_id);
   }
   if (!open_->captured_maps.contains(map_id)) return {};
-  open_->events.push_back({event.header, {event.body.begin(), event.body.end()}});
-  return {};
+  return open_->events->append(event);
 }
 
 void PreparedTransactions::prepared(const std::string& xid) {
@@ -58,16 +74,16 @@ void PreparedTransactions::prepared(const std::string& xid) {
   open_.reset();
 }
 
-std::deque<KeptEvent> PreparedTransactions::take_open() {
-  std::deque<KeptEvent> events = std::move(open_->events);
+std::unique_ptr<KeptEvents> PreparedTransactions::take_open() {
+  auto events = std::move(open_->events);
   open_.reset();
   return events;
 }
 
-std::optional<std::deque<KeptEvent>> PreparedTransactions::take(const std::string& xid) {
+std::unique_ptr<KeptEvents> PreparedTransactions::take(const std::string& xid) {
   const auto found = prepared_.find(xid);
-  if (found == prepared_.end()) return std::nullopt;
-  std::deque<KeptEvent> events = std::move(found->second.events);
+  if (found == prepared_.end()) return nullptr;
+  auto events = std::move(found->second.events);
   prepared_.erase(found);
   return events;
 }

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // XA transactions have two phases in the log: XA PREPARE with the rows, and much later XA COMMIT or XA ROLLBACK. The
-// rows are kept as events in between; they take effect, and count as written, with the second phase.
+// rows are kept as events in between, many of them in a file; they take effect, and count as written, with the second
+// phase.
 //
 // A position that lies between the two also says where the oldest open first phase begins
 // (BinlogPosition::prepared_from): the log is read again from there, only to find first phases.
 #pragma once
 
-#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
+#include "connector/transaction_buffer.h"
 #include "connectors/mysql/binlog_event.h"
 #include "connectors/mysql/mysql_connection.h"
 #include "connectors/mysql/mysql_log_reader.h"
@@ -20,12 +21,17 @@
 
 namespace sluice::mysql {
 
-// A TABLE_MAP or rows event of a captured table.
-struct KeptEvent {
-  EventHeader header;
-  std::vector<uint8_t> body;
+// TABLE_MAP and rows events of captured tables, in their order.
+class KeptEvents {
+ public:
+  Result<> append(const Event& event);
+  bool empty() const { return buffer_.messages() == 0; }
+  // After the last append: the events from the first, each valid until the next call; nothing at the end.
+  Result<std::optional<Event>> next();
 
-  Event event() const { return {.header = header, .body = body}; }
+ private:
+  TransactionBuffer buffer_;
+  std::string bytes_;
 };
 
 // Used by the log reader's thread.
@@ -38,11 +44,11 @@ class PreparedTransactions {
   // The first phase ends.
   void prepared(const std::string& xid);
   // It ends and needs no second phase: its events; or it is dropped.
-  std::deque<KeptEvent> take_open();
+  std::unique_ptr<KeptEvents> take_open();
   void abandon() { open_.reset(); }
 
-  // The second phase: events of the first, or nothing if that is not known.
-  std::optional<std::deque<KeptEvent>> take(const std::string& xid);
+  // The second phase: events of the first, or null if that is not known.
+  std::unique_ptr<KeptEvents> take(const std::string& xid);
   // From where all that are open can be read again; empty if none is.
   Position oldest() const;
 
@@ -50,7 +56,7 @@ class PreparedTransactions {
   struct FirstPhase {
     uint64_t number = 0;  // counts up
     Position before;
-    std::deque<KeptEvent> events;
+    std::unique_ptr<KeptEvents> events = std::make_unique<KeptEvents>();
     std::set<uint64_t> captured_maps;
   };
   std::optional<FirstPhase> open_;

@@ -13,13 +13,13 @@
 #include "connector/group_builder.h"
 #include "connector/logical_message.h"
 #include "connector/quiet_log.h"
+#include "connector/transaction_buffer.h"
 #include "connectors/postgres/message_filter.h"
 #include "connectors/postgres/pgoutput_message.h"
 #include "connectors/postgres/postgres_chunks.h"
 #include "connectors/postgres/postgres_replication.h"
 #include "connectors/postgres/postgres_slot.h"
 #include "connectors/postgres/relation_tracker.h"
-#include "connectors/postgres/transaction_buffer.h"
 
 namespace sluice {
 namespace {

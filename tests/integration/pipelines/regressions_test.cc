@@ -40,6 +40,11 @@ class Regressions : public testing::TestWithParam<std::string> {
                                 const std::string& table = "t") {
     return pipeline_->target_rows(columns, table, order);
   }
+  std::string ledger() const {
+    return GetParam() == "sqlite"     ? "sluice_ledger"
+           : GetParam() == "postgres" ? "public.sluice_ledger"
+                                      : "ledger.sluice_ledger";
+  }
   void expect_same_as_source(const std::string& columns, const std::string& table = "t") {
     const auto expected = source_->query(fmt::format("SELECT {} FROM {}", columns, table), database_);
     ASSERT_TRUE(expected.has_value());
@@ -303,6 +308,43 @@ TEST_P(Regressions, p41_p54_p74_each_row_is_read_with_the_shape_it_was_written_i
   EXPECT_THAT(rows("id, b, w"), ElementsAre("1|NULL|1", "2|NULL|2", "3|30|3", "4|four|4"));
 }
 
+// The server reads old names in the table as it was before the statement; nothing in the row events tells names.
+TEST_P(Regressions, p41_p54_p74_columns_may_exchange_and_pass_on_their_names) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT)");
+  sql("INSERT INTO t VALUES (1, 10, 20)");
+  catch_up_and_verify();
+  sql("INSERT INTO t VALUES (2, 11, 21)");
+  sql("ALTER TABLE t RENAME COLUMN a TO b, RENAME COLUMN b TO a; INSERT INTO t (id, a, b) VALUES (3, 22, 12)");
+  die_at("after_schema_change:1");
+  catch_up_and_verify();
+  EXPECT_THAT(rows("id, a, b"), ElementsAre("1|20|10", "2|21|11", "3|22|12"));
+  sql("ALTER TABLE t CHANGE a b BIGINT, CHANGE b a INT; INSERT INTO t (id, a, b) VALUES (4, 13, 23)");
+  catch_up_and_verify();
+  EXPECT_THAT(rows("id, a, b"), ElementsAre("1|10|20", "2|11|21", "3|12|22", "4|13|23"));
+  sql("ALTER TABLE t RENAME COLUMN a TO b, RENAME COLUMN b TO c; INSERT INTO t (id, b, c) VALUES (5, 14, 24)");
+  sql("ALTER TABLE t ADD b INT DEFAULT 7, CHANGE b d INT; INSERT INTO t (id, d, c, b) VALUES (6, 15, 25, 35)");
+  catch_up_and_verify();
+  EXPECT_THAT(rows("id, d, c, b"),
+              ElementsAre("1|10|20|7", "2|11|21|7", "3|12|22|7", "4|13|23|7", "5|14|24|7", "6|15|25|35"));
+}
+
+// It is logged when it begins, and again when it is done or has failed.
+TEST_P(Regressions, an_alter_table_in_two_phases_takes_effect_when_it_is_done) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, k INT, v INT)");
+  sql("INSERT INTO t VALUES (1, 1, 1), (2, 1, 2)");
+  catch_up_and_verify();
+  auto session = source_->connect(database_);
+  ASSERT_TRUE(session.has_value());
+  ASSERT_TRUE((*session)->execute("SET SESSION binlog_alter_two_phase = ON").has_value());
+  ASSERT_FALSE((*session)->execute("ALTER TABLE t DROP COLUMN v, ADD UNIQUE (k)").has_value());
+  sql("INSERT INTO t VALUES (3, 3, 3)");
+  ASSERT_TRUE((*session)->execute("ALTER TABLE t ADD COLUMN w INT DEFAULT 5 AFTER id").has_value());
+  sql("INSERT INTO t VALUES (4, 40, 4, 4)");
+  ASSERT_TRUE((*session)->execute("ALTER TABLE t RENAME COLUMN k TO l").has_value());
+  catch_up_and_verify();
+  expect_same_as_source("id, w, l, v");
+}
+
 // 44 (FLINK-36282, -39832, -34908, -40340, -40360), 57: types that lose something on their way.
 TEST_P(Regressions, p44_p57_numbers_and_bits_keep_their_width) {
   sql("CREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY, d DECIMAL(38,10), z INT(6) ZEROFILL, b BIT(5), c BIT(64), ts "
@@ -414,6 +456,30 @@ TEST_P(Regressions, p28_values_may_wander_between_unique_rows) {
   EXPECT_THAT(rows("id, u, v"), ElementsAre("1|20|1", "2|10|2", "4|30|4"));
 }
 
+TEST_P(Regressions, p28_the_unique_index_that_tells_rows_apart_may_not_go) {
+  sql("CREATE TABLE t (u INT NOT NULL, v INT, UNIQUE KEY other (v), UNIQUE KEY uq (u))");
+  sql("INSERT INTO t VALUES (1, 1), (2, 2)");
+  catch_up_and_verify();
+  sql("DROP INDEX other ON t; ALTER TABLE t DROP INDEX uq, ADD UNIQUE KEY uq (u), ADD w INT; UPDATE t SET u = 3, w = 5 "
+      "WHERE u = 1");
+  catch_up_and_verify();
+  EXPECT_THAT(rows("u, v, w", "u"), ElementsAre("2|2|NULL", "3|1|5"));
+  // As pt-online-schema-change makes its table.
+  sql("CREATE TABLE _t_new (u INT NOT NULL, v BIGINT, w INT, UNIQUE KEY uq (u)); INSERT INTO _t_new SELECT * FROM t; "
+      "RENAME TABLE t TO _t_old, _t_new TO t; DROP TABLE _t_old; INSERT INTO t VALUES (4, 4, 4)");
+  catch_up_and_verify();
+  EXPECT_THAT(rows("u, v, w", "u"), ElementsAre("2|2|NULL", "3|1|5", "4|4|4"));
+  // A ledger of an earlier version does not tell which index it is.
+  pipeline_->target_execute("UPDATE " + ledger() +
+                            " SET detail = REPLACE(detail, '\"key_index\":\"uq\",', '') WHERE job = '" + database_ +
+                            "'");
+  sql("DROP INDEX uq ON t; INSERT INTO t VALUES (5, 5, 5), (5, 6, 6)");
+  const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state"), "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 6) << tail(job->err());
+  EXPECT_THAT(job->err(),
+              testing::HasSubstr("unique index uq, which tells the rows of table " + database_ + ".t apart"));
+}
+
 // Chunks on both sides of a change that was taken back have one definition and rows of different ones between them.
 TEST_P(Regressions, a_column_that_came_and_went_between_two_chunks_starts_the_copy_of_its_table_again) {
   sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); CREATE TABLE u (id INT PRIMARY KEY)");
@@ -477,10 +543,8 @@ TEST_P(Regressions, p49_the_position_moves_while_the_tables_rest) {
   const auto logs = source_->query("SHOW BINARY LOGS");
   ASSERT_TRUE(logs.has_value());
   pipeline_->run_until_caught_up();
-  const std::string ledger = GetParam() == "postgres" ? "public.sluice_ledger" : "ledger.sluice_ledger";
-  const std::string position =
-      pipeline_->target_value("SELECT position FROM " + (GetParam() == "sqlite" ? "sluice_ledger" : ledger) +
-                              " WHERE job = '" + database_ + "' AND entry = 'lane/0'");
+  const std::string position = pipeline_->target_value("SELECT position FROM " + ledger() + " WHERE job = '" +
+                                                       database_ + "' AND entry = 'lane/0'");
   EXPECT_THAT(position, testing::HasSubstr(logs->back()[0].value()));
 }
 

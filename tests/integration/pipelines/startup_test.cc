@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "integration/pipelines/pipeline_fixture.h"
 
 namespace sluice::support {
@@ -75,6 +77,26 @@ TEST_P(Startup, begins_where_it_is_told) {
             kLater);
   EXPECT_EQ(printed(fmt::format("  scan.startup.mode: timestamp\n  scan.startup.timestamp-millis: {}\n", time_ms_)),
             kLater);
+}
+
+// MariaDB's log does not tell when a statement ended.
+TEST_P(Startup, a_statement_that_began_before_the_time_and_was_committed_after_it_is_read) {
+  if (GetParam() == "mariadb") GTEST_SKIP() << "its log has only the time at which the statement began";
+  auto holder = source_->connect();
+  ASSERT_TRUE(holder.has_value());
+  ASSERT_TRUE((*holder)->execute("SELECT GET_LOCK('" + database_ + "', 0)").has_value());
+  std::jthread statement(
+      [&] { sql("INSERT INTO t SELECT 3, IF(GET_LOCK('" + database_ + "', 60) = 1, 'd', 'late')"); });
+  EXPECT_TRUE(wait_until([&] {
+    return source_->value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'").value() !=
+           "0";
+  }));
+  sql("DO SLEEP(2)");
+  const std::string time_ms = source_->value("SELECT UNIX_TIMESTAMP() * 1000").value();
+  ASSERT_TRUE((*holder)->execute("SELECT RELEASE_LOCK('" + database_ + "')").has_value());
+  statement.join();
+  EXPECT_EQ(printed(fmt::format("  scan.startup.mode: timestamp\n  scan.startup.timestamp-millis: {}\n", time_ms)),
+            "+I[3, d]\n");
 }
 
 INSTANTIATE_TEST_SUITE_P(Sources, Startup, testing::Values("mariadb", "mysql"),

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "integration/pipelines/pipeline_fixture.h"
 
 namespace sluice::support {
@@ -128,6 +131,30 @@ TEST_P(Xa, a_kill_between_prepare_and_commit_loses_nothing) {
   again->kill9();
   catch_up_and_verify();
   EXPECT_THAT(rows(), ElementsAre("1|1", "2|2", "3|3", "4|4"));
+}
+
+// Its rows are kept until the second phase, but not in memory.
+TEST_P(Xa, a_large_transaction_waits_in_a_file) {
+  catch_up();
+  sql("CREATE TABLE large (id INT PRIMARY KEY, v VARCHAR(1000))");
+  const auto job = start();
+  std::string rows_sql;
+  for (int i = 0; i < 5000; ++i) rows_sql += fmt::format("{}({}, REPEAT('x', 1000))", i == 0 ? "" : ",", i);
+  const auto session = prepare("large", "INSERT INTO large VALUES " + rows_sql);
+  const auto files = [&] {
+    const std::filesystem::directory_iterator open(fmt::format("/proc/{}/fd", job->pid()));
+    return std::count_if(begin(open), end(open), [](const auto& entry) {
+      std::error_code gone;
+      return std::filesystem::read_symlink(entry, gone).string().find("sluice-transaction-") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(wait_until([&] { return files() == 1; })) << tail(job->err());
+  run(*session, "XA COMMIT 'large'");
+  EXPECT_TRUE(wait_until([&] { return pipeline_->target_value("SELECT COUNT(*) FROM large") == "5000"; }))
+      << tail(job->err());
+  EXPECT_EQ(files(), 0);
+  job->stop();
+  catch_up_and_verify();
 }
 
 // The copy waits for it, so that its rows are either copied or read from the log.

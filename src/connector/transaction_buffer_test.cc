@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/postgres/transaction_buffer.h"
+#include "connector/transaction_buffer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

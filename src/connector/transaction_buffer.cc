@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/postgres/transaction_buffer.h"
+#include "connector/transaction_buffer.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
