@@ -38,8 +38,9 @@ void BackgroundVerify::run() {
 Result<> BackgroundVerify::verify_once() {
   RETURN_IF_ERROR(job_.source->open(context_));
   RETURN_IF_ERROR(job_.sink->open(context_));
-  ASSIGN_OR_RETURN(const auto verdicts, verify_tables(context_, *job_.source, *job_.sink, *job_.transform,
-                                                      job_name(job_.spec), {.limiter = &limiter_}, nullptr));
+  ASSIGN_OR_RETURN(const auto verdicts,
+                   verify_tables(context_, *job_.source, *job_.sink, *job_.transform, job_name(job_.spec),
+                                 {.hash_in_servers = may_hash_in_servers(job_.spec), .limiter = &limiter_}, nullptr));
   VerifyOutcome outcome;
   for (const auto& verdict : verdicts) {
     outcome.rows += verdict.rows;

@@ -89,15 +89,16 @@ int verify_command(const Command& command, const ConnectorRegistry& registry, Co
   const std::string name = job_name(job->spec);
   std::optional<Repairer> repairer;
   if (command.repair) repairer.emplace(context, *job, command.state_dir);
+  VerifyOptions options{.hash_in_servers = may_hash_in_servers(job->spec)};
   auto verdicts =
-      verify_tables(context, *job->source, *job->sink, *job->transform, name, {}, repairer ? &*repairer : nullptr);
+      verify_tables(context, *job->source, *job->sink, *job->transform, name, options, repairer ? &*repairer : nullptr);
   if (verdicts && repairer && repairer->took_over()) {
     print_verdicts(*verdicts, command.json);
     fmt::print(stderr,
                "repaired {} rows; a job that was running has been stopped: start it again; comparing once more\n",
                repairer->rows());
-    verdicts =
-        verify_tables(context, *job->source, *job->sink, *job->transform, name, {.rows_may_be_ahead = true}, nullptr);
+    options.rows_may_be_ahead = true;
+    verdicts = verify_tables(context, *job->source, *job->sink, *job->transform, name, options, nullptr);
   }
   if (!verdicts) return fail(verdicts.error());
   print_verdicts(*verdicts, command.json);

@@ -21,7 +21,10 @@ std::string_view kind_of(const Difference& difference) {
 }  // namespace
 
 std::string verdict_text(const TableVerdict& verdict) {
-  if (verdict.equal()) return fmt::format("{}: equal, {} rows", verdict.target.text(), verdict.rows);
+  if (verdict.equal()) {
+    return fmt::format("{}: equal, {} rows{}", verdict.target.text(), verdict.rows,
+                       verdict.hashed == 0 ? "" : fmt::format(", {} of them by hashes of the servers", verdict.hashed));
+  }
   return fmt::format("{}: {}, {} rows at the source; {} missing, {} surplus, {} with other values, {} still changing{}",
                      verdict.target.text(), verdict.differences() > 0 ? "DIFFERENT" : "cannot tell yet", verdict.rows,
                      verdict.missing, verdict.surplus, verdict.different, verdict.unsettled,
@@ -68,6 +71,7 @@ std::vector<std::string> json_lines(const TableVerdict& verdict) {
   add({{"table", verdict.target.text()},
        {"result", result_of(verdict)},
        {"rows", verdict.rows},
+       {"hashed", verdict.hashed},
        {"missing", verdict.missing},
        {"only_in_target", verdict.surplus},
        {"different", verdict.different},

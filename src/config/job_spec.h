@@ -66,6 +66,7 @@ struct PipelineSpec {
   int64_t restart_attempts = -1;                         // restart.attempts without progress in between; -1 = no limit
   int64_t change_log_retained_limit = 1 << 30;           // change-log.retained-limit: bytes at the source, 0 = never
   int64_t change_log_max_bytes = int64_t{10} << 30;      // change-log.max-bytes
+  bool verify_hash_in_servers = false;                   // verify.hash: servers; else rows
   std::chrono::milliseconds verify_interval{0};          // verify.interval: pause between background checks, 0 = none
   int64_t verify_rows_per_second = 20000;                // verify.rows-per-second: of such a check, 0 = no limit
   std::vector<std::string> signal_channels;              // signal.enabled.channels: source, file, kafka, rest

@@ -125,6 +125,14 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .default_value = "10737418240",
         .min = 1 << 20},
        &P::change_log_max_bytes},
+      {{.name = "verify.hash",
+        .summary =
+            "How target and source are compared: rows brings the rows of both over the network; servers has both "
+            "servers hash them where their types allow it and brings only rows of chunks that differ, which "
+            "costs the servers several times the CPU (for links slower than about 30 MB/s).",
+        .default_value = "rows",
+        .allowed = {"rows", "servers"}},
+       &P::verify_hash},
       {{.name = "verify.interval",
         .summary = "Pause between two verifications of the target beside the running job; 0 means none.",
         .default_value = "0",
@@ -238,6 +246,7 @@ PipelineSpec to_pipeline_spec(const PipelineOptions& options) {
   spec.restart_attempts = options.restart_attempts;
   spec.change_log_retained_limit = options.change_log_retained_limit;
   spec.change_log_max_bytes = options.change_log_max_bytes;
+  spec.verify_hash_in_servers = options.verify_hash == "servers";
   spec.verify_interval = options.verify_interval;
   spec.verify_rows_per_second = options.verify_rows_per_second;
   take_signal_options(options, spec);

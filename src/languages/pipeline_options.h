@@ -34,6 +34,7 @@ struct PipelineOptions {
   int64_t restart_attempts = -1;
   int64_t change_log_retained_limit = 0;
   int64_t change_log_max_bytes = 0;
+  std::string verify_hash;
   std::chrono::milliseconds verify_interval{0};
   int64_t verify_rows_per_second = 0;
   std::vector<std::string> signal_channels;

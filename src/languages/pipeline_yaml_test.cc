@@ -95,6 +95,7 @@ TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
     attempts: 3
   verify:
     interval: 6 h
+    hash: servers
     rows-per-second: 500
 )"));
   EXPECT_EQ(spec.pipeline.apply, ApplyMode::kTransactional);
@@ -109,6 +110,7 @@ TEST(PipelineYamlTest, reads_its_own_pipeline_keys_flat_or_nested) {
   EXPECT_EQ(spec.pipeline.restart_delay_max.count(), 60000);
   EXPECT_EQ(spec.pipeline.restart_attempts, 3);
   EXPECT_EQ(spec.pipeline.verify_interval, std::chrono::hours(6));
+  EXPECT_TRUE(spec.pipeline.verify_hash_in_servers);
   EXPECT_EQ(spec.pipeline.verify_rows_per_second, 500);
 }
 

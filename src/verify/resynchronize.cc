@@ -9,7 +9,9 @@
 #include <thread>
 
 #include "base/log.h"
+#include "verify/hash_range.h"
 #include "verify/repair_range.h"
+#include "verify/verifier.h"
 
 namespace sluice {
 namespace {
@@ -183,6 +185,13 @@ Result<Resynchronizing::Compared> Resynchronizing::compare_range(Worker& worker,
     if (unit.ranges.size() == 1) places.erase({chunk.table, chunk.index});
     note(chunk);
   };
+  if (may_hash_in_servers(parts_.spec) && round == Round::kRepair) {
+    ASSIGN_OR_RETURN(const auto equal, rows_hashed_equal(sides, *worker.source, *worker.target, range, note));
+    if (equal) return Compared{.rows = *equal, .repaired = {}};
+    for (const auto& [table, chunk] : range.sources) {
+      if (keyless && unit.ranges.size() == 1) places.erase({chunk.table, chunk.index});
+    }
+  }
   ASSIGN_OR_RETURN(const RangeSums sums, sum_range(sides, *worker.source, *worker.target, range, note));
   Compared result{.rows = sums.rows(), .repaired = {}};
   if (sums.differing().any()) {

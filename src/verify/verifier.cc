@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/clock.h"
+#include "verify/hash_range.h"
 #include "verify/range_sums.h"
 #include "verify/ranges.h"
 #include "verify/settler.h"
@@ -22,7 +23,9 @@ constexpr std::chrono::seconds kLongestSnapshot{60};
 class Verifier {
  public:
   Verifier(Sides sides, std::string job, const VerifyOptions& options, Repair* repair)
-      : sides_(sides), settler_(sides_, std::move(job), tables_, options, repair) {}
+      : sides_(sides),
+        hash_in_servers_(options.hash_in_servers),
+        settler_(sides_, std::move(job), tables_, options, repair) {}
 
   Result<std::vector<TableVerdict>> run();
 
@@ -32,6 +35,7 @@ class Verifier {
   Result<> settle();
 
   Sides sides_;
+  const bool hash_in_servers_;
   std::vector<SourceTable> tables_;
   std::unique_ptr<ChunkReader> source_;
   MonotonicTime source_opened_;
@@ -93,6 +97,15 @@ Result<> Verifier::settle() {
 
 Result<> Verifier::verify_range(const Range& range) {
   if (monotonic_now() - source_opened_ > kLongestSnapshot) RETURN_IF_ERROR(open_source());
+  if (hash_in_servers_) {
+    ASSIGN_OR_RETURN(const auto equal, rows_hashed_equal(sides_, *source_, *target_, range));
+    if (equal) {
+      verdicts_.back().rows += *equal;
+      verdicts_.back().hashed += *equal;
+      ranges_.pop_back();
+      return {};
+    }
+  }
   ASSIGN_OR_RETURN(const RangeSums sums, sum_range(sides_, *source_, *target_, range));
   verdicts_.back().rows += sums.rows();
   Suspect suspect{.range = &range, .table = verdicts_.size() - 1, .buckets = sums.differing()};

@@ -22,13 +22,20 @@ struct VerifyOptions {
   int rounds = 5;                        // comparisons of rows before what keeps changing is given up
   std::chrono::milliseconds pause{500};  // between them
   size_t named_differences = 10;         // of a table
+  bool hash_in_servers = false;          // where they can; the job has no transforms
   bool rows_may_be_ahead = false;        // of the ledger, because they were repaired
   RateLimiter* limiter = nullptr;        // of what is read from the source; null: none
 };
 
+// verify.hash, for jobs whose rows reach the target as they are.
+inline bool may_hash_in_servers(const JobSpec& spec) {
+  return spec.pipeline.verify_hash_in_servers && spec.transforms.empty();
+}
+
 struct TableVerdict {
   TableId target;
   uint64_t rows = 0;       // compared at the source
+  uint64_t hashed = 0;     // of these, by the servers alone: they were not read
   uint64_t missing = 0;    // in the source only
   uint64_t surplus = 0;    // in the target only
   uint64_t different = 0;  // in both, with other values

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "connectors/mysql/mysql_chunks.h"
+#include "connectors/mysql/mysql_hash.h"
 #include "connectors/mysql/mysql_server.h"
 
 namespace sluice::mysql {
@@ -25,7 +26,7 @@ constexpr std::string_view kBeginSnapshot = "START TRANSACTION WITH CONSISTENT S
 constexpr unsigned kTableDefinitionChanged = 1412;
 constexpr unsigned kNoSuchTable = 1146;
 
-class MysqlChunkReader : public ChunkReader {
+class MysqlChunkReader : public ChunkReader, public RowHasher {
  public:
   MysqlChunkReader(std::unique_ptr<MysqlConnection> connection, const MysqlSourceOptions& options,
                    Position prepared_from)
@@ -34,18 +35,7 @@ class MysqlChunkReader : public ChunkReader {
   const Position& position() const override { return position_; }
 
   Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
-    stream_.reset();
-    const auto longest = connection_->is_mariadb() ? kRenewSnapshotAfter : kReleaseLocksAfter;
-    if (monotonic_now() - locked_ > longest) RETURN_IF_ERROR(release_locks(context));
-    if (!snapshot_open_) {
-      RETURN_IF_ERROR(open_snapshot(context));
-      RETURN_IF_ERROR(read_snapshot_position(context));
-    }
-    RETURN_IF_ERROR(check_definition(context, schema));
-    ASSIGN_OR_RETURN(const auto key, chunk_column(*schema, options_));
-    std::string condition;
-    if (key) condition = chunk_condition(*connection_, *schema, *key, chunk);
-    if (!condition.empty()) condition = " WHERE " + condition;
+    ASSIGN_OR_RETURN(const std::string condition, prepare_rows(context, chunk, schema));
     return begin_select(context, *schema, "", condition);
   }
 
@@ -62,6 +52,18 @@ class MysqlChunkReader : public ChunkReader {
     if (!opened) return definition_error(std::move(opened).error(), schema);
     stream_.emplace(std::move(opened).value());
     return {};
+  }
+
+  Result<std::vector<std::string>> hash_forms(Context&, const TableSchema& schema) override {
+    return mysql_hash_forms(*connection_, schema);
+  }
+
+  Result<HashedRows> hash_rows(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
+    ASSIGN_OR_RETURN(const std::string condition, prepare_rows(context, chunk, schema));
+    auto hashed =
+        hash_mysql_rows(context, *connection_, *schema, fmt::format(" FROM {}{}", quoted(schema->id), condition));
+    if (!hashed) return definition_error(std::move(hashed).error(), *schema);
+    return hashed;
   }
 
   Result<bool> next(Context& context, ChangeBatch& batch) override {
@@ -160,6 +162,22 @@ class MysqlChunkReader : public ChunkReader {
   }
 
  private:
+  // " WHERE ..." or nothing, in an open snapshot that shows the table as the schema says.
+  Result<std::string> prepare_rows(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) {
+    stream_.reset();
+    const auto longest = connection_->is_mariadb() ? kRenewSnapshotAfter : kReleaseLocksAfter;
+    if (monotonic_now() - locked_ > longest) RETURN_IF_ERROR(release_locks(context));
+    if (!snapshot_open_) {
+      RETURN_IF_ERROR(open_snapshot(context));
+      RETURN_IF_ERROR(read_snapshot_position(context));
+    }
+    RETURN_IF_ERROR(check_definition(context, schema));
+    ASSIGN_OR_RETURN(const auto key, chunk_column(*schema, options_));
+    std::string condition;
+    if (key) condition = chunk_condition(*connection_, *schema, *key, chunk);
+    return condition.empty() ? condition : " WHERE " + condition;
+  }
+
   Error definition_error(Error error, const TableSchema& schema) const {
     const unsigned number = connection_->last_error_number();
     if (number != kTableDefinitionChanged && number != kNoSuchTable) return error;

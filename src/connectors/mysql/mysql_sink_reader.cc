@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "connector/relational_writing.h"
+#include "connectors/mysql/mysql_hash.h"
 #include "connectors/mysql/mysql_sink_ledger.h"
 #include "connectors/mysql/mysql_sink_schema.h"
 #include "connectors/mysql/mysql_sink_types.h"
@@ -23,6 +24,31 @@ Result<std::vector<LedgerEntry>> MysqlReader::begin_snapshot(Context& context, c
   return read_mysql_ledger(context, *connection_, job);
 }
 
+// " FROM t WHERE ...".
+std::string MysqlReader::rows_of(const SnapshotChunk& range, const TableSchema& schema) const {
+  std::string sql = " FROM " + qualified_mysql(range.table);
+  if (!has_integer_key(schema)) return sql;
+  const std::string key = MysqlConnection::quote_identifier(schema.columns[schema.key[0]].name);
+  const char* joint = " WHERE ";
+  for (const auto* bound : {&range.lower, &range.upper}) {
+    if (!*bound) continue;
+    sql += fmt::format("{}{} {} ", joint, key, bound == &range.lower ? ">=" : "<");
+    connection_->append_quoted(**bound, sql);
+    joint = " AND ";
+  }
+  return sql;
+}
+
+Result<std::vector<std::string>> MysqlReader::hash_forms(Context&, const TableSchema& schema) {
+  return mysql_hash_forms(*connection_, schema);
+}
+
+Result<HashedRows> MysqlReader::hash_rows(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) {
+  rows_.reset();
+  return hash_mysql_rows(context, *connection_, *schema, rows_of(range, *schema))
+      .context("hashing " + schema->id.text());
+}
+
 Result<> MysqlReader::begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) {
   schema_ = schema;
   rows_.reset();
@@ -33,17 +59,7 @@ Result<> MysqlReader::begin(Context& context, const SnapshotChunk& range, const 
     // The server prints FLOAT with six digits only.
     if (column.type.kind == TypeKind::kFloat) sql += " + 0E0";
   }
-  sql += " FROM " + qualified_mysql(range.table);
-  if (has_integer_key(*schema)) {
-    const std::string key = MysqlConnection::quote_identifier(schema->columns[schema->key[0]].name);
-    const char* joint = " WHERE ";
-    for (const auto* bound : {&range.lower, &range.upper}) {
-      if (!*bound) continue;
-      sql += fmt::format("{}{} {} ", joint, key, bound == &range.lower ? ">=" : "<");
-      connection_->append_quoted(**bound, sql);
-      joint = " AND ";
-    }
-  }
+  sql += rows_of(range, *schema);
   auto rows = connection_->stream(context, sql).context("reading " + schema->id.text());
   if (!rows) return std::move(rows).error();
   rows_ = std::move(*rows);

@@ -10,6 +10,7 @@
 #include "connectors/postgres/postgres_catalog.h"
 #include "connectors/postgres/postgres_chunks.h"
 #include "connectors/postgres/postgres_comparing.h"
+#include "connectors/postgres/postgres_hash.h"
 #include "connectors/postgres/postgres_types.h"
 
 namespace sluice {
@@ -52,7 +53,7 @@ void unescape(std::string_view field, std::string& out) {
   }
 }
 
-class PostgresChunkReader : public ChunkReader {
+class PostgresChunkReader : public ChunkReader, public RowHasher {
  public:
   PostgresChunkReader(std::unique_ptr<PostgresConnection> connection, const PostgresSourceOptions& options,
                       const ExportedSnapshot& snapshot)
@@ -68,14 +69,21 @@ class PostgresChunkReader : public ChunkReader {
   const Position& position() const override { return position_; }
 
   Result<> begin(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
-    // A chunk that nobody read to its end is in the way of nothing but its own connection.
-    while (copying_) {
-      ASSIGN_OR_RETURN(const auto row, connection_->next_copied(context));
-      copying_ = row.has_value();
-    }
-    RETURN_IF_ERROR(release_locks(context));
+    RETURN_IF_ERROR(leave_chunk(context));
     auto begun = begin_locked(context, chunk, *schema);
     if (begun || !is_definition_error()) return begun;
+    return changed(*schema);
+  }
+
+  Result<std::vector<std::string>> hash_forms(Context& context, const TableSchema& schema) override {
+    RETURN_IF_ERROR(leave_chunk(context));
+    return postgres_hash_forms(context, *connection_, schema);
+  }
+
+  Result<HashedRows> hash_rows(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
+    RETURN_IF_ERROR(leave_chunk(context));
+    auto hashed = hash_locked(context, chunk, *schema);
+    if (hashed || !is_definition_error()) return hashed;
     return changed(*schema);
   }
 
@@ -161,16 +169,35 @@ class PostgresChunkReader : public ChunkReader {
     return state == "42P01" || state == "42703" || state == "XX000";
   }
 
-  Result<> begin_locked(Context& context, const SnapshotChunk& chunk, const TableSchema& schema) {
+  // A chunk that nobody read to its end is in the way of nothing but its own connection.
+  Result<> leave_chunk(Context& context) {
+    while (copying_) {
+      ASSIGN_OR_RETURN(const auto row, connection_->next_copied(context));
+      copying_ = row.has_value();
+    }
+    return release_locks(context);
+  }
+
+  // " FROM t WHERE ...", with the table locked and as the schema says.
+  Result<std::string> lock_rows(Context& context, const SnapshotChunk& chunk, const TableSchema& schema) {
     const std::string name = PostgresConnection::qualified(schema.id.schema, schema.id.table);
     RETURN_IF_ERROR(connection_->execute(context, fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", name)));
-    const std::string columns = column_list(schema);
-    ASSIGN_OR_RETURN(const bool partitioned, check_definition(context, schema, name, columns));
+    ASSIGN_OR_RETURN(const bool partitioned, check_definition(context, schema, name, column_list(schema)));
     ASSIGN_OR_RETURN(const std::string condition, postgres_chunk_condition(chunk, schema, options_));
-    RETURN_IF_ERROR(connection_->begin_copy_out(context, fmt::format("COPY (SELECT {} FROM {}{}{}) TO STDOUT", columns,
-                                                                     partitioned ? "" : "ONLY ", name, condition)));
+    return fmt::format(" FROM {}{}{}", partitioned ? "" : "ONLY ", name, condition);
+  }
+
+  Result<> begin_locked(Context& context, const SnapshotChunk& chunk, const TableSchema& schema) {
+    ASSIGN_OR_RETURN(const std::string from, lock_rows(context, chunk, schema));
+    RETURN_IF_ERROR(
+        connection_->begin_copy_out(context, fmt::format("COPY (SELECT {}{}) TO STDOUT", column_list(schema), from)));
     copying_ = true;
     return {};
+  }
+
+  Result<HashedRows> hash_locked(Context& context, const SnapshotChunk& chunk, const TableSchema& schema) {
+    ASSIGN_OR_RETURN(const std::string from, lock_rows(context, chunk, schema));
+    return hash_postgres_rows(context, *connection_, schema, from, {});
   }
 
   // The table must have this definition in the snapshot, and its rows must still be where the snapshot finds them.

@@ -6,6 +6,8 @@
 
 #include <atomic>
 
+#include "connector/row_hasher.h"
+
 namespace sluice {
 namespace {
 
@@ -27,10 +29,10 @@ Result<std::shared_ptr<ComparingSlot>> connect(Context& context, const PostgresS
   return slot;
 }
 
-class ComparingReader : public ChunkReader {
+class ComparingReader : public ChunkReader, public RowHasher {
  public:
   ComparingReader(std::unique_ptr<ChunkReader> reader, std::shared_ptr<ComparingSlot> slot)
-      : slot_(std::move(slot)), reader_(std::move(reader)) {}
+      : slot_(std::move(slot)), reader_(std::move(reader)), hasher_(dynamic_cast<RowHasher&>(*reader_)) {}
 
   const Position& position() const override {
     static const Position kUnknown;
@@ -41,10 +43,17 @@ class ComparingReader : public ChunkReader {
   }
   Result<bool> next(Context& context, ChangeBatch& batch) override { return reader_->next(context, batch); }
   Result<> release_locks(Context& context) override { return reader_->release_locks(context); }
+  Result<std::vector<std::string>> hash_forms(Context& context, const TableSchema& schema) override {
+    return hasher_.hash_forms(context, schema);
+  }
+  Result<HashedRows> hash_rows(Context& context, const SnapshotChunk& chunk, const TableSchemaPtr& schema) override {
+    return hasher_.hash_rows(context, chunk, schema);
+  }
 
  private:
   const std::shared_ptr<ComparingSlot> slot_;
   const std::unique_ptr<ChunkReader> reader_;
+  RowHasher& hasher_;  // the same
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "connector/relational_writing.h"
+#include "connectors/postgres/postgres_hash.h"
 #include "connectors/postgres/postgres_ledger.h"
 #include "connectors/postgres/postgres_schema.h"
 #include "connectors/postgres/postgres_types.h"
@@ -12,6 +13,22 @@ namespace sluice {
 namespace {
 
 constexpr size_t kBatchBytes = 256 << 10;
+
+// " FROM t WHERE ...", whose parameters are added to `bounds`.
+std::string rows_of(const SnapshotChunk& range, const TableSchema& schema, PostgresParameters& bounds) {
+  std::string sql = " FROM " + qualified(range.table);
+  if (!has_integer_key(schema)) return sql;
+  const std::string key = PostgresConnection::quote_identifier(schema.columns[schema.key[0]].name);
+  for (const auto* bound : {&range.lower, &range.upper}) {
+    if (!*bound) continue;
+    bounds.push_back(*bound);
+    sql += fmt::format(" {} {} {} ${}::numeric", bounds.size() == 1 ? "WHERE" : "AND", key,
+                       bound == &range.lower ? ">=" : "<", bounds.size());
+    // Integers of at most eight bytes are compared as such, so that the index is used.
+    if (schema.columns[schema.key[0]].type.kind != TypeKind::kUInt64) sql += "::bigint";
+  }
+  return sql;
+}
 
 }  // namespace
 
@@ -28,20 +45,20 @@ Result<> PostgresReader::begin(Context& context, const SnapshotChunk& range, con
   for (size_t i = 0; i < schema->columns.size(); ++i) {
     sql += (i > 0 ? ", " : "") + PostgresConnection::quote_identifier(schema->columns[i].name);
   }
-  sql += " FROM " + qualified(range.table);
   PostgresParameters bounds;
-  if (has_integer_key(*schema)) {
-    const std::string key = PostgresConnection::quote_identifier(schema->columns[schema->key[0]].name);
-    for (const auto* bound : {&range.lower, &range.upper}) {
-      if (!*bound) continue;
-      bounds.push_back(*bound);
-      sql += fmt::format(" {} {} {} ${}::numeric", bounds.size() == 1 ? "WHERE" : "AND", key,
-                         bound == &range.lower ? ">=" : "<", bounds.size());
-      // Integers of at most eight bytes are compared as such, so that the index is used.
-      if (schema->columns[schema->key[0]].type.kind != TypeKind::kUInt64) sql += "::bigint";
-    }
-  }
+  sql += rows_of(range, *schema, bounds);
   return connection_->begin_rows(context, sql, bounds).context("reading " + schema->id.text());
+}
+
+Result<std::vector<std::string>> PostgresReader::hash_forms(Context& context, const TableSchema& schema) {
+  return postgres_hash_forms(context, *connection_, schema);
+}
+
+Result<HashedRows> PostgresReader::hash_rows(Context& context, const SnapshotChunk& range,
+                                             const TableSchemaPtr& schema) {
+  PostgresParameters bounds;
+  const std::string from = rows_of(range, *schema, bounds);
+  return hash_postgres_rows(context, *connection_, *schema, from, bounds).context("hashing " + schema->id.text());
 }
 
 Result<bool> PostgresReader::next(Context& context, ChangeBatch& batch) {

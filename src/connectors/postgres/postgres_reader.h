@@ -5,17 +5,20 @@
 #include <memory>
 #include <string>
 
+#include "connector/row_hasher.h"
 #include "connector/sink.h"
 #include "connectors/postgres/postgres_connection.h"
 
 namespace sluice {
 
-class PostgresReader : public TableReader {
+class PostgresReader : public TableReader, public RowHasher {
  public:
   explicit PostgresReader(std::unique_ptr<PostgresConnection> connection) : connection_(std::move(connection)) {}
   Result<std::vector<LedgerEntry>> begin_snapshot(Context& context, const std::string& job) override;
   Result<> begin(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) override;
   Result<bool> next(Context& context, ChangeBatch& batch) override;
+  Result<std::vector<std::string>> hash_forms(Context& context, const TableSchema& schema) override;
+  Result<HashedRows> hash_rows(Context& context, const SnapshotChunk& range, const TableSchemaPtr& schema) override;
 
  private:
   std::unique_ptr<PostgresConnection> connection_;
