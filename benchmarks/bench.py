@@ -7,6 +7,7 @@ import sys
 import time
 
 import applying
+import cloning
 import copying
 import following
 import whole_transactions
@@ -14,7 +15,8 @@ from measuring import Report, say
 
 # P6 while streaming and P7 after a kill come with P5.
 FIGURES = {"P1": copying.p1, "P2": copying.p2, "P3": copying.p3, "P4": applying.p4,
-           "P4w": whole_transactions.p4w, "P5": following.p5, "P6": following.p6, "P7": following.p7, "P8": following.p8}
+           "P4w": whole_transactions.p4w, "P5": following.p5, "P6": following.p6, "P7": following.p7, "P8": following.p8,
+           "P9": cloning.p9}
 
 
 class Bench:
