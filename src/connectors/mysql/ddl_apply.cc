@@ -66,8 +66,9 @@ bool rows_follow_from_difference(const MysqlTable& before, const MysqlTable& aft
   const bool dropped = std::ranges::any_of(
       old_columns, [&](const Column& column) { return !after.schema->find_column(column.name).has_value(); });
   for (size_t i = 0; i < columns.size(); ++i) {
-    if (before.schema->find_column(columns[i].name)) continue;
-    if (dropped || after.columns[i].computed) return false;
+    const auto old = before.schema->find_column(columns[i].name);
+    if (after.columns[i].computed && !(old && before.columns[*old].computed)) return false;
+    if (dropped && !old) return false;
   }
   return true;
 }
@@ -123,15 +124,18 @@ class DdlApplier {
     }
     SchemaEdit edit(*found, catalog_.database_charset(alter.table.schema), catalog_.options_);
     std::optional<TableId> new_name;
-    if (std::ranges::any_of(alter.actions, computes_values) || passes_names_on(alter, *found->schema)) {
-      effect_.needs_copy.push_back(alter.table);
-    }
+    const bool passes_on = passes_names_on(alter, *found->schema);
+    if (passes_on || std::ranges::any_of(alter.actions, computes_values)) effect_.needs_copy.push_back(alter.table);
     for (const AlterAction& action : alter.actions) {
       if (const auto* rename = std::get_if<RenameTo>(&action)) new_name = rename->table;
       if (std::holds_alternative<TruncatePartition>(action)) effect_.rows_changed.push_back(alter.table);
     }
     RETURN_IF_ERROR(edit.apply(alter.actions).context(fmt::format("altering {}", alter.table.text())));
     MysqlTable result = edit.finish(effect_.changes);
+    // For rows_follow_from_difference, which sees only names.
+    if (passes_on && is_schema_change_helper(alter.table.table)) {
+      for (MysqlColumnInfo& column : result.columns) column.computed = true;
+    }
     if (!(result == *found)) put(alter.table, std::move(result));
     if (new_name) return rename_all({{alter.table, *new_name}});
     return {};

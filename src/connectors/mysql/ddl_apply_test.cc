@@ -164,8 +164,8 @@ TEST_F(DdlApplyTest, sees_a_gh_ost_swap_as_the_difference) {
 
 // The old rows' values of these columns are nowhere in the log.
 TEST_F(DdlApplyTest, copies_again_after_a_swap_that_renamed_or_computed_columns) {
-  for (const char* change : {"change a b int", "add b int as (a * 2) stored", "add b int auto_increment unique",
-                             "add b timestamp not null default current_timestamp"}) {
+  for (const char* change : {"change a b int", "change a id int, change id a int", "add b int as (a * 2) stored",
+                             "add b int auto_increment unique", "add b timestamp not null default current_timestamp"}) {
     run("drop table if exists t, _t_old");
     run("create table t (id int primary key, a int)");
     run("create table _t_new like t");
