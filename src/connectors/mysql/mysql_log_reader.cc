@@ -633,16 +633,16 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
   if (!applied) return meet_unknown_shape(context, std::move(applied).error(), tables, out);
   DdlEffect effect = std::move(applied).value();
   keep_later_definitions(later, effect);
-  for (const auto& [table, definition] : before) {
-    RETURN_IF_ERROR(check_key_stays(statement, definition, catalog_.find(table)));
-  }
+  for (const auto& [id, was] : before) RETURN_IF_ERROR(check_key_stays(statement, was, catalog_.find(id)));
   mapped_.clear();
   last_mapped_ = nullptr;
   for (const TableId& table : effect.unknown) {
     if (!captured_.contains(table)) continue;
     ASSIGN_OR_RETURN(const bool there, meet_unknown_table(context, table, before.contains(table)));
-    if (there && before.contains(table) && options_.startup_mode == "initial") effect.needs_copy.push_back(table);
+    if (there && before.contains(table)) effect.needs_copy.push_back(table);
   }
+  // Without a copy at its start a job makes none later, and must not drop a target in order to.
+  if (options_.startup_mode != "initial") effect.needs_copy.clear();
   for (const TableId& table : effect.rows_changed) {
     if (captured_.contains(table)) {
       return Error(

@@ -79,6 +79,17 @@ TEST_P(Startup, begins_where_it_is_told) {
             kLater);
 }
 
+// Such a job cannot copy a table again, and must not empty its target in order to.
+TEST_P(Startup, rows_of_a_job_without_a_copy_stay_when_the_log_does_not_tell_them) {
+  Pipeline pipeline(*source_, "sqlite", database_);
+  pipeline.source_options("scan.startup.mode: latest-offset");
+  pipeline.run_until_caught_up();
+  sql("INSERT INTO t VALUES (3, 'd')");
+  sql("ALTER TABLE t ADD COLUMN n INT NOT NULL AUTO_INCREMENT UNIQUE; INSERT INTO t (id, v) VALUES (4, 'e')");
+  pipeline.run_until_caught_up();
+  EXPECT_THAT(pipeline.target_rows("id, v", "t", "id"), testing::ElementsAre("3|d", "4|e"));
+}
+
 // MariaDB's log does not tell when a statement ended.
 TEST_P(Startup, a_statement_that_began_before_the_time_and_was_committed_after_it_is_read) {
   if (GetParam() == "mariadb") GTEST_SKIP() << "its log has only the time at which the statement began";
