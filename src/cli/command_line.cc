@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -9,6 +11,7 @@
 #include <memory>
 #include <sstream>
 
+#include "cli/version.h"
 #include "config/setting.h"
 
 namespace sluice {
@@ -202,6 +205,7 @@ void declare(CLI::App& app, Command& parsed) {
   app.name("sluice");
   app.require_subcommand(1);
   app.footer(kFooter);
+  app.set_version_flag("--version", fmt::format("sluice {}", kVersion), "Print the version");
   const std::map<std::string, LogLevel> levels = {
       {"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo}, {"warn", LogLevel::kWarn}, {"error", LogLevel::kError}};
   app.add_option("--log-level", parsed.log_level,
@@ -222,7 +226,10 @@ void declare(CLI::App& app, Command& parsed) {
       ->type_name("[HOST:]PORT");
   run->add_flag("--until-caught-up", parsed.until_caught_up,
                 "End with 0 once the target holds everything the source had committed when the job began");
-  run->add_flag("--reset", parsed.reset, "Forget how far the job was and copy everything again");
+  run->add_flag(
+      "--reset", parsed.reset,
+      "Forget how far the job was and copy everything again; empty the target's tables first, since rows stay "
+      "that the source no longer has");
   run->add_flag("--accept-changes", parsed.accept_changes,
                 "Go on with a changed projection, filter or route; rows that are there stay as they are");
   run->footer("\nExample: sluice run shop.yaml --state /var/lib/sluice");

@@ -50,6 +50,8 @@ TEST(CommandLineTest, reads_every_other_command) {
   EXPECT_TRUE(connectors->markdown);
   EXPECT_EQ(parse({"connectors"}).command->connector, "");
   EXPECT_EQ(parse({"version"}).command->kind, CommandKind::kVersion);
+  EXPECT_EQ(parse({"--version"}).exit_code, 0);
+  EXPECT_THAT(parse({"--version"}).text, testing::StartsWith("sluice "));
 }
 
 TEST(CommandLineTest, a_wrong_command_line_ends_with_2_and_says_what_is_wrong) {

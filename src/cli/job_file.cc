@@ -17,9 +17,10 @@ namespace {
 
 constexpr size_t kLargestJobFile = 16 << 20;
 
-std::optional<std::string> read_job_file(const std::string& path, Problems& problems) {
+// `what` the file is to whoever named it.
+std::optional<std::string> read_whole(const std::string& path, std::string_view what, Problems& problems) {
   const auto refuse = [&](const std::string& why) {
-    problems.error({path, 0}, "", fmt::format("the job file cannot be read: {}", why),
+    problems.error({path, 0}, "", fmt::format("{} cannot be read: {}", what, why),
                    "Check the path and its permissions.");
     return std::nullopt;
   };
@@ -146,19 +147,19 @@ std::optional<LoadedJob> load_job_text(const std::string& path, std::string_view
 
 std::optional<LoadedJob> load_job(const std::string& path, const ConnectorPaths& more,
                                   const ConnectorRegistry& registry, Problems& problems) {
-  const auto text = read_job_file(path, problems);
+  const auto text = read_whole(path, "the job file", problems);
   if (!text) return std::nullopt;
   JobText sink{more.sink, {}};
   JobText offsets{more.offsets, {}};
   std::string texts[2];
-  size_t index = 0;
-  for (JobText* each : {&sink, &offsets}) {
-    std::string& content = texts[index++];
-    if (each->file.empty()) continue;
-    auto read = read_job_file(each->file, problems);
+  for (const bool is_sink : {true, false}) {
+    JobText& each = is_sink ? sink : offsets;
+    if (each.file.empty()) continue;
+    auto read = read_whole(each.file, is_sink ? "the file of --sink" : "the file of --take-over", problems);
     if (!read) return std::nullopt;
+    std::string& content = texts[is_sink ? 0 : 1];
     content = std::move(*read);
-    each->text = content;
+    each.text = content;
   }
   return load({path, *text},
               {.sink = more.sink.empty() ? nullptr : &sink, .offsets = more.offsets.empty() ? nullptr : &offsets},

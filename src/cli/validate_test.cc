@@ -125,6 +125,13 @@ TEST_F(ValidateTest, a_missing_file_is_a_mistake) {
                              ": the job file cannot be read: No such file or directory\n"
                              "  hint: Check the path and its permissions.\n");
   EXPECT_EQ(report.exit_code, 3);
+  command_.connector_files.sink = folder_ + "/sink.yaml";
+  command_.file = folder_ + "/shop.yaml";
+  std::ofstream(command_.file) << "{}";
+  EXPECT_NE(
+      validate_job(command_, test_connectors(), context_).text.find("sink.yaml: the file of --sink cannot be read"),
+      std::string::npos);
+  command_.connector_files = {};
   command_.file = folder_;
   EXPECT_NE(validate_job(command_, test_connectors(), context_).text.find("Is a directory"), std::string::npos);
 }

@@ -21,6 +21,7 @@ std::string_view kind_of(const Difference& difference) {
 }  // namespace
 
 std::string verdict_text(const TableVerdict& verdict) {
+  if (verdict.no_table) return fmt::format("{}: cannot tell yet, the target has no such table", verdict.target.text());
   if (verdict.equal()) {
     return fmt::format("{}: equal, {} rows{}", verdict.target.text(), verdict.rows,
                        verdict.hashed == 0 ? "" : fmt::format(", {} of them by hashes of the servers", verdict.hashed));

@@ -199,7 +199,7 @@ std::optional<YamlNode> parse_yaml(const std::string& file_name, std::string_vie
   } catch (const Refused& refused) {
     return refuse(refused.mark, refused.message, refused.suggestion);
   } catch (const YAML::Exception& exception) {
-    return refuse(exception.mark, fmt::format("this is not valid YAML: {}", exception.msg),
+    return refuse(exception.mark, fmt::format("this is not valid {}: {}", file_name.ends_with(".json") ? "JSON" : "YAML", exception.msg),
                   std::string(advice_for(exception.msg, line_begins_with_tab(text, exception.mark.line))));
   } catch (const std::exception& exception) {
     return refuse(YAML::Mark::null_mark(), fmt::format("the file cannot be parsed: {}", exception.what()), {});

@@ -67,7 +67,8 @@ Result<std::vector<TableVerdict>> Verifier::run() {
     verdicts_.push_back({.target = id, .named = {}});
     ASSIGN_OR_RETURN(const auto existing, sides_.sink.find_table(sides_.context, id));
     if (!existing) {
-      return Error(ErrorCode::kTarget, fmt::format("the target has no table {}", id.text()), "Run the job first.");
+      verdicts_.back().no_table = true;
+      continue;
     }
     ASSIGN_OR_RETURN(auto ranges, sides_.ranges_of(target, sources));
     for (auto& range : ranges) {

@@ -41,9 +41,10 @@ struct TableVerdict {
   uint64_t different = 0;  // in both, with other values
   uint64_t unsettled = 0;  // changes have not arrived, or the last round still saw others than the one before
   bool copying = false;    // because the job's first copy of it has not ended
+  bool no_table = false;   // the target has none, so that nothing was compared
   std::vector<NamedDifference> named;
   uint64_t differences() const { return missing + surplus + different; }
-  bool equal() const { return differences() + unsettled == 0; }
+  bool equal() const { return differences() + unsettled == 0 && !no_table; }
 };
 
 // What may correct the target.

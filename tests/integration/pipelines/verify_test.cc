@@ -160,6 +160,21 @@ TEST_P(Verify, names_the_rows_that_differ_by_key_and_column_and_no_other_values)
               database_)));
 }
 
+TEST_P(Verify, a_table_that_is_missing_hides_nothing_of_the_others) {
+  sql("CREATE TABLE a (id INT PRIMARY KEY, v INT)");
+  sql("CREATE TABLE b (id INT PRIMARY KEY, v INT)");
+  sql("INSERT INTO a VALUES (1, 1)");
+  sql("INSERT INTO b VALUES (1, 1)");
+  pipeline_->run_until_caught_up();
+  in_target("DROP TABLE " + name("a"));
+  Said said = verify();
+  EXPECT_EQ(said.code, 2);
+  EXPECT_THAT(said.out, HasSubstr("a: cannot tell yet, the target has no such table\n"));
+  EXPECT_THAT(said.out, HasSubstr("b: equal, 1 rows"));
+  in_target("UPDATE " + name("b") + " SET v = 2");
+  EXPECT_EQ(verify().code, 1);
+}
+
 TEST_P(Verify, names_ten_rows_of_a_table_and_counts_the_others) {
   sql("CREATE TABLE t (id VARCHAR(10) PRIMARY KEY)");
   sql("INSERT INTO t VALUES ('a')");
