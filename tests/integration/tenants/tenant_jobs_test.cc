@@ -108,7 +108,7 @@ TEST_F(TenantJobs, a_database_is_copied_into_a_tenant_that_is_cloned_while_the_j
   for (std::thread& writer : writers) writer.join();
   ASSERT_TRUE(filled);
   const std::string orders = source.value(kOrders).value(), accounts = source.value(kAccounts).value();
-  EXPECT_TRUE(wait_until([&] { return tenants_.tenant_value("shop", kOrders) == orders; }, std::chrono::seconds(60)))
+  EXPECT_TRUE(wait_until([&] { return tenants_.tenant_value("shop", kOrders) == orders; }, std::chrono::seconds(240)))
       << orders << " " << tenants_.tenant_value("shop", kOrders) << "\n"
       << process->err();
   EXPECT_EQ(tenants_.tenant_value("shop", kAccounts), accounts);
