@@ -63,8 +63,11 @@ struct OpenTransaction {
     std::vector<uint32_t> relations;
   };
   std::vector<Truncate> truncates;
-  std::set<uint32_t> used;  // relations with rows
-  uint32_t last_used = 0;   // is in `used`, or zero
+  std::map<uint32_t, bool> wanted;  // relations, by what they have been called so far
+  std::set<uint32_t> used;          // relations with rows
+  std::set<uint32_t> left_out;      // relations with rows that are not kept, since nobody wants them
+  uint32_t last_used = 0;           // is in one of the two, or zero
+  bool leaves_out = false;          // `last_used` is left out
 };
 
 class PostgresLogReader : public LogReader, public QuietLog {
@@ -87,6 +90,7 @@ class PostgresLogReader : public LogReader, public QuietLog {
   Result<> take_in(std::string_view payload);
   Result<> take_stream(const PgoutputMessage& message);
   Result<> take_change(const PgoutputHead& head, std::string_view payload);
+  bool wants(OpenTransaction& transaction, uint32_t oid);
   Result<> take_shape(std::string_view payload);
   Result<> take_truncate(std::string_view payload);
   Result<> take_logical(std::string_view payload);
@@ -209,7 +213,7 @@ Result<> PostgresLogReader::read(Context& context, milliseconds wait, std::vecto
   drained_ = false;
   const MonotonicTime end = monotonic_now() + kLongestPoll;
   for (int messages = 1; group_.bytes() < kGroupBytes && out.size() == before; ++messages) {
-    if (messages % kMessagesPerLook == 0 && monotonic_now() > end) break;
+    if ((delivered_ || messages % kMessagesPerLook == 0) && monotonic_now() > end) break;
     if (delivered_) {
       Result<> done = delivery_begun_ ? deliver() : begin_delivery(context, out);
       if (!done) return at_position(std::move(done).error());
@@ -344,16 +348,33 @@ Result<> PostgresLogReader::take_change(const PgoutputHead& head, std::string_vi
   OpenTransaction* const transaction = receiving();
   if (transaction == nullptr) return Error(ErrorCode::kCorrupt, "the log holds a change outside of a transaction");
   if (head.relation != transaction->last_used) {
-    transaction->used.insert(head.relation);
+    transaction->leaves_out = !wants(*transaction, head.relation);
+    (transaction->leaves_out ? transaction->left_out : transaction->used).insert(head.relation);
     transaction->last_used = head.relation;
   }
+  if (transaction->leaves_out) return {};
   return transaction->messages.append({.place = received_from_.value, .text = payload});
+}
+
+// False for rows of a table that is not captured under the name that it has had so far: a publication of all tables
+// brings them too, however many there are.
+bool PostgresLogReader::wants(OpenTransaction& transaction, uint32_t oid) {
+  const auto [known, is_new] = transaction.wanted.try_emplace(oid, true);
+  if (is_new) {
+    const TrackedRelation* const relation = tracker_.find(oid);
+    known->second = relation == nullptr || relation->captured;
+  }
+  return known->second;
 }
 
 Result<> PostgresLogReader::take_shape(std::string_view payload) {
   OpenTransaction* const transaction = receiving();
   if (transaction == nullptr) return Error(ErrorCode::kCorrupt, "the log holds a table outside of a transaction");
   RETURN_IF_ERROR(parse_pgoutput(payload, streaming_ != nullptr, message_));
+  // Once wanted, always: what gave it another name may be rolled back.
+  bool& wanted = transaction->wanted[message_.shape.oid];
+  wanted = wanted || tracker_.counts(message_.shape);
+  transaction->last_used = 0;
   transaction->shapes.push_back({message_.xid, std::move(message_.shape)});
   return transaction->messages.append({.place = received_from_.value, .text = payload});
 }
@@ -439,6 +460,14 @@ Result<> PostgresLogReader::settle_shapes(Context& context, SchemaChangeEvent& e
   for (const uint32_t oid : used) {
     TrackedRelation* const relation = tracker_.find(oid);
     if (relation == nullptr || !relation->captured || relation->resolved || relation->gone) continue;
+    // A job that copies does so now; another one has nothing else to take them from.
+    if (delivered_->left_out.contains(oid) && !tracker_.copies()) {
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("a transaction filled a table and then gave it the captured name {}: its rows cannot be "
+                               "told",
+                               relation->shape.id.text()),
+                   "Start the job with --reset; a job with scan.startup.mode initial copies such a table.");
+    }
     const bool in_copy =
         relation->filter != nullptr && relation->filter->known(delivered_->commit) == PostgresChunkFilter::Known::kAll;
     if (in_copy) continue;
@@ -484,14 +513,17 @@ Result<> PostgresLogReader::settle_truncates(SchemaChangeEvent& event) {
   return {};
 }
 
-// Decodes messages of the transaction until it ends or the group is full.
+// Decodes messages of the transaction until it ends, the group is full, or as many bytes as fill one were read:
+// rows that the copy has already make no group.
 Result<> PostgresLogReader::deliver() {
-  while (group_.bytes() < kGroupBytes) {
+  size_t read = 0;
+  while (group_.bytes() < kGroupBytes && read < kGroupBytes) {
     ASSIGN_OR_RETURN(const auto message, delivered_->messages.next());
     if (!message) {
       end_delivery();
       return {};
     }
+    read += message->text.size();
     RETURN_IF_ERROR(deliver_message(*message));
     ++next_message_;
   }

@@ -84,7 +84,7 @@ void RelationTracker::tell(const PgoutputRelation& shape) {
   // Told again after a reconnect, ANALYZE, CREATE INDEX and the like; only the catalog says what happened.
   relation.shape = shape;
   const auto tracked = tables_.find(shape.oid);
-  relation.captured = captures(shape.id) || tracked != tables_.end();
+  relation.captured = counts(shape);
   relation.resolved = false;
   relation.gone = false;
   // Its copy may be of a time when it had another name already.

@@ -38,7 +38,11 @@ class RelationTracker {
 
   Result<> open(const LogStart& start);
 
+  // The job can copy a table again.
+  bool copies() const { return options_.startup_mode == "initial"; }
   bool captures(const TableId& table) const { return captured_.contains(table); }
+  // True if rows of this shape may be ones that the job wants: of a captured name, or of a table that it follows.
+  bool counts(const PgoutputRelation& shape) const { return captures(shape.id) || tables_.contains(shape.oid); }
   // Null if the log has not told its shape.
   TrackedRelation* find(uint32_t oid);
   // The log told a shape.
@@ -62,7 +66,6 @@ class RelationTracker {
                          SchemaChangeEvent& event);
   Result<> copy_again(const PostgresTable& table, const std::string& reason, SchemaChangeEvent& event) const;
   void track(TrackedRelation& relation, PostgresTable table, SchemaChangeEvent& event);
-  bool copies() const { return options_.startup_mode == "initial"; }
   const PostgresTable* named(const TableId& table) const;
 
   const PostgresSourceOptions& options_;

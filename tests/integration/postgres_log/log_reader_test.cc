@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 
 #include "connectors/postgres/postgres_catalog.h"
@@ -400,6 +401,60 @@ TEST_F(LogReaderTest, rows_of_tables_that_are_not_captured_any_more_are_left_out
   sql("ALTER TABLE t4 RENAME TO t; INSERT INTO t VALUES (2); INSERT INTO other VALUES (2)");
   ASSERT_OK(catch_up());
   EXPECT_THAT(seen(), ElementsAre("I t 2"));
+}
+
+// Descriptors of files that a large transaction is kept in.
+int transaction_files() {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry, gone).string().find("sluice-transaction-") != std::string::npos) ++files;
+  }
+  return files;
+}
+
+// The publication is of all tables.
+TEST_F(LogReaderTest, large_transactions_in_tables_of_no_interest_are_not_kept) {
+  options_.tables = database_ + ".public.t\\.*";
+  sql("CREATE TABLE t (id int PRIMARY KEY)");
+  begin();
+  ASSERT_OK(open());
+  sql("CREATE TABLE u (id int PRIMARY KEY, pad text)");
+  auto session = server_->connect(database_);
+  ASSERT_OK(session);
+  ASSERT_OK(
+      (*session)->execute("BEGIN; INSERT INTO t VALUES (1);"
+                          "INSERT INTO u SELECT n, repeat('x', 1000) FROM generate_series(1, 8000) n;"
+                          "INSERT INTO t VALUES (2); TRUNCATE t; INSERT INTO t VALUES (3)"));
+  sql("CREATE TABLE t2 (id int PRIMARY KEY)");
+  ASSERT_OK(catch_up());
+  EXPECT_EQ(transaction_files(), 0);
+  ASSERT_OK((*session)->execute("COMMIT"));
+  ASSERT_OK(catch_up());
+  EXPECT_THAT(seen(), ElementsAre("truncate t", "I t 3"));
+}
+
+// Its rows from before it got its name are left out: it is copied, or the job says that it cannot be.
+TEST_F(LogReaderTest, a_table_that_is_filled_and_then_given_a_captured_name) {
+  options_.tables = database_ + ".public.t\\.*";
+  for (const char* mode : {"initial", "latest-offset"}) {
+    options_.startup_mode = mode;
+    sql("CREATE TABLE t (id int PRIMARY KEY)");
+    begin();
+    ASSERT_OK(open());
+    sql("BEGIN; CREATE TABLE made (id int PRIMARY KEY); INSERT INTO made VALUES (1); ALTER TABLE made RENAME TO t2;"
+        "INSERT INTO t2 VALUES (2); COMMIT");
+    const auto read = catch_up();
+    ASSERT_FALSE(read.has_value()) << mode;
+    const bool copies = std::string_view(mode) == "initial";
+    EXPECT_EQ(read.error().code(), copies ? ErrorCode::kSchemaChanged : ErrorCode::kUnsupported);
+    EXPECT_THAT(seen(), IsEmpty());
+    reader_.reset();
+    sql("DROP TABLE t, t2");
+    ASSERT_TRUE(support::wait_until([this] {
+      return server_->query(fmt::format("SELECT pg_drop_replication_slot('{}')", database_)).has_value();
+    }));
+  }
 }
 
 TEST_F(LogReaderTest, a_transaction_that_alters_and_empties_tables_is_read_again_without_doing_so_twice) {
