@@ -2,9 +2,6 @@
 #include "connectors/postgres/postgres_comparing.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <atomic>
 
 #include "connector/row_hasher.h"
 
@@ -15,16 +12,9 @@ namespace {
 constexpr const char* kLongestWait = "SET lock_timeout = '10s'";
 constexpr const char* kAnyWait = "SET lock_timeout = 0";
 
-// A slot of a connection that was just closed may be there for a moment yet.
-std::string fresh_slot_name(const PostgresSourceOptions& options) {
-  static std::atomic<int> number{0};
-  const std::string tail = fmt::format("_verify_{}_{}", getpid(), ++number);
-  return options.slot_name.substr(0, kLongestSlotName - tail.size()) + tail;
-}
-
 Result<std::shared_ptr<ComparingSlot>> connect(Context& context, const PostgresSourceOptions& options) {
   auto slot = std::make_shared<ComparingSlot>();
-  slot->name = fresh_slot_name(options);
+  slot->name = fresh_slot_name(options, "verify");
   ASSIGN_OR_RETURN(slot->connection, ReplicationConnection::connect(context, options.connection()));
   return slot;
 }

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <map>
 #include <set>
@@ -309,6 +311,8 @@ Result<ExportedSnapshot> create_slot(Context& context, ReplicationConnection& co
                    "Raise max_replication_slots (the copy needs one more than jobs run), or drop a slot nobody uses: "
                    "SELECT slot_name FROM pg_replication_slots WHERE NOT active;");
     }
+    // Of a connection that the server has yet to miss, or another program was quicker: the next attempt sees it.
+    if (state == "42710") return Error(ErrorCode::kTransient, error.message());
     if (state == "42501") {
       return Error(ErrorCode::kAccess, error.message(), "ALTER ROLE ... REPLICATION for the source's user.");
     }
@@ -326,6 +330,12 @@ Result<ExportedSnapshot> create_slot(Context& context, ReplicationConnection& co
     log_info("replication slot '{}' begins at {}", name, snapshot.position.text());
   }
   return snapshot;
+}
+
+std::string fresh_slot_name(const PostgresSourceOptions& options, std::string_view purpose) {
+  static std::atomic<int> number{0};
+  const std::string tail = fmt::format("_{}_{}_{}", purpose, getpid(), ++number);
+  return options.slot_name.substr(0, kLongestSlotName - tail.size()) + tail;
 }
 
 Result<> ensure_publication(Context& context, PostgresConnection& connection, const PostgresSourceOptions& options,

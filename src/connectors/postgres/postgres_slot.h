@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/context.h"
@@ -45,6 +46,10 @@ enum class SlotLife : uint8_t { kPersistent, kTemporary };
 // CREATE_REPLICATION_SLOT … EXPORT_SNAPSHOT. Waits for the transactions that are open now to end; says so in the log.
 Result<ExportedSnapshot> create_slot(Context& context, ReplicationConnection& connection, const std::string& name,
                                      SlotLife life, bool failover);
+
+// The name of a slot beside the job's own, "<slot>_<purpose>_<process>_<n>": never one that it has had before, which
+// the server may keep for as long as it takes a broken connection for a whole one.
+std::string fresh_slot_name(const PostgresSourceOptions& options, std::string_view purpose);
 
 // Makes the publication as `publication.autocreate.mode` says, so that it has all of `tables`; with `disabled` checks
 // that it does. Must come before the slot and before tables are copied.

@@ -2,7 +2,6 @@
 #include "connectors/postgres/postgres_source.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -103,7 +102,8 @@ class PostgresSource : public Source, public ReadsKeyRanges {
                        create_slot(context, *maker, options_.slot_name, SlotLife::kPersistent, options_.slot_failover));
     } else {
       // An existing slot exports nothing; one that lives for a moment does.
-      ASSIGN_OR_RETURN(snapshot, create_slot(context, *maker, helper_slot(), SlotLife::kTemporary, false));
+      ASSIGN_OR_RETURN(snapshot,
+                       create_slot(context, *maker, fresh_slot_name(options_, "copy"), SlotLife::kTemporary, false));
     }
     return open_postgres_chunk_readers(context, options_, snapshot, count);
   }
@@ -255,11 +255,6 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
     options.slot_name = slot->name;
     options.heartbeat_query.reset();
     return open_postgres_log_reader(context, options, captured_, std::move(start), std::move(slot->connection));
-  }
-
-  std::string helper_slot() const {
-    const std::string tail = fmt::format("_copy_{}", getpid());
-    return options_.slot_name.substr(0, kLongestSlotName - tail.size()) + tail;
   }
 
   void drop_slot() {
