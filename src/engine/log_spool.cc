@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "connector/known_changes.h"
+#include "connector/logical_message.h"
 #include "connector/quiet_log.h"
 
 namespace sluice {
@@ -61,7 +62,9 @@ class LogSpool::Reader : public LogReader, public QuietLog {
       if (!passed_) drop_known(element);
       const auto* batch = std::get_if<ChangeBatch>(&element);
       // The job may have been told since to leave the table alone.
-      const bool wanted = batch == nullptr ? passed_ : batch->rows() > 0 && spool_.source_.captures(batch->schema->id);
+      const bool captured =
+          batch != nullptr && (is_logical_message(*batch->schema) || spool_.source_.captures(batch->schema->id));
+      const bool wanted = batch == nullptr ? passed_ : batch->rows() > 0 && captured;
       if (wanted) out.push_back(std::move(element));
     }
     return {};

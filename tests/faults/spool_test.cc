@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "faults/workload.h"
+#include "support/kafka_server.h"
 
 namespace sluice::support {
 namespace {
@@ -36,7 +37,7 @@ class Spool : public testing::Test {
     options("change-log.retained-limit: 100000");
   }
   void TearDown() override {
-    if (pipeline_ && !pipeline_->target()->running()) {
+    if (pipeline_ && pipeline_->target() != nullptr && !pipeline_->target()->running()) {
       EXPECT_TRUE(pipeline_->target()->restart().has_value());
     }
     if (source_ != nullptr) drop_database(*source_, database_);
@@ -259,6 +260,33 @@ TEST_F(Spool, a_new_table_is_copied_when_the_target_is_back) {
   job->stop();
   expect_exact();
   expect_same_rows(*source_, *pipeline_, "id, v", "made_later", "id");
+}
+
+// They are of no table that the job names.
+TEST_F(Spool, logical_messages_come_back_from_the_change_log) {
+  if (const auto why = KafkaServer::unavailable(); !why.empty()) GTEST_SKIP() << why;
+  const auto broker = KafkaServer::start();
+  ASSERT_TRUE(broker.has_value()) << broker.error().describe();
+  pipeline_ = std::make_unique<Pipeline>(*source_, "kafka", database_);
+  pipeline_->source_options("status.update.interval: 100ms\nmessage.prefix.include.list: .*")
+      .sink_options(fmt::format("properties.bootstrap.servers: {}\ntopic.prefix: it", (*broker)->address()));
+  options("change-log.retained-limit: 100000");
+  copy_and_follow();
+  const auto job = start_following();
+  (*broker)->pause();
+  insert(1000, 2000);
+  EXPECT_TRUE(says(kSpooling)) << tail(said());
+  sql("SELECT pg_logical_emit_message(true, 'audit', 'while nobody listened')");
+  sql("INSERT INTO journal VALUES (7)");
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  (*broker)->resume();
+  EXPECT_TRUE(says(kCaughtUp)) << tail(said());
+  job->stop();
+  pipeline_->run_until_caught_up();
+  const auto messages = (*broker)->read("it.message");
+  ASSERT_TRUE(messages.has_value()) << messages.error().describe();
+  ASSERT_FALSE(messages->empty());
+  EXPECT_THAT(messages->front().value.value_or(""), HasSubstr("audit"));
 }
 
 // The state directory is a small disk of its own.
