@@ -41,6 +41,7 @@ ArmedFault& armed() {
 void fault_point(std::string_view name) {
   SLUICE_CHECK(std::ranges::find(kFaultPoints, name) != kFaultPoints.end() ||
                std::ranges::find(kTenantFaultPoints, name) != kTenantFaultPoints.end() ||
+               std::ranges::find(kCopyAgainFaultPoints, name) != kCopyAgainFaultPoints.end() ||
                std::ranges::find(kChangeLogFaultPoints, name) != kChangeLogFaultPoints.end() ||
                std::ranges::find(kIncrementalFaultPoints, name) != kIncrementalFaultPoints.end() ||
                std::ranges::find(kFileFaultPoints, name) != kFileFaultPoints.end());

@@ -59,6 +59,11 @@ inline constexpr std::array kTenantFaultPoints = {
     std::string_view("tenant_dropping"),       // it is said to be dropped, everything is there
 };
 
+// Those of a copy that begins again, because the table was rewritten or altered under it.
+inline constexpr std::array kCopyAgainFaultPoints = {
+    std::string_view("after_copy_dropped"),  // what was copied is gone, its chunks are still in the ledger
+};
+
 // Those of a job whose changes go through the change log.
 inline constexpr std::array kChangeLogFaultPoints = {
     std::string_view("before_segment_rename"),      // a segment is written, it has no name yet

@@ -23,6 +23,7 @@ std::string schema_name(const TableId& table) { return "schema/" + table_path(ta
 std::string lane_name(size_t lane) { return fmt::format("lane/{}", lane); }
 
 constexpr const char* kResynchronizing = "resynchronizing";
+constexpr const char* kConfined = "confined";
 
 LedgerEntry schema_entry(const TableId& table, const std::string& detail) {
   const json out = {{"schema", table.schema}, {"table", table.table}, {"detail", detail}};
@@ -43,6 +44,11 @@ void read_entry(const LedgerEntry& entry, std::map<size_t, Position>& lanes, Job
     state.snapshots = entry.detail;
   } else if (entry.name == "life") {
     state.life = entry.detail;
+  } else if (entry.name == kConfined) {
+    state.confined.emplace();
+    for (const json& table : json::parse(entry.detail)) {
+      state.confined->insert({table.at("schema").get<std::string>(), table.at("table").get<std::string>()});
+    }
   } else if (entry.name.starts_with("lane/")) {
     lanes[std::stoul(entry.name.substr(5))] = Position{entry.position};
   } else if (entry.name.starts_with("schema/")) {
@@ -167,7 +173,15 @@ Result<> JobLedger::set_lanes(Context& context, const std::vector<Position>& lan
   return ledger_->update(context, entries, gone);
 }
 
-Result<> JobLedger::record_schema_change(Context& context, const SchemaChangeEvent& event, size_t lanes) {
+Result<> JobLedger::record_confined(Context& context, const std::set<TableId>& tables) {
+  json out = json::array();
+  for (const TableId& table : tables) out.push_back({{"schema", table.schema}, {"table", table.table}});
+  const LedgerEntry entry{.name = kConfined, .position = "", .detail = out.dump()};
+  return ledger_->update(context, {&entry, 1}, {});
+}
+
+Result<> JobLedger::record_schema_change(Context& context, const SchemaChangeEvent& event,
+                                         std::span<const Position> lanes) {
   std::vector<LedgerEntry> entries;
   std::vector<std::string> gone;
   const auto forget = [&](const TableId& table) {
@@ -185,9 +199,14 @@ Result<> JobLedger::record_schema_change(Context& context, const SchemaChangeEve
       entries.push_back(schema_entry(table, detail));
     }
   }
-  for (size_t i = 0; i < lanes; ++i) entries.push_back(lane_entry(i, event.position));
+  for (size_t i = 0; i < lanes.size(); ++i) entries.push_back(lane_entry(i, lanes[i]));
   std::lock_guard lock(mutex_);
   return ledger_->update(context, entries, gone);
+}
+
+Result<> JobLedger::void_copy(Context& context, const TableId& table) {
+  const LedgerEntry entry = schema_entry(table, "");
+  return ledger_->update(context, {&entry, 1}, {});
 }
 
 Result<> JobLedger::forget_table(Context& context, const TableId& table, const TableState& state) {

@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,7 +38,9 @@ struct JobState {
   std::string resynchronizing;  // why, from the loss of the source's log to the end of the comparison; else empty
   std::string life;             // of the job, from its beginning or --reset; empty: it has none yet
   std::string snapshots;        // that signals have asked for (engine/snapshot_queue.h)
-  std::string rules;            // of transform and route, as they were (transform/rule_changes.h); empty: not known
+  // Tables whose rows all go to one lane because the target said so; nothing: rows were spread before anybody asked.
+  std::optional<std::set<TableId>> confined;
+  std::string rules;  // of transform and route, as they were (transform/rule_changes.h); empty: not known
 };
 
 Result<JobState> parse_job_state(std::span<const LedgerEntry> entries);
@@ -64,9 +68,13 @@ class JobLedger {
   Result<> record_compared(Context& context, std::span<PlannedChunk* const> chunks);
   // Streaming begins, or the number of lanes changes: all lanes at their positions, replacing `old_lanes` entries.
   Result<> set_lanes(Context& context, const std::vector<Position>& lanes, size_t old_lanes);
-  // A schema change at a position that all lanes have reached: table descriptions and lanes in one transaction. Tables
-  // that are gone, or that need a copy, are forgotten together with their chunks.
-  Result<> record_schema_change(Context& context, const SchemaChangeEvent& event, size_t lanes);
+  // How rows are spread over lanes from here on; all lanes must be at one position.
+  Result<> record_confined(Context& context, const std::set<TableId>& tables);
+  // A schema change at a position that all lanes have reached: table descriptions and the lanes' positions in one
+  // transaction. Tables that are gone, or that need a copy, are forgotten together with their chunks.
+  Result<> record_schema_change(Context& context, const SchemaChangeEvent& event, std::span<const Position> lanes);
+  // What was copied of the table counts no more, whatever becomes of it: no description of the source equals this one.
+  Result<> void_copy(Context& context, const TableId& table);
   Result<> forget_table(Context& context, const TableId& table, const TableState& state);
   Result<> forget_all(Context& context);
   // Chunks whose positions all lanes have passed say nothing any more.

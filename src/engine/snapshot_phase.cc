@@ -273,9 +273,12 @@ Result<> forget_partial_copy(JobParts& parts, const SourceTable& table, JobState
                              table.schema->id.text(), why),
                  "Empty the target table and start the job with --reset.");
   }
-  // The rows first: after a crash between the two the definitions still differ, and this is done again.
-  for (const auto& target : targets) {
-    if (ours) RETURN_IF_ERROR(drop_target(parts, target));
+  if (ours) {
+    // Chunks without their rows must not be taken for copied: after a crash between the two this is done again,
+    // although the definition may be what it was.
+    RETURN_IF_ERROR(parts.ledger.void_copy(parts.context, table.schema->id));
+    for (const auto& target : targets) RETURN_IF_ERROR(drop_target(parts, target));
+    fault_point("after_copy_dropped");
   }
   RETURN_IF_ERROR(parts.ledger.forget_table(parts.context, table.schema->id, table_state));
   log_warn("table {} {} while it was being copied; its copy starts again", table.schema->id.text(), why);

@@ -93,6 +93,7 @@ class Stream final : public StreamPhase {
   Result<> send_copied_rows(std::vector<ChangeBatch> targets, std::string_view mark);
   Result<> dispatch_group_end(const GroupEnd& end);
   Result<> dispatch_schema_change(SchemaChangeEvent event);
+  std::vector<Position> places_behind(const SchemaChangeEvent& event) const;
   Result<bool> truncate_within_transaction(const SchemaChangeEvent& event);
   Result<> drop_target(const TableId& source, const SchemaChange& target);
   std::shared_ptr<const ChangeBatch> without_known_rows(ChangeBatch batch, size_t lane) const;
@@ -372,14 +373,25 @@ Result<> Stream::dispatch_schema_change(SchemaChangeEvent event) {
   }
   event.needs_copy = std::move(copy_again);
   fault_point("after_schema_change");
-  RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, lanes_.size()));
+  const std::vector<Position> places = places_behind(event);
+  RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, places));
   fault_point("after_schema_recorded");
   if (parts_.spool != nullptr) parts_.spool->schema_changed(event);
-  for (auto& lane : lanes_) lane.set_position(event.position);
+  for (size_t i = 0; i < lanes_.size(); ++i) lanes_[i].set_position(places[i]);
   sent_ = event.position;
   if (event.needs_copy.empty()) return {};
   return Error(ErrorCode::kSchemaChanged,
                fmt::format("rows of table {} are not in the log and must be copied", event.needs_copy.front().text()));
+}
+
+// Where the lanes are once the change is made. One that began beyond its place stays there: the place of a CREATE TABLE
+// with rows is in front of them, and such a lane may have them.
+std::vector<Position> Stream::places_behind(const SchemaChangeEvent& event) const {
+  std::vector<Position> places(lanes_.size(), event.position);
+  for (size_t i = 0; i < lane_starts_.size(); ++i) {
+    if (parts_.source.covers(lane_starts_[i], event.position)) places[i] = lanes_[i].durable();
+  }
+  return places;
 }
 
 // What PostgreSQL's transaction empties and fills again must not be seen empty: it is emptied by the lane, with the

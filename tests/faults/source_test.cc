@@ -90,6 +90,50 @@ class SourceFaults : public testing::Test {
   std::unique_ptr<Pipeline> pipeline_;
 };
 
+// The table is what it was, so that nothing but the ledger can tell that what was copied of it is gone.
+TEST_F(SourceFaults, a_kill_just_when_the_copy_of_a_rewritten_table_begins_again_loses_no_chunk) {
+  use_shared(*Servers::shared().get("postgres_source"));
+  pipeline_ = std::make_unique<Pipeline>(*source_, "postgres", database_);
+  pipeline_->source_options("scan.incremental.snapshot.chunk.size: 100")
+      .pipeline_options("parallelism: 1\nread-limit.bytes-per-second: 50000");
+  // More than is read ahead of a target that is slow.
+  sql("CREATE TABLE t (id INT PRIMARY KEY, pad VARCHAR(1000))");
+  sql("INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(1, 8000) n");
+  const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state")},
+                                    {{"SLUICE_FAULT", "after_copy_dropped:1"}});
+  const auto some_copied = [&] {
+    return pipeline_->target_value("SELECT COUNT(*) FROM pg_tables WHERE schemaname = '" + database_ + "'") == "1" &&
+           pipeline_->target_value("SELECT COUNT(*) FROM " + database_ + ".t") != "0";
+  };
+  ASSERT_TRUE(wait_until(some_copied)) << tail(job->err());
+  sql("VACUUM FULL t");
+  EXPECT_EQ(job->wait(std::chrono::minutes(1)).value_or(-1), 128 + 9) << tail(job->err());
+  pipeline_->pipeline_options("parallelism: 1");
+  catch_up_and_verify();
+  EXPECT_EQ(pipeline_->target_value("SELECT COUNT(*) FROM " + database_ + ".t"), "8000");
+  drop_database(*source_, database_);
+}
+
+// A server that has yet to miss a broken connection keeps the slot that the connection made.
+TEST_F(SourceFaults, a_helper_slot_that_is_still_there_does_not_stop_the_copy) {
+  use_shared(*Servers::shared().get("postgres_source"));
+  pipeline_->source_options("scan.incremental.snapshot.chunk.size: 10");
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t SELECT n, n FROM generate_series(1, 100) n");
+  const std::string state = pipeline_->folder().file("state");
+  const auto first = pipeline_->start({"run", "JOB", "--state", state}, {{"SLUICE_FAULT", "after_chunk_commit:1"}});
+  EXPECT_EQ(first->wait().value_or(-1), 128 + 9) << tail(first->err());
+  const auto job = pipeline_->start({"run", "JOB", "--state", state, "--until-caught-up"});
+  job->pause();
+  for (const char* number : {"", "_1"}) {
+    sql(fmt::format("SELECT pg_create_logical_replication_slot('{}_copy_{}{}', 'pgoutput')", database_, job->pid(),
+                    number));
+  }
+  job->resume();
+  EXPECT_EQ(job->wait().value_or(-1), 0) << tail(job->err());
+  EXPECT_EQ(pipeline_->verify(), 0);
+  drop_database(*source_, database_);
+}
+
 TEST_F(SourceFaults, a_purged_log_is_reported_with_what_to_do) {
   use({});
   sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
