@@ -44,7 +44,9 @@ struct Job::Attempt {
   std::unique_ptr<JobTransform> transform;
   std::optional<JobParts> parts;
   std::unique_ptr<StreamPhase> phase;
-  bool gathering = false;  // the phase brings lanes together that stand at different positions
+  std::vector<SourceTable> tables;      // when it began, until it streams
+  std::vector<TableSchemaPtr> targets;  // of those tables
+  bool gathering = false;               // the phase brings lanes together that stand at different positions
 };
 
 Job::Job(JobSpec spec, std::unique_ptr<Source> source, std::unique_ptr<Sink> sink, TaskPool& tasks)
@@ -145,7 +147,8 @@ Result<bool> Job::begin_attempt() {
     ASSIGN_OR_RETURN(until_, source_->current_position(attempt));
   }
 
-  ASSIGN_OR_RETURN(const auto tables, source_->discover(attempt));
+  ASSIGN_OR_RETURN(Position start, find_tables());
+  const auto& tables = attempt_->tables;
   ASSIGN_OR_RETURN(attempt_->transform, make_transform(spec_, tables));
   if (progress_.report().restarts == 0) warn_of_unused_rules(*attempt_->transform, tables);
   JobParts& parts = attempt_->parts.emplace(JobParts{.context = attempt,
@@ -192,7 +195,7 @@ Result<bool> Job::begin_attempt() {
   if (!source_->wants_stream()) return false;
   if (streaming_begun) return true;
   if (earliest_chunk(state) != copied_from) RETURN_IF_ERROR(look_for_late_tables(parts, state));
-  RETURN_IF_ERROR(begin_stream(parts, state, tables));
+  RETURN_IF_ERROR(begin_stream(parts, state, tables, std::move(start)));
   return true;
 }
 
@@ -244,11 +247,28 @@ Result<> Job::look_for_late_tables(JobParts& parts, const JobState& state) {
   return {};
 }
 
-// The first lanes: all where the earliest chunk was read, or where the startup options say.
-Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables) {
+// Finds out which tables there are and, for a job that copies nothing, where it begins. A table that was altered
+// between the look at it and that place would be followed as something that it is not: then both are asked for once
+// more.
+Result<Position> Job::find_tables() {
+  const JobState& state = attempt_->state;
+  auto& tables = attempt_->tables;
+  ASSIGN_OR_RETURN(tables, source_->discover(attempt_->context));
+  if (source_->wants_snapshot() || !state.lanes.empty() || !state.resynchronizing.empty()) return Position();
+  for (;;) {
+    ASSIGN_OR_RETURN(Position start, source_->start_position(attempt_->context));
+    ASSIGN_OR_RETURN(auto now, source_->discover(attempt_->context));
+    const bool same = std::ranges::equal(tables, now, {}, &SourceTable::detail, &SourceTable::detail);
+    tables = std::move(now);
+    if (same) return start;
+  }
+}
+
+// The first lanes: all where the earliest chunk was read, or else at `chosen`.
+Result<> Job::begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables, Position chosen) {
   Position start = earliest_chunk(state);
   if (start.empty()) {
-    ASSIGN_OR_RETURN(start, source_->start_position(parts.context));
+    start = std::move(chosen);
     std::map<TableId, TableState> known;
     for (const auto& table : tables) known[table.schema->id].detail = table.detail;
     RETURN_IF_ERROR(parts.ledger.plan_tables(parts.context, known));

@@ -10,7 +10,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "config/job_spec.h"
 #include "engine/job_parts.h"
@@ -58,11 +60,13 @@ class Job final : public Task {
   bool may_try_again(const Error& error);
   NextStep end(Result<> result);
   Result<bool> stream(NextStep& next);
+  Result<std::optional<std::set<TableId>>> confined_tables(JobParts& parts, const JobState& state);
   Result<> begin_stream_phase();
   Result<> begin_resynchronizing(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
   Position earliest_chunk(const JobState& state) const;
   Result<> look_for_late_tables(JobParts& parts, const JobState& state);
-  Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables);
+  Result<Position> find_tables();
+  Result<> begin_stream(JobParts& parts, JobState& state, const std::vector<SourceTable>& tables, Position chosen);
   Result<> forget_excluded_tables(JobParts& parts, JobState& state);
   Result<> settle_rules(JobParts& parts, const JobState& state, const std::vector<SourceTable>& tables, bool accept);
   Result<> reload(JobParts& parts, JobState& state);

@@ -170,6 +170,23 @@ TEST_P(Xa, a_transaction_that_is_open_when_the_job_starts_is_not_lost) {
   EXPECT_THAT(rows(), ElementsAre("1|1", "2|2"));
 }
 
+// While it waits for the place where it begins, a table may be altered.
+TEST_P(Xa, a_job_without_a_copy_knows_the_tables_as_they_are_where_it_begins) {
+  pipeline_->source_options("scan.startup.mode: latest-offset");
+  const auto session = prepare("early", "INSERT INTO t VALUES (2, 2)");
+  const auto job = start();
+  EXPECT_TRUE(wait_until([&] { return job->err().find("waiting for 1 XA") != std::string::npos; })) << tail(job->err());
+  sql("ALTER TABLE u ADD COLUMN w INT FIRST");
+  run(*session, "XA COMMIT 'early'");
+  EXPECT_TRUE(wait_until([&] { return job->err().find("reading the log from") != std::string::npos; }))
+      << tail(job->err());
+  sql("INSERT INTO u VALUES (3, 7, 8)");
+  EXPECT_TRUE(wait_until([&] { return !job->running() || pipeline_->target_value("SELECT COUNT(*) FROM u") == "1"; }));
+  EXPECT_TRUE(job->running()) << tail(job->err());
+  job->stop();
+  EXPECT_THAT(pipeline_->target_rows("w, id, v", "u", "id"), ElementsAre("3|7|8")) << tail(job->err());
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, Xa, testing::Values("mariadb", "mysql", "mysql_without_gtids"),
                          [](const auto& source) { return source.param; });
 
