@@ -12,6 +12,11 @@
 
 namespace sluice {
 
+// What to do where a row breaks a unique key of the target.
+constexpr std::string_view kUniqueKeyAdvice =
+    "A copy brings rows of different moments: add unique keys to the target when it is done. One that was added while "
+    "the job ran is known to it when it starts again.";
+
 inline void reach_before_commit(std::string_view entry) {
   fault_point(entry.starts_with("chunk/") ? "before_chunk_commit" : "before_commit");
 }

@@ -10,7 +10,7 @@
 // its position · "schema/<db.table>" schema as of the lanes' position (detail) · "job" what the rows of
 // the job were made with (detail) · "resynchronizing" while the source's log is lost and its rows are being compared
 // with the target's (detail: why) · "life" a name of the job's life, from its beginning or --reset (detail) ·
-// "snapshots" that signals have asked for, and how far they are (detail).
+// "snapshots" that signals have asked for, and how far they are (detail) · "confined" tables of one lane (detail).
 //
 // Fencing: take_over() raises the job's epoch on all entries; every later write names its epoch and fails with kFenced
 // if another process has raised it since. A zombie therefore cannot commit.

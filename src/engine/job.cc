@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "connector/confines_tables.h"
 #include "engine/snapshot_phase.h"
 #include "transform/rule_changes.h"
 
@@ -359,15 +360,31 @@ Result<> Job::forget_passed_chunks(JobParts& parts, JobState& state) {
   return {};
 }
 
-// A kill may have left the lanes at different places. If there are to be more or fewer, they go on as they are until
-// all have reached the one that is farthest.
+// Which tables keep to one lane from now on; what the ledger says where nobody knows better.
+Result<std::optional<std::set<TableId>>> Job::confined_tables(JobParts& parts, const JobState& state) {
+  auto* const confines = dynamic_cast<ConfinesTables*>(sink_.get());
+  if (confines == nullptr || parts.lanes == 1) return state.confined;
+  // The transform follows the tables' shapes from here on, and must not be told of those of then again.
+  for (const auto& table : std::exchange(attempt_->tables, {})) {
+    ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
+    attempt_->targets.insert(attempt_->targets.end(), targets.begin(), targets.end());
+  }
+  ASSIGN_OR_RETURN(auto confined, confines->confined_tables(parts.context, attempt_->targets));
+  return std::optional(std::move(confined));
+}
+
+// A kill may have left the lanes at different places. If rows are to be spread over them in another way, they go on as
+// they are until all have reached the one that is farthest.
 Result<> Job::begin_stream_phase() {
   JobParts& parts = *attempt_->parts;
   JobState& state = attempt_->state;
   const bool together =
       std::ranges::all_of(state.lanes, [&](const Position& lane) { return lane == state.lanes.front(); });
-  attempt_->gathering = state.lanes.size() != parts.lanes && !together;
+  ASSIGN_OR_RETURN(auto confined, confined_tables(parts, state));
+  attempt_->gathering = (state.lanes.size() != parts.lanes || state.confined != confined) && !together;
   if (!attempt_->gathering) {
+    if (state.confined != confined) RETURN_IF_ERROR(parts.ledger.record_confined(parts.context, *confined));
+    state.confined = std::move(confined);
     RETURN_IF_ERROR(settle_lane_count(parts, state));
     RETURN_IF_ERROR(forget_passed_chunks(parts, state));
     attempt_->phase = StreamPhase::make(parts, state, until_);
@@ -375,8 +392,8 @@ Result<> Job::begin_stream_phase() {
   }
   const auto behind = [this](const Position& lane, const Position& other) { return !source_->covers(lane, other); };
   const Position& farthest = *std::ranges::max_element(state.lanes, behind);
-  log_info("the {} writer lanes stand at different positions: they go on to {} before there are {}", state.lanes.size(),
-           farthest.text, parts.lanes);
+  log_info("the {} writer lanes stand at different positions: they go on to {} before rows are spread over {} anew",
+           state.lanes.size(), farthest.text, parts.lanes);
   attempt_->phase = StreamPhase::make(parts, state, farthest);
   return {};
 }

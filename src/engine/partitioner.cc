@@ -23,8 +23,15 @@ bool has_absent_value(const ChangeBatch& batch, size_t row) {
 
 }  // namespace
 
+Partitioner Partitioner::of(const Sink& sink, const JobState& state) {
+  const auto* confines = state.confined ? dynamic_cast<const ConfinesTables*>(&sink) : nullptr;
+  return {state.lanes.size(), sink.keys_compare_bytewise(), confines,
+          confines != nullptr ? *state.confined : std::set<TableId>()};
+}
+
 bool Partitioner::whole_table(const TableSchema& schema) const {
-  if (schema.key.empty()) return true;
+  if (schema.key.empty() || confined_.contains(schema.id)) return true;
+  if (confines_ != nullptr && confines_->confines(schema)) return true;
   if (bytewise_) return false;
   return std::ranges::any_of(schema.key, [&](uint32_t column) {
     const TypeKind kind = schema.columns[column].type.kind;

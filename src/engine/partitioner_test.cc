@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace sluice {
 namespace {
@@ -97,6 +98,34 @@ TEST(Partitioner, text_keys_keep_to_one_lane_where_the_target_may_call_them_equa
   const auto parts = partitioner.split(std::move(batch));
   ASSERT_TRUE(parts.has_value());
   EXPECT_EQ(std::ranges::count_if(*parts, [](const auto& part) { return part != nullptr; }), 1);
+}
+
+// Asked for keys that are decimals of any number of digits.
+struct ConfinesDecimals : ConfinesTables {
+  bool confines(const TableSchema& schema) const override {
+    return schema.columns[schema.key[0]].type.kind == TypeKind::kDecimal;
+  }
+  Result<std::set<TableId>> confined_tables(Context&, std::span<const TableSchemaPtr>) override {
+    return std::set<TableId>();
+  }
+};
+
+size_t lanes_used(const Partitioner& partitioner, TypeKind kind) {
+  ChangeBatch batch(people(kind));
+  for (int64_t id = 0; id < 100; ++id) add(batch, RowKind::kInsert, id, "x");
+  std::set<size_t> lanes;
+  for (size_t row = 0; row < batch.rows(); ++row) lanes.insert(partitioner.lane_of(batch, row));
+  return lanes.size();
+}
+
+TEST(Partitioner, tables_that_the_target_confines_keep_to_one_lane) {
+  const ConfinesDecimals target;
+  EXPECT_EQ(lanes_used(Partitioner(4, true, &target), TypeKind::kDecimal), 1u);
+  EXPECT_EQ(lanes_used(Partitioner(4, true, &target), TypeKind::kInt64), 4u);
+  EXPECT_EQ(lanes_used(Partitioner(4, true, &target, {{"shop", "people"}}), TypeKind::kInt64), 1u);
+  EXPECT_EQ(lanes_used(Partitioner(4, true, &target, {{"shop", "others"}}), TypeKind::kInt64), 4u);
+  // Rows that were spread before it was asked stay where they are until all lanes are at one place.
+  EXPECT_EQ(lanes_used(Partitioner(4, true), TypeKind::kDecimal), 4u);
 }
 
 TEST(Partitioner, refuses_to_move_a_row_of_which_it_knows_only_a_part) {

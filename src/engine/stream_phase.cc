@@ -67,7 +67,7 @@ class Stream final : public StreamPhase {
         until_(std::move(until)),
         context_(&parts.context),
         incoming_(static_cast<size_t>(parts.spec.pipeline.channel_bytes)),
-        partitioner_(state.lanes.size(), parts.sink.keys_compare_bytewise()),
+        partitioner_(Partitioner::of(parts.sink, state)),
         lane_starts_(state.lanes) {}
   ~Stream() override;
 

@@ -39,7 +39,7 @@ class LogReplay {
         snapshot_(snapshot),
         target_(target),
         suspects_(suspects),
-        partitioner_(target.lanes.size(), sides.sink.keys_compare_bytewise()),
+        partitioner_(Partitioner::of(sides.sink, target)),
         overlays_(suspects.size()) {
     for (const auto& [table, positions] : snapshot) {
       for (const auto& position : positions) {

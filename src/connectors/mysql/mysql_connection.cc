@@ -18,6 +18,8 @@ using uchar = unsigned char;
 #include <string_view>
 #include <utility>
 
+#include "connector/relational_writing.h"
+
 namespace sluice {
 namespace {
 
@@ -173,6 +175,7 @@ std::string_view advice_of(unsigned number) {
   switch (number) {
     case ER_NET_PACKET_TOO_LARGE: return "Raise max_allowed_packet on the server.";
     case ER_BAD_DB_ERROR: return "Create the database, or correct its name in the configuration.";
+    case ER_DUP_ENTRY: return kUniqueKeyAdvice;
     case ER_NO_SUCH_TABLE: return "Create the table, or remove it from the job.";
     case 1298: return "Load the time zone tables into the server, or use a numeric offset.";
     default: return {};

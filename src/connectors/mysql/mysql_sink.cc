@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 
+#include "connector/confines_tables.h"
 #include "connectors/mysql/mysql_connection.h"
 #include "connectors/mysql/mysql_sink_ledger.h"
 #include "connectors/mysql/mysql_sink_reader.h"
@@ -64,7 +65,7 @@ struct MysqlSinkOptions {
   }
 };
 
-class MysqlSink : public Sink {
+class MysqlSink : public Sink, public ConfinesTables {
  public:
   explicit MysqlSink(MysqlConnectOptions options) : options_(std::move(options)) {}
 
@@ -123,6 +124,9 @@ class MysqlSink : public Sink {
 
   // Tables that were there before may have any collation.
   bool keys_compare_bytewise() const override { return false; }
+  Result<std::set<TableId>> confined_tables(Context& context, std::span<const TableSchemaPtr> tables) override {
+    return mysql_tables_to_confine(context, *connection_, tables);
+  }
 
   Result<std::unique_ptr<TableReader>> open_table_reader(Context& context) override {
     ASSIGN_OR_RETURN(auto connection, connect(context));

@@ -2,6 +2,7 @@
 #include "connectors/mysql/mysql_sink_schema.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -143,6 +144,41 @@ Result<MysqlTargetTable> describe_mysql_table(Context& context, MysqlConnection&
                                                          schema, literal(table.table))));
   result.referenced = !references.empty();
   return result;
+}
+
+Result<std::set<TableId>> mysql_tables_to_confine(Context& context, MysqlConnection& connection,
+                                                  std::span<const TableSchemaPtr> tables) {
+  std::set<std::string> databases;
+  for (const auto& table : tables) {
+    databases.insert(table->id.schema.empty() ? "DATABASE()" : literal(table->id.schema));
+  }
+  if (databases.empty()) return std::set<TableId>();
+  ASSIGN_OR_RETURN(const MysqlRows rows,
+                   connection.query(context, fmt::format("SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, "
+                                                         "SUB_PART IS NULL, TABLE_SCHEMA = DATABASE() FROM "
+                                                         "information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND "
+                                                         "TABLE_SCHEMA IN ({})",
+                                                         fmt::join(databases, ", "))));
+  std::map<TableId, std::map<std::string, std::set<std::string>>> indexes;
+  for (const auto& row : rows) {
+    const bool whole = row[4] == "1" || row[2] == "PRIMARY";
+    const std::string column = whole ? row[3].value_or("") : "";
+    for (const bool unnamed : {false, true}) {
+      if (unnamed && row[5] != "1") continue;
+      indexes[{unnamed ? "" : row[0].value_or(""), row[1].value_or("")}][row[2].value_or("")].insert(column);
+    }
+  }
+  std::set<TableId> confined;
+  for (const auto& table : tables) {
+    auto& of_table = indexes[table->id];
+    const std::set<std::string> key = of_table["PRIMARY"];
+    // One that contains the primary key holds if that does.
+    const bool other = std::ranges::any_of(of_table, [&](const auto& index) {
+      return index.first != "PRIMARY" && (key.empty() || !std::ranges::includes(index.second, key));
+    });
+    if (other) confined.insert(table->id);
+  }
+  return confined;
 }
 
 Result<std::map<std::string, bool>> mysql_tables_with_foreign_keys(Context& context, MysqlConnection& connection,

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <map>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,10 @@ Result<std::map<std::string, bool>> mysql_tables_with_foreign_keys(Context& cont
 // Whether no other tables have foreign keys to these.
 Result<bool> mysql_referred_to_by_none_else(Context& context, MysqlConnection& connection,
                                             std::span<const TableSchemaPtr> tables);
+
+// Those of the tables in which rows of different keys get into each other's way: by another unique index.
+Result<std::set<TableId>> mysql_tables_to_confine(Context& context, MysqlConnection& connection,
+                                                  std::span<const TableSchemaPtr> tables);
 
 std::string qualified_mysql(const TableId& table);
 // How tables are made. In the collation texts are equal only if they are the same bytes, trailing blanks included; but

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "connector/relational_writing.h"
 
 namespace sluice {
 namespace {
@@ -197,7 +198,9 @@ Error PostgresClient::error_of(const pg_result* result) const {
     return Error(ErrorCode::kTarget, message,
                  "Give the target table a primary key or unique constraint on the source's key columns.");
   }
-  return Error(code_of(last_state_), fmt::format("{} (SQLSTATE {})", message, last_state_));
+  std::string text = fmt::format("{} (SQLSTATE {})", message, last_state_);
+  if (last_state_ == "23505") return Error(ErrorCode::kTarget, std::move(text), std::string(kUniqueKeyAdvice));
+  return Error(code_of(last_state_), std::move(text));
 }
 
 Error PostgresClient::broken(const Context& context, std::string_view doing) const {

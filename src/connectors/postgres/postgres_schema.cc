@@ -40,6 +40,23 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE d.classoid = 'pg_class'::regclass AND d.objsubid > 0
   AND d.description LIKE 'sluice: column % of the primary key to come')";
 
+// An index that contains the primary key holds if that does.
+constexpr const char* kTablesToConfine = R"(
+SELECT n.nspname, c.relname, n.nspname = current_schema()
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_index p ON p.indrelid = c.oid AND p.indisprimary
+WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' AND (
+  EXISTS (SELECT FROM pg_index u WHERE u.indrelid = c.oid AND u.indisunique AND NOT u.indisprimary AND NOT coalesce(
+    (u.indkey::int2[])[0:u.indnkeyatts - 1] @> (p.indkey::int2[])[0:p.indnkeyatts - 1], false))
+  OR EXISTS (SELECT FROM pg_attribute a
+    JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_collation o ON o.oid = a.attcollation
+    WHERE a.attrelid = c.oid AND a.attnum = ANY ((p.indkey::int2[])[0:p.indnkeyatts - 1]) AND (
+      NOT coalesce(o.collisdeterministic, true) OR t.typname = 'numeric' AND a.atttypmod < 4 OR NOT (t.typtype = 'e' OR
+      t.typname IN ('bool', 'int2', 'int4', 'int8', 'numeric', 'text', 'varchar', 'bytea', 'date', 'time', 'timestamp',
+                    'timestamptz', 'bit', 'uuid'))))))";
+
 constexpr const char* kKeyToCome = R"(
 SELECT a.attname
 FROM pg_description d
@@ -308,14 +325,27 @@ Result<> create_postgres_table_for_copy(Context& context, PostgresConnection& co
   return apply(context, connection, {.kind = SchemaChangeKind::kCreateTable, .after = table}, true);
 }
 
-Result<std::vector<TableId>> postgres_tables_without_key(Context& context, PostgresConnection& connection) {
-  ASSIGN_OR_RETURN(const PostgresResult rows, connection.query(context, kTablesWithoutKey));
+namespace {
+
+// Rows are schema, table, and whether unnamed schemas mean this one.
+Result<std::vector<TableId>> tables_of(Context& context, PostgresConnection& connection, const char* query) {
+  ASSIGN_OR_RETURN(const PostgresResult rows, connection.query(context, query));
   std::vector<TableId> tables;
   for (int row = 0; row < rows.rows(); ++row) {
     tables.push_back({std::string(rows.at(row, 0)), std::string(rows.at(row, 1))});
     if (rows.at(row, 2) == "t") tables.push_back({"", std::string(rows.at(row, 1))});
   }
   return tables;
+}
+
+}  // namespace
+
+Result<std::vector<TableId>> postgres_tables_without_key(Context& context, PostgresConnection& connection) {
+  return tables_of(context, connection, kTablesWithoutKey);
+}
+
+Result<std::vector<TableId>> postgres_tables_to_confine(Context& context, PostgresConnection& connection) {
+  return tables_of(context, connection, kTablesToConfine);
 }
 
 Result<> add_postgres_key(Context& context, PostgresConnection& connection, const TableId& table, bool alone) {

@@ -33,6 +33,9 @@ Result<> apply_postgres_change(Context& context, PostgresConnection& connection,
 // goes with the table whatever happens to the job.
 Result<> create_postgres_table_for_copy(Context& context, PostgresConnection& connection, const TableSchemaPtr& table);
 Result<std::vector<TableId>> postgres_tables_without_key(Context& context, PostgresConnection& connection);
+// Tables in which rows of different keys get into each other's way: another unique index, or a key that is not compared
+// byte by byte.
+Result<std::vector<TableId>> postgres_tables_to_confine(Context& context, PostgresConnection& connection);
 // Builds the key if the table still lacks it. `Alone` in a transaction of its own, else in the open one.
 Result<> add_postgres_key(Context& context, PostgresConnection& connection, const TableId& table, bool alone);
 

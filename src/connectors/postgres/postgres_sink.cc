@@ -64,6 +64,21 @@ Result<std::vector<TableId>> PostgresSink::unfinished_copies(Context& context) {
   return postgres_tables_without_key(context, *connection_);
 }
 
+bool PostgresSink::confines(const TableSchema& schema) const {
+  return std::ranges::any_of(schema.key,
+                             [&](uint32_t column) { return !postgres_compares_bytewise(schema.columns[column].type); });
+}
+
+Result<std::set<TableId>> PostgresSink::confined_tables(Context& context, std::span<const TableSchemaPtr> tables) {
+  ASSIGN_OR_RETURN(const auto found, postgres_tables_to_confine(context, *connection_));
+  const std::set<TableId> known(found.begin(), found.end());
+  std::set<TableId> confined;
+  for (const auto& table : tables) {
+    if (known.contains(table->id)) confined.insert(table->id);
+  }
+  return confined;
+}
+
 std::vector<std::string> PostgresSink::ddl_for(const SchemaChange& change) const { return postgres_ddl(change); }
 
 Result<std::unique_ptr<TableReader>> PostgresSink::open_table_reader(Context& context) {

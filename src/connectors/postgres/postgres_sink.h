@@ -5,12 +5,13 @@
 #include <memory>
 #include <string>
 
+#include "connector/confines_tables.h"
 #include "connector/sink.h"
 #include "connectors/postgres/postgres_connection.h"
 
 namespace sluice {
 
-class PostgresSink : public Sink {
+class PostgresSink : public Sink, public ConfinesTables {
  public:
   explicit PostgresSink(PostgresConnectOptions options) : options_(std::move(options)) {}
   Result<> open(Context& context) override;
@@ -23,7 +24,9 @@ class PostgresSink : public Sink {
   Result<> create_for_copy(Context& context, const TableSchemaPtr& table) override;
   Result<std::vector<TableId>> unfinished_copies(Context& context) override;
   std::vector<std::string> ddl_for(const SchemaChange& change) const override;
-  bool keys_compare_bytewise() const override { return true; }
+  bool keys_compare_bytewise() const override { return true; }  // but for tables that it confines
+  bool confines(const TableSchema& schema) const override;
+  Result<std::set<TableId>> confined_tables(Context& context, std::span<const TableSchemaPtr> tables) override;
   Result<std::unique_ptr<TableReader>> open_table_reader(Context& context) override;
 
  private:

@@ -175,6 +175,34 @@ bool is_postgres_own_type(const DataType& type) {
   return type.kind == TypeKind::kString && type.length == 0 && !type.source_type.empty();
 }
 
+bool postgres_compares_bytewise(const DataType& type) {
+  switch (type.kind) {
+    case TypeKind::kString: return !is_postgres_own_type(type);
+    case TypeKind::kDecimal: return type.precision != 0;
+    case TypeKind::kFloat:  // -0 and 0
+    case TypeKind::kDouble:
+    case TypeKind::kJson: return false;
+    case TypeKind::kBoolean:
+    case TypeKind::kInt8:
+    case TypeKind::kInt16:
+    case TypeKind::kInt32:
+    case TypeKind::kInt64:
+    case TypeKind::kUInt64:
+    case TypeKind::kBytes:
+    case TypeKind::kDate:
+    case TypeKind::kTime:
+    case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+    case TypeKind::kYear:
+    case TypeKind::kEnum:
+    case TypeKind::kSet:
+    case TypeKind::kBit:
+    case TypeKind::kUuid:
+    case TypeKind::kGeometry: break;
+  }
+  return true;
+}
+
 std::string postgres_type_sql(const DataType& type) {
   switch (type.kind) {
     case TypeKind::kBoolean: return "boolean";

@@ -21,6 +21,10 @@ std::string postgres_type_sql(const DataType& type);
 // True if the type is a string in the form of another type, which source_type names: "inet", "public.mood[]".
 bool is_postgres_own_type(const DataType& type);
 
+// True if values that PostgreSQL takes for equal are always the same to us: not 1.0 and 1.00, nor 'Bob' and 'bob' in a
+// citext.
+bool postgres_compares_bytewise(const DataType& type);
+
 // A column of an existing table, as the catalog has it.
 struct PostgresColumn {
   std::string name;
