@@ -369,7 +369,14 @@ Result<std::optional<std::set<TableId>>> Job::confined_tables(JobParts& parts, c
     ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));
     attempt_->targets.insert(attempt_->targets.end(), targets.begin(), targets.end());
   }
-  ASSIGN_OR_RETURN(auto confined, confines->confined_tables(parts.context, attempt_->targets));
+  std::vector<TableSchemaPtr> asked = attempt_->targets;
+  // The log may still tell of tables that the source has no more.
+  for (const TableId& table : state.confined.value_or(std::set<TableId>())) {
+    TableSchema named;
+    named.id = table;
+    asked.push_back(std::make_shared<const TableSchema>(std::move(named)));
+  }
+  ASSIGN_OR_RETURN(auto confined, confines->confined_tables(parts.context, asked));
   return std::optional(std::move(confined));
 }
 
