@@ -287,7 +287,9 @@ Result<> check_key_stays(const DdlStatement& statement, const MysqlTable& before
   if (const auto* alter = std::get_if<AlterTable>(&statement)) {
     for (const AlterAction& action : alter->actions) {
       ColumnRename names = rename_of(action);
-      renamed.insert_or_assign(std::move(names.old_name), std::move(names.new_name));
+      const auto column = before.schema->find_column(names.old_name);
+      if (!column || names.old_name == names.new_name) continue;
+      renamed.insert_or_assign(before.schema->columns[*column].name, std::move(names.new_name));
     }
   }
   std::vector<std::string> wanted = key_names(*before.schema);

@@ -94,6 +94,18 @@ TEST_F(DdlApplyTest, a_name_may_pass_to_another_column) {
   EXPECT_EQ(columns("t"), "id C b ");
 }
 
+TEST_F(DdlApplyTest, capitals_make_no_other_name_of_a_column_that_is_not_renamed) {
+  for (const char* change : {"modify A bigint", "change A A bigint", "change A a bigint"}) {
+    run("drop table if exists t");
+    run("create table t (id int primary key, a int)");
+    const DdlEffect effect = run(std::string("alter table t ") + change);
+    ASSERT_EQ(effect.changes.size(), 1u) << change;
+    EXPECT_EQ(effect.changes[0].kind, SchemaChangeKind::kAlterColumnType);
+    EXPECT_EQ(effect.changes[0].columns, std::vector<std::string>{"a"});
+    EXPECT_EQ(columns("t"), "id a ") << change;
+  }
+}
+
 // Without it the rows could not be told apart any more.
 TEST_F(DdlApplyTest, the_index_that_is_the_key_must_stay) {
   const auto stays = [&](const std::string& definition, const std::string& sql) {
@@ -122,7 +134,10 @@ TEST_F(DdlApplyTest, the_index_that_is_the_key_must_stay) {
   }
   EXPECT_EQ(stays(by_key, "drop index u on t"), "");
   EXPECT_THAT(stays(by_key, "alter table t drop primary key"), HasSubstr("the primary key of table d.t was changed"));
-  EXPECT_EQ(stays(by_key, "alter table t modify id bigint"), "");
+  for (const char* sql : {"alter table t modify id bigint", "alter table t modify ID bigint",
+                          "alter table t change ID ID bigint", "alter table t change Id uid bigint"}) {
+    EXPECT_EQ(stays(by_key, sql), "") << sql;
+  }
   EXPECT_FALSE(table("t").schema->columns[0].type.nullable);
 }
 

@@ -287,13 +287,13 @@ Result<> SchemaEdit::change(const ChangeColumn& change) {
     if (primary) built.column.type.nullable = false;
     if (!primary) drop_index(table_.key_index);
   }
-  built.column.name = schema_.columns[*index].name;
+  const std::string name = built.column.name = schema_.columns[*index].name;
   bool same = same_definition(schema_.columns[*index], built.column);
   schema_.columns[*index] = std::move(built.column);
   table_.columns[*index] = std::move(built.info);
   if (change.column.primary_key) RETURN_IF_ERROR(set_primary_key({change.column.name}));
   if (change.place) move(*index, *change.place);
-  if (!same) record(SchemaChangeKind::kAlterColumnType, change.column.name);
+  if (!same) record(SchemaChangeKind::kAlterColumnType, name);
   return {};
 }
 
@@ -308,6 +308,7 @@ void SchemaEdit::rename(const std::vector<AlterAction>& actions) {
   std::map<uint32_t, std::string> new_names;
   for (const AlterAction& action : actions) {
     ColumnRename names = rename_of(action);
+    if (names.old_name == names.new_name) continue;  // with other capitals perhaps, which do not matter
     const std::optional<uint32_t> index = schema_.find_column(names.old_name);
     if (index && schema_.columns[*index].name != names.new_name) new_names[*index] = std::move(names.new_name);
   }
