@@ -32,9 +32,14 @@ bool is_computed_default(const std::optional<std::string>& expression) {
 
 namespace {
 
+bool generates_column_anew(const AlterAction& action) {
+  const auto* change = std::get_if<ChangeColumn>(&action);
+  return change != nullptr && change->column.generated;
+}
+
 // True if the action gives rows that are there values which only the server knows.
 bool computes_values(const AlterAction& action) {
-  if (const auto* change = std::get_if<ChangeColumn>(&action)) return change->column.generated;
+  if (generates_column_anew(action)) return true;
   const auto* add = std::get_if<AddColumn>(&action);
   return add != nullptr &&
          (add->column.generated || add->column.auto_increment || is_computed_default(add->column.default_expression));
@@ -61,14 +66,14 @@ bool passes_names_on(const AlterTable& alter, const TableSchema& before) {
 // True if rows of `before`, changed as the difference tells, are the rows of `after`, into which an online schema
 // change has copied them. A column that went while another came may have been renamed.
 bool rows_follow_from_difference(const MysqlTable& before, const MysqlTable& after) {
+  if (after.other_values) return false;
   const auto& old_columns = before.schema->columns;
   const auto& columns = after.schema->columns;
   const bool dropped = std::ranges::any_of(
       old_columns, [&](const Column& column) { return !after.schema->find_column(column.name).has_value(); });
   for (size_t i = 0; i < columns.size(); ++i) {
     const auto old = before.schema->find_column(columns[i].name);
-    if (after.columns[i].computed && !(old && before.columns[*old].computed)) return false;
-    if (dropped && !old) return false;
+    if (!old && (dropped || after.columns[i].computed)) return false;
   }
   return true;
 }
@@ -132,10 +137,8 @@ class DdlApplier {
     }
     RETURN_IF_ERROR(edit.apply(alter.actions).context(fmt::format("altering {}", alter.table.text())));
     MysqlTable result = edit.finish(effect_.changes);
-    // For rows_follow_from_difference, which sees only names.
-    if (passes_on && is_schema_change_helper(alter.table.table)) {
-      for (MysqlColumnInfo& column : result.columns) column.computed = true;
-    }
+    const bool other_values = passes_on || std::ranges::any_of(alter.actions, generates_column_anew);
+    if (other_values && is_schema_change_helper(alter.table.table)) result.other_values = true;
     if (!(result == *found)) put(alter.table, std::move(result));
     if (new_name) return rename_all({{alter.table, *new_name}});
     return {};
@@ -267,6 +270,7 @@ class DdlApplier {
     const bool same_rows =
         was_known && is_schema_change_helper(origin.table) && rows_follow_from_difference(*before, *after);
     if (!same_rows) effect_.needs_copy.push_back(name);
+    if (!is_schema_change_helper(name.table)) pending_[name]->other_values = false;
   }
 
   SchemaCatalog& catalog_;

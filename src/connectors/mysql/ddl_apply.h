@@ -26,6 +26,9 @@ struct MysqlTable {
   // (ledgers of earlier versions).
   std::string key_index;
   bool transactional = true;  // as the server says; not followed, and not kept in ledgers
+  // Of the helper table of an online schema change: a column that the old table has too holds other values than there
+  // (names were passed on, or it is computed anew).
+  bool other_values = false;
 
   friend bool operator==(const MysqlTable& a, const MysqlTable& b);
 };

@@ -180,7 +180,8 @@ TEST_F(DdlApplyTest, sees_a_gh_ost_swap_as_the_difference) {
 // The old rows' values of these columns are nowhere in the log.
 TEST_F(DdlApplyTest, copies_again_after_a_swap_that_renamed_or_computed_columns) {
   for (const char* change : {"change a b int", "change a id int, change id a int", "add b int as (a * 2) stored",
-                             "add b int auto_increment unique", "add b timestamp not null default current_timestamp"}) {
+                             "modify a int as (id * 2) stored", "add b int auto_increment unique",
+                             "add b timestamp not null default current_timestamp"}) {
     run("drop table if exists t, _t_old");
     run("create table t (id int primary key, a int)");
     run("create table _t_new like t");
@@ -188,6 +189,32 @@ TEST_F(DdlApplyTest, copies_again_after_a_swap_that_renamed_or_computed_columns)
     const auto effect = run("rename table t to _t_old, _t_new to t");
     EXPECT_NE(std::ranges::find(effect.needs_copy, TableId{"d", "t"}), effect.needs_copy.end()) << change;
   }
+}
+
+// What a column begins with is of no matter to rows that have values in it.
+TEST_F(DdlApplyTest, copies_nothing_after_a_swap_that_changed_defaults) {
+  for (const char* change : {"modify a timestamp not null default current_timestamp", "modify a int default (1 + 1)",
+                             "modify id int auto_increment"}) {
+    run("drop table if exists t, _t_old");
+    run("create table t (id int primary key, a timestamp)");
+    run("create table _t_new like t");
+    run(std::string("alter table _t_new ") + change);
+    const auto effect = run("rename table t to _t_old, _t_new to t");
+    EXPECT_EQ(effect.needs_copy, (std::vector<TableId>{{"d", "_t_old"}})) << change;
+  }
+}
+
+// The mark of the first swap is not that of the second one.
+TEST_F(DdlApplyTest, remembers_of_a_helper_table_that_names_were_passed_on) {
+  run("create table t (id int primary key, a int, b int)");
+  run("create table _t_gho like t");
+  run("alter table _t_gho rename column a to b, rename column b to a");
+  EXPECT_EQ(mysql_table_from_json(mysql_table_to_json(table("_t_gho"))).value(), table("_t_gho"));
+  EXPECT_EQ(run("rename table t to _t_del, _t_gho to t").needs_copy.size(), 2u);
+  run("drop table _t_del");
+  run("create table _t_gho like t");
+  run("alter table _t_gho modify a bigint");
+  EXPECT_EQ(run("rename table t to _t_del, _t_gho to t").needs_copy, (std::vector<TableId>{{"d", "_t_del"}}));
 }
 
 TEST_F(DdlApplyTest, copies_again_when_the_server_computed_values) {

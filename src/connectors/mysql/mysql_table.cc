@@ -21,7 +21,7 @@ std::string text_of(const nlohmann::json& object, const char* key) { return obje
 bool operator==(const MysqlTable& a, const MysqlTable& b) {
   bool same_schema = a.schema == b.schema || (a.schema && b.schema && *a.schema == *b.schema);
   return same_schema && a.columns == b.columns && a.charset == b.charset && a.collation == b.collation &&
-         a.key_index == b.key_index;
+         a.key_index == b.key_index && a.other_values == b.other_values;
 }
 
 std::string mysql_table_to_json(const MysqlTable& table) {
@@ -38,6 +38,7 @@ std::string mysql_table_to_json(const MysqlTable& table) {
   nlohmann::json json = {
       {"v", kFormat}, {"columns", columns}, {"charset", table.charset}, {"collation", table.collation}};
   if (!table.key_index.empty()) json["key_index"] = table.key_index;
+  if (table.other_values) json["other_values"] = true;
   if (table.schema) json["schema"] = schema_to_json(*table.schema);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -50,6 +51,7 @@ Result<MysqlTable> mysql_table_from_json(std::string_view text) {
     table.charset = text_of(json, "charset");
     table.collation = text_of(json, "collation");
     table.key_index = text_of(json, "key_index");
+    table.other_values = json.value("other_values", false);
     for (const nlohmann::json& entry : json.at("columns")) {
       table.columns.push_back({text_of(entry, "charset"), text_of(entry, "collation"), entry.value("virtual", false),
                                entry.value("invisible", false), entry.value("computed", false)});
