@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "base/log.h"
 #include "connector/group_builder.h"
@@ -642,7 +643,7 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
     if (there && before.contains(table)) effect.needs_copy.push_back(table);
   }
   // Without a copy at its start a job makes none later, and must not drop a target in order to.
-  if (options_.startup_mode != "initial") effect.needs_copy.clear();
+  if (options_.startup_mode != "initial") warn_of_old_rows(captured_, std::exchange(effect.needs_copy, {}), sql);
   for (const TableId& table : effect.rows_changed) {
     if (captured_.contains(table)) {
       return Error(

@@ -86,7 +86,11 @@ TEST_P(Startup, rows_of_a_job_without_a_copy_stay_when_the_log_does_not_tell_the
   pipeline.run_until_caught_up();
   sql("INSERT INTO t VALUES (3, 'd')");
   sql("ALTER TABLE t ADD COLUMN n INT NOT NULL AUTO_INCREMENT UNIQUE; INSERT INTO t (id, v) VALUES (4, 'e')");
-  pipeline.run_until_caught_up();
+  const auto process = pipeline.start({"run", "JOB", "--state", pipeline.folder().file("state"), "--until-caught-up"});
+  EXPECT_EQ(process->wait().value_or(-1), 0);
+  EXPECT_THAT(process->err(),
+              testing::AllOf(testing::HasSubstr("rows of table " + database_ + ".t in the target do not follow"),
+                             testing::HasSubstr("run sluice verify --repair")));
   EXPECT_THAT(pipeline.target_rows("id, v", "t", "id"), testing::ElementsAre("3|d", "4|e"));
 }
 
