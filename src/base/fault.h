@@ -37,9 +37,9 @@ inline constexpr std::array kTenantFaultPoints = {
     std::string_view("clone_built"),           // its files are there
     std::string_view("clone_started"),         // its server answers
     std::string_view("clone_masked"),          // its data are masked, if they are to be
-    std::string_view("clone_opened"),          // it is what was asked for
+    std::string_view("clone_restored"),        // it is what was asked for, nobody can write to it
     std::string_view("clone_released"),        // the snapshot is gone
-    std::string_view("clone_kept"),            // just before it is said to be ready
+    std::string_view("clone_kept"),            // it can be written to, which is not stored
     std::string_view("clone_recycling"),       // a failed or canceled job begins to remove what it made
     std::string_view("clone_recycled"),        // it has
     std::string_view("reset_stored"),          // a reset is noted, nothing is done

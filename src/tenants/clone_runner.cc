@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -121,7 +122,7 @@ Result<> mask_clone(Context& context, TenantHost& host, int64_t tenant, const st
   return {};
 }
 
-Result<> open_for_writing(Context& context, const Instance& instance) {
+Result<> leave_source(Context& context, const Instance& instance) {
   ASSIGN_OR_RETURN(const auto connection, instance.connect(context));
   RETURN_IF_ERROR(connection->execute(context, "STOP SLAVE"));
   RETURN_IF_ERROR(connection->execute(context, "RESET SLAVE ALL"));
@@ -129,6 +130,11 @@ Result<> open_for_writing(Context& context, const Instance& instance) {
   for (const auto& row : prepared) {
     RETURN_IF_ERROR(connection->execute(context, "XA ROLLBACK " + row.back().value_or("")));
   }
+  return {};
+}
+
+Result<> open_for_writing(Context& context, const Instance& instance) {
+  ASSIGN_OR_RETURN(const auto connection, instance.connect(context));
   RETURN_IF_ERROR(connection->execute(context, "SET GLOBAL read_only = 0"));
   return {};
 }
@@ -302,6 +308,7 @@ class CloneRunner::Job {
     }
     fault_point("clone_tenant_named");
     RETURN_IF_ERROR(build());
+    built_ = true;
     fault_point("clone_built");
     return advance();
   }
@@ -313,12 +320,9 @@ class CloneRunner::Job {
   }
 
   Result<> wait_restored() {
-    // An earlier process of ours may have left it half way: begin again, as after a crash.
-    runner_.host_.kill(job_.tenant_id);
-    // What a replay had done may be torn, since it does not wait for the disk,
-    // and a mask is not for masked data.
+    // An earlier attempt may have left it half way: begin again. Nobody could write to it.
+    if (!std::exchange(built_, false)) RETURN_IF_ERROR(build());
     const bool masked = !job_.mask_sql.empty();
-    if (job_.replay_round != 0 || masked) RETURN_IF_ERROR(build());
     Result<> durable;
     std::thread sync([&] {
       durable = sync_tree(runner_.host_.tenant_folder(job_.tenant_id));
@@ -331,14 +335,12 @@ class CloneRunner::Job {
     fault_point("clone_started");
     RETURN_IF_ERROR(check_restored(context(), clone(), job_.gtid));
     if (job_.replay_round != 0) RETURN_IF_ERROR(replay());
+    if (job_.primary) RETURN_IF_ERROR(leave_source(context(), clone()));
     if (masked) {
       RETURN_IF_ERROR(mask_clone(context(), runner_.host_, job_.tenant_id, job_.mask_sql));
       RETURN_IF_ERROR(runner_.host_.start(context(), job_.tenant_id));
     }
     fault_point("clone_masked");
-    if (job_.primary) {
-      RETURN_IF_ERROR(open_for_writing(context(), clone()));
-    }
     return advance([&](CatalogTransaction& t) -> Result<> {
       if (job_.replay_round == 0) return {};
       RETURN_IF_ERROR(t.run("UPDATE clone_job SET gtid = ?2, restore_scn = ?3 WHERE id = ?1",
@@ -355,7 +357,7 @@ class CloneRunner::Job {
   }
 
   Result<> release() {
-    fault_point("clone_opened");
+    fault_point("clone_restored");
     RETURN_IF_ERROR(drop_own_snapshot());
     fault_point("clone_released");
     return advance([&](CatalogTransaction& t) { return give_back_snapshot(t); });
@@ -382,7 +384,10 @@ class CloneRunner::Job {
                  {job_.snapshot_id, id_});
   }
 
+  // Only now is it opened: what is written from then on stays.
   Result<> succeed() {
+    RETURN_IF_ERROR(runner_.host_.start(context(), job_.tenant_id));
+    if (job_.primary) RETURN_IF_ERROR(open_for_writing(context(), clone()));
     RETURN_IF_ERROR(runner_.host_.keep(job_.tenant_id));
     fault_point("clone_kept");
     const std::string now = timestamp_text(wall_clock_ms());
@@ -451,6 +456,7 @@ class CloneRunner::Job {
   Running& running_;
   const int64_t id_;
   CloneJobRow job_;
+  bool built_ = false;  // its files are there as the snapshot has them, no server ran on them
   MonotonicTime step_began_ = monotonic_now();
 };
 

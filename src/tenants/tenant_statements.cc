@@ -260,6 +260,7 @@ Result<StatementResult> TenantServer::run(const ActivateStandby& statement) {
     return sql_error(kNotAllowed, "tenant '{}' is {} and {}, activate standby not allowed", row.name, row.role,
                      row.status);
   }));
+  RETURN_IF_ERROR(leave_source(context_, host_->instance(tenant.id)));
   RETURN_IF_ERROR(open_for_writing(context_, host_->instance(tenant.id)));
   RETURN_IF_ERROR(catalog_->transact([&](CatalogTransaction& t) {
     return t.run("UPDATE tenant SET role = 'PRIMARY', modified = ?2 WHERE id = ?1",

@@ -129,15 +129,22 @@ Result<> TenantServer::carry_out(const Reset& reset) {
   fault_point("reset_placed");
   RETURN_IF_ERROR(host_->start(context_, id));  // it can only be read
   RETURN_IF_ERROR(check_restored(context_, instance, reset.snapshot.gtid));
+  if (reset.tenant.role == "PRIMARY") RETURN_IF_ERROR(leave_source(context_, instance));
   if (!reset.mask_sql.empty()) RETURN_IF_ERROR(mask_clone(context_, *host_, id, reset.mask_sql));
   fault_point("reset_started");
-  return catalog_->transact([&](CatalogTransaction& t) -> Result<> {
-    RETURN_IF_ERROR(t.run("DELETE FROM mask_pending WHERE tenant_id = ?1", {id}));
-    RETURN_IF_ERROR(t.run("INSERT INTO reset_placed VALUES (?1)", {id}));
-    RETURN_IF_ERROR(t.event("tenant_reset", id, 0, reset.snapshot.gtid));
-    return t.run("UPDATE tenant SET gtid = ?2, modified = ?3 WHERE id = ?1",
-                 {id, reset.snapshot.gtid, timestamp_text(wall_clock_ms())});
-  });
+  // The data are in their place: a full disk only delays that note, and with it the opening.
+  for (;;) {
+    noted = catalog_->transact([&](CatalogTransaction& t) -> Result<> {
+      RETURN_IF_ERROR(t.run("DELETE FROM mask_pending WHERE tenant_id = ?1", {id}));
+      RETURN_IF_ERROR(t.run("INSERT INTO reset_placed VALUES (?1)", {id}));
+      RETURN_IF_ERROR(t.event("tenant_reset", id, 0, reset.snapshot.gtid));
+      return t.run("UPDATE tenant SET gtid = ?2, modified = ?3 WHERE id = ?1",
+                   {id, reset.snapshot.gtid, timestamp_text(wall_clock_ms())});
+    });
+    if (noted) return noted;
+    log_error("reset of tenant '{}': {}", reset.tenant.name, noted.error().describe());
+    if (!context_.wait_for(kEndPause)) return noted;
+  }
 }
 
 Result<> TenantServer::open_reset(const Reset& reset) {

@@ -246,7 +246,7 @@ TEST_F(LogArchive, a_job_that_replays_goes_on_after_a_kill_in_each_state) {
   const std::string gtid = position();
   application.stop();
   for (const std::string point : {"clone_locked", "clone_pool", "clone_tenant_named", "clone_built", "clone_started",
-                                  "replay_prepared", "replay_done", "clone_opened", "clone_released", "clone_kept"}) {
+                                  "replay_prepared", "replay_done", "clone_restored", "clone_released", "clone_kept"}) {
     SCOPED_TRACE(point);
     tenants_.server().kill9();
     ASSERT_TRUE(tenants_.start({{"SLUICE_FAULT", point + ":1"}}));

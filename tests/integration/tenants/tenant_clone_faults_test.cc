@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "base/fault.h"
 #include "integration/tenants/tenants_fixture.h"
 #include "support/ok.h"
@@ -39,6 +41,14 @@ class CloneFaults : public testing::Test {
   std::string last(const std::string& column) const {
     return tenants_.value("SELECT " + column + " FROM DBA_OB_CLONE_HISTORY ORDER BY CLONE_JOB_ID DESC LIMIT 1");
   }
+  // Of the tenants' folders, which are numbers, the clone's is the last.
+  std::unique_ptr<SqlSession> clone_of_no_server() const {
+    int64_t last = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(tenants_.data() + "/tenants")) {
+      last = std::max<int64_t>(last, std::atoll(entry.path().filename().c_str()));
+    }
+    return Tenants::connect_to(fmt::format("{}/tenants/{}", tenants_.data(), last));
+  }
   // As a command would have, had there been time for one.
   void cancel_while_the_server_is_down() {
     tenants_.change_catalog(
@@ -73,6 +83,31 @@ TEST_F(CloneFaults, a_kill_in_any_state_delays_the_clone_and_nothing_more) {
   }
 }
 
+TEST_F(CloneFaults, what_is_written_to_a_clone_stays_when_its_end_was_not_noted) {
+  tenants_.must("CREATE MASK nothing AS 'DO 0'");
+  for (const std::string more : {", ROLE = PRIMARY", ", ROLE = PRIMARY, MASK nothing"}) {
+    SCOPED_TRACE(more);
+    die_at("clone_restored", kClone + more);
+    EXPECT_FALSE(clone_of_no_server()->execute("CREATE DATABASE mine"));
+    ASSERT_TRUE(tenants_.start());
+    wait_for_the_job();
+    tenants_.must("DROP TENANT c FORCE");
+
+    die_at("clone_kept", kClone + more);
+    ASSERT_OK(clone_of_no_server()->execute(
+        "CREATE DATABASE mine; CREATE TABLE mine.t (a INT PRIMARY KEY); INSERT INTO mine.t "
+        "VALUES (1); XA START 'q'; INSERT INTO mine.t VALUES (2); XA END 'q'; XA PREPARE 'q'"));
+    ASSERT_TRUE(tenants_.start());
+    wait_for_the_job();
+    EXPECT_EQ(last("STATUS"), "CLONE_SYS_SUCCESS");
+    ASSERT_OK(tenants_.connect("c")->execute("INSERT INTO mine.t VALUES (3)"));
+    ASSERT_OK(tenants_.connect("c")->execute("XA COMMIT 'q'"));
+    EXPECT_EQ(tenants_.tenant_value("c", "SELECT GROUP_CONCAT(a ORDER BY a) FROM mine.t"), "1,2,3");
+    tenants_.must("DROP TENANT c FORCE");
+    tenants_.expect_nothing_left({"shop"});
+  }
+}
+
 TEST_F(CloneFaults, a_job_that_is_canceled_in_any_state_leaves_nothing) {
   for (const std::string& point : points_of_a_clone()) {
     SCOPED_TRACE(point);
@@ -80,7 +115,7 @@ TEST_F(CloneFaults, a_job_that_is_canceled_in_any_state_leaves_nothing) {
     cancel_while_the_server_is_down();
     ASSERT_TRUE(tenants_.start());
     wait_for_the_job();
-    if (point == "clone_opened" || point == "clone_released" || point == "clone_kept") {
+    if (point == "clone_restored" || point == "clone_released" || point == "clone_kept") {
       EXPECT_EQ(last("STATUS"), "CLONE_SYS_SUCCESS");
       tenants_.must("DROP TENANT c FORCE");
     } else {

@@ -116,8 +116,12 @@ TEST_F(TenantUpkeep, what_is_written_after_a_reset_stays_when_its_end_was_not_no
     EXPECT_EQ(tenants_.sql("ALTER TENANT dev RESET TO PARENT" + snapshot).code, 4);
     ASSERT_EQ(tenants_.server().wait(), 137);
     ASSERT_OK(Tenants::connect_to(folder)->execute("INSERT INTO s.t VALUES (9, 'kept')"));
+    ASSERT_OK(Tenants::connect_to(folder)->execute(
+        "XA START 'q'; INSERT INTO s.t VALUES (10, 'prepared'); XA END 'q'; XA PREPARE 'q'"));
     ASSERT_TRUE(tenants_.start());
     EXPECT_EQ(rows("dev"), "1me,9kept");
+    ASSERT_OK(tenants_.connect("dev")->execute("XA COMMIT 'q'"));
+    EXPECT_EQ(rows("dev"), "1me,9kept,10prepared");
     tenants_.expect_nothing_left({"dev", "shop"}, 1);
   }
   // Nor when it cannot be noted for a while.
@@ -131,6 +135,49 @@ TEST_F(TenantUpkeep, what_is_written_after_a_reset_stays_when_its_end_was_not_no
   reset.join();
   EXPECT_EQ(rows("dev"), "1me,9kept");
   tenants_.expect_nothing_left({"dev", "shop"}, 1);
+}
+
+TEST_F(TenantUpkeep, a_reset_whose_data_cannot_be_noted_for_a_while_opens_the_tenant_then) {
+  tenants_.must("CREATE MASK anonymous AS 'UPDATE s.t SET secret = CONCAT(''user'', a)'");
+  clone("dev", ", ROLE = PRIMARY, MASK anonymous");
+  for (const bool stopped : {false, true}) {
+    SCOPED_TRACE(stopped);
+    ASSERT_OK(tenants_.connect("dev")->execute("INSERT INTO s.t VALUES (9, 'gone')"));
+    const std::string message = stopped ? "no room again" : "no room yet";
+    const auto failed = [&] { return tenants_.server().err().find(message) != std::string::npos; };
+    tenants_.change_catalog("CREATE TRIGGER full BEFORE INSERT ON reset_placed BEGIN SELECT RAISE(ABORT, '" + message +
+                            "'); END");
+    std::thread reset([&] { EXPECT_EQ(tenants_.sql("ALTER TENANT dev RESET TO PARENT").code == 0, !stopped); });
+    EXPECT_TRUE(wait_until(failed, std::chrono::seconds(60)));
+    if (stopped) {
+      EXPECT_EQ(tenants_.server().stop(), 0);
+    }
+    tenants_.change_catalog("DROP TRIGGER full");
+    reset.join();
+    if (stopped) {
+      ASSERT_TRUE(tenants_.start());
+    }
+    EXPECT_EQ(rows("dev"), "1user1");
+    ASSERT_OK(tenants_.connect("dev")->execute("INSERT INTO s.t VALUES (8, 'writable')"));
+    tenants_.expect_nothing_left({"dev", "shop"});
+  }
+}
+
+// The parent's, of which the clone's users know nothing: they would hold rows for ever.
+TEST_F(TenantUpkeep, what_the_parent_has_prepared_is_in_no_clone_that_is_masked_or_reset) {
+  tenants_.must("CREATE MASK nothing AS 'DO 0'");
+  const auto session = tenants_.connect("shop");
+  ASSERT_OK(session->execute("XA START 'q'; INSERT INTO s.t VALUES (5, 'prepared'); XA END 'q'; XA PREPARE 'q'"));
+  for (const std::string more : {"", ", MASK nothing"}) {
+    SCOPED_TRACE(more);
+    clone("dev", ", ROLE = PRIMARY" + more);
+    EXPECT_EQ(tenants_.tenant_value("dev", "XA RECOVER"), "no row");
+    tenants_.must("ALTER TENANT dev RESET TO PARENT");
+    EXPECT_EQ(tenants_.tenant_value("dev", "XA RECOVER"), "no row");
+    EXPECT_EQ(rows("dev"), "1me");
+    tenants_.must("DROP TENANT dev FORCE");
+  }
+  ASSERT_OK(session->execute("XA COMMIT 'q'"));
 }
 
 TEST_F(TenantUpkeep, a_stop_in_the_middle_of_a_reset_leaves_no_server) {
