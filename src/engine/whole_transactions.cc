@@ -2,6 +2,7 @@
 #include "engine/whole_transactions.h"
 
 #include "base/log.h"
+#include "connector/splits_transactions.h"
 
 namespace sluice {
 
@@ -22,6 +23,9 @@ WholeTransactions::WholeTransactions(const Source& source, const JobState& state
 
 void WholeTransactions::reached(const Position& durable) {
   if (begun_ || !source_.covers(durable, begin_)) return;
+  // A kill may have left a table empty whose new rows are to come.
+  const auto* splits = dynamic_cast<const SplitsTransactions*>(&source_);
+  if (splits != nullptr && splits->is_within_transaction(durable)) return;
   begun_ = true;
   progress_.set_whole_transactions(Wholeness::kHolds);
   log_info("from here on the target shows whole source transactions only, in the order of their commits: {}",

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/log.h"
+#include "connector/splits_transactions.h"
 #include "connectors/postgres/postgres_catalog.h"
 #include "connectors/postgres/postgres_chunk_reader.h"
 #include "connectors/postgres/postgres_chunks.h"
@@ -24,7 +25,7 @@ constexpr int kFirstVersionWithFailover = 170000;
 constexpr const char* kNow =
     "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END";
 
-class PostgresSource : public Source, public ReadsKeyRanges {
+class PostgresSource : public Source, public ReadsKeyRanges, public SplitsTransactions {
  public:
   PostgresSource(PostgresSourceOptions options, PostgresCapturedTables captured)
       : options_(std::move(options)), captured_(std::move(captured)) {}
@@ -188,6 +189,11 @@ class PostgresSource : public Source, public ReadsKeyRanges {
     const auto a = Lsn::of(reached);
     const auto b = Lsn::of(other);
     return a && b && *b <= *a;
+  }
+  // The place behind what a transaction did to tables is one byte behind its commit record; all others are aligned.
+  bool is_within_transaction(const Position& position) const override {
+    const auto lsn = Lsn::of(position);
+    return lsn && lsn->value % 8 != 0;
   }
 
  private:
