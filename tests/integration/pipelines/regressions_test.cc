@@ -416,7 +416,8 @@ TEST_P(Regressions, p73_p21_p23_dates_and_times_keep_every_digit) {
 // 69 (PeerDB 2502): a transaction that is split over batches is committed in parts.
 TEST_P(Regressions, p69_a_large_transaction_is_visible_whole_or_not_at_all) {
   sql("CREATE TABLE t (id INT PRIMARY KEY, pad VARCHAR(100)); CREATE TABLE u (id INT PRIMARY KEY)");
-  pipeline_->pipeline_options("parallelism: 1");
+  // verify would compare its 50,000 rows two by two.
+  pipeline_->source_options("scan.incremental.snapshot.chunk.size: 2000").pipeline_options("parallelism: 1");
   catch_up_and_verify();
   sql("BEGIN; INSERT INTO u VALUES (1); INSERT INTO t SELECT seq, REPEAT('x', 100) FROM seq_1_to_50000; INSERT INTO u "
       "VALUES (2); COMMIT");
