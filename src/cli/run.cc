@@ -133,7 +133,7 @@ void run_all(RunningJobs& jobs, TaskPool& tasks, Context& context) {
     }
     running.job.run(context, running.options, [&, alone](Result<> result) {
       running.verify.reset();
-      if (!result && result.error().code() != ErrorCode::kStopped && !context.stop_requested()) {
+      if (!result && !context.stop_requested()) {
         running.failure = std::move(result).error();
         if (!alone) log_error("{}", running.failure->describe());
       }

@@ -112,7 +112,9 @@ NextStep Job::end(Result<> result) {
 // After restart_delay_, which grows while the job does not get on.
 bool Job::may_try_again(const Error& error) {
   const bool lost = error.code() == ErrorCode::kPositionLost && spec_.pipeline.lost_log == LostLog::kResynchronize;
-  if (!error.retryable() && !lost) return false;
+  // A part that ended as if asked to, though nobody asked: the job must not end in silence with it.
+  const bool broken_off = error.code() == ErrorCode::kStopped;
+  if (!error.retryable() && !lost && !broken_off) return false;
   if (lost) lost_log_ = error.message();
   const ProgressReport report = progress_.report();
   const bool got_on = report.position != position_before_ || report.chunks_copied != copied_before_;

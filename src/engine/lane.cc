@@ -187,12 +187,13 @@ NextStep Lane::step() {
 NextStep Lane::end(Error error) {
   // A writer that is thrown away rolls back what is open.
   writer_.reset();
-  channel_.close();
   {
     std::lock_guard lock(mutex_);
     error_ = std::move(error);
     flushed_.notify_all();
   }
+  // After the error: whom this wakes asks for it.
+  channel_.close();
   parts_.coordinator.wake();
   return NextStep::never();
 }

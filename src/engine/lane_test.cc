@@ -4,56 +4,19 @@
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
-#include "engine/test_connectors.h"
+#include "engine/engine_test.h"
 
 namespace sluice {
 namespace {
 
-// The lane asks its parts only for ledger, progress and options.
-class LaneTest : public testing::Test {
+class LaneTest : public EngineTest {
  protected:
-  LaneTest() {
-    auto opened = JobLedger::open(context_, sink_, "job", "");
-    EXPECT_TRUE(opened.has_value());
-    ledger_ = std::move(opened).value();
-    Problems problems;
-    transform_ = JobTransform::create(spec_, problems);
-    auto schema = std::make_shared<TableSchema>();
-    schema->id = {"shop", "t"};
-    schema->columns.resize(1);
-    schema_ = std::move(schema);
-  }
-  std::shared_ptr<const ChangeBatch> one_row() const {
-    auto batch = std::make_shared<ChangeBatch>(schema_);
-    batch->kinds.push_back(RowKind::kInsert);
-    batch->columns[0].append_bytes("x");
-    return batch;
-  }
+  std::shared_ptr<const ChangeBatch> shared_row() const { return std::make_shared<ChangeBatch>(one_row()); }
   std::vector<std::string> committed() {
     std::lock_guard lock(sink_.commits.mutex);
     std::vector<std::string> positions;
     for (const auto& entry : sink_.commits.entries) positions.push_back(entry.position);
     return positions;
-  }
-
-  JobSpec spec_;
-  Context context_;
-  MemorySink sink_;
-  std::unique_ptr<JobLedger> ledger_;
-  SchemaPolicy policy_{spec_, sink_};
-  std::unique_ptr<JobTransform> transform_;
-  Progress progress_;
-  RateLimiter limiter_{0, 0};
-  TaskPool pool_;
-  struct Nobody : Task {
-    NextStep step() override { return NextStep::never(); }
-  } coordinator_;
-  SignalInbox inbox_;
-  TableSchemaPtr schema_;
-
-  JobParts parts_of(Source& source) {
-    return {context_,  spec_,    source, sink_,  *ledger_,     policy_, *transform_,
-            progress_, limiter_, pool_,  inbox_, coordinator_, 1};
   }
 };
 
@@ -61,7 +24,7 @@ TEST_F(LaneTest, commits_rows_with_the_position_behind_them) {
   NoSource source;
   JobParts parts = parts_of(source);
   Lane lane(parts, context_, 0, std::make_unique<MemoryWriter>(sink_.commits), {"p0"}, 1 << 20);
-  ASSERT_TRUE(lane.send(one_row(), 10));
+  ASSERT_TRUE(lane.send(shared_row(), 10));
   ASSERT_TRUE(lane.send(GroupEnd{{"p1"}, 0}, 10));
   ASSERT_TRUE(lane.flush());
   EXPECT_EQ(lane.durable().text, "p1");
@@ -100,10 +63,27 @@ TEST_F(LaneTest, rows_of_an_unfinished_group_are_not_committed_by_a_stop) {
   JobParts parts = parts_of(source);
   {
     Lane lane(parts, context_, 0, std::make_unique<MemoryWriter>(sink_.commits), {"p0"}, 1 << 20);
-    ASSERT_TRUE(lane.send(one_row(), 10));
+    ASSERT_TRUE(lane.send(shared_row(), 10));
     context_.request_stop();
   }
   EXPECT_TRUE(committed().empty());
+}
+
+// Who finds the lane's channel closed must find the reason as well: the job would take its end for a stop.
+TEST_F(LaneTest, has_its_error_before_it_takes_nothing_more) {
+  class Broken : public SinkWriter {
+   public:
+    Result<> write(Context&, const ChangeBatch&, bool) override { return Error(ErrorCode::kConnect, "gone"); }
+    Result<> commit(Context&, const LedgerEntry&) override { return {}; }
+  };
+  NoSource source;
+  JobParts parts = parts_of(source);
+  for (int round = 0; round < 2000; ++round) {
+    Lane lane(parts, context_, 0, std::make_unique<Broken>(), {"p0"}, 1);
+    while (lane.send(shared_row(), 10)) continue;
+    ASSERT_TRUE(lane.error().has_value()) << "round " << round;
+    EXPECT_EQ(lane.error()->code(), ErrorCode::kConnect);
+  }
 }
 
 }  // namespace

@@ -4,30 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
-#include "engine/test_connectors.h"
+#include "engine/engine_test.h"
 
 namespace sluice {
 namespace {
-
-// A ledger that remembers what was written beside the lanes' own commits.
-class RecordingSink : public MemorySink {
- public:
-  Result<std::unique_ptr<Ledger>> open_ledger(Context&, const std::string&) override {
-    class Recording : public MemoryLedger {
-     public:
-      explicit Recording(std::vector<LedgerEntry>& put) : put_(put) {}
-      Result<> update(Context&, std::span<const LedgerEntry> put, std::span<const std::string>) override {
-        put_.insert(put_.end(), put.begin(), put.end());
-        return {};
-      }
-
-     private:
-      std::vector<LedgerEntry>& put_;
-    };
-    return std::unique_ptr<Ledger>(std::make_unique<Recording>(recorded));
-  }
-  std::vector<LedgerEntry> recorded;
-};
 
 // Positions are letters in alphabetical order.
 class ScriptedSource : public NoSource {
@@ -56,24 +36,11 @@ class ScriptedSource : public NoSource {
   std::string began;
 };
 
-class StreamPhaseTest : public testing::Test {
+class StreamPhaseTest : public EngineTest {
  protected:
-  StreamPhaseTest() {
-    auto opened = JobLedger::open(context_, sink_, "job", "");
-    EXPECT_TRUE(opened.has_value());
-    ledger_ = std::move(opened).value();
-    Problems problems;
-    transform_ = JobTransform::create(spec_, problems);
-    auto schema = std::make_shared<TableSchema>();
-    schema->id = {"shop", "t"};
-    schema->columns.resize(1);
-    schema_ = std::move(schema);
-  }
-
   // Runs until the lanes have what the script tells up to `until`.
   void run(JobState& state, const std::string& until) {
-    JobParts parts{context_,  spec_,    source_, sink_,  *ledger_,     policy_, *transform_,
-                   progress_, limiter_, pool_,   inbox_, coordinator_, 1};
+    JobParts parts = parts_of(source_);
     const auto phase = StreamPhase::make(parts, state, Position{until});
     const auto end = monotonic_now() + std::chrono::seconds(20);
     for (;;) {
@@ -86,21 +53,7 @@ class StreamPhaseTest : public testing::Test {
     }
   }
 
-  JobSpec spec_;
-  Context context_;
-  RecordingSink sink_;
   ScriptedSource source_;
-  std::unique_ptr<JobLedger> ledger_;
-  SchemaPolicy policy_{spec_, sink_};
-  std::unique_ptr<JobTransform> transform_;
-  Progress progress_;
-  RateLimiter limiter_{0, 0};
-  TaskPool pool_;
-  struct Nobody : Task {
-    NextStep step() override { return NextStep::never(); }
-  } coordinator_;
-  SignalInbox inbox_;
-  TableSchemaPtr schema_;
 };
 
 // The place of CREATE TABLE ... SELECT is the one in front of its rows, which one lane has and the others have not.
@@ -112,9 +65,7 @@ TEST_F(StreamPhaseTest, a_lane_does_not_go_back_to_a_statement_that_it_has_passe
     create.changes.push_back({.kind = SchemaChangeKind::kCreateTable, .before = nullptr, .after = schema_});
     create.tracked.emplace_back(schema_->id, "what it is");
     create.position = {"a"};
-    ChangeBatch rows(schema_);
-    rows.kinds.push_back(RowKind::kInsert);
-    rows.columns[0].append_bytes("x");
+    ChangeBatch rows = one_row();
     rows.origins.push_back({});
     rows.transactions = std::make_shared<const TransactionList>(1, Transaction{.start = {"b"}});
     source_.script.emplace_back(std::move(create));

@@ -20,11 +20,19 @@ struct Commits {
   size_t rows = 0;
 };
 
+// Remembers what is written beside the writers' own commits.
 class MemoryLedger : public Ledger {
  public:
+  explicit MemoryLedger(std::vector<LedgerEntry>& recorded) : recorded_(recorded) {}
   Result<uint64_t> take_over(Context&) override { return uint64_t{1}; }
   Result<std::vector<LedgerEntry>> load(Context&) override { return std::vector<LedgerEntry>(); }
-  Result<> update(Context&, std::span<const LedgerEntry>, std::span<const std::string>) override { return {}; }
+  Result<> update(Context&, std::span<const LedgerEntry> put, std::span<const std::string>) override {
+    recorded_.insert(recorded_.end(), put.begin(), put.end());
+    return {};
+  }
+
+ private:
+  std::vector<LedgerEntry>& recorded_;
 };
 
 class MemoryWriter : public SinkWriter {
@@ -51,7 +59,7 @@ class MemorySink : public Sink {
   Result<> open(Context&) override { return {}; }
   Guarantee guarantee() const override { return Guarantee::kExactlyOnce; }
   Result<std::unique_ptr<Ledger>> open_ledger(Context&, const std::string&) override {
-    return std::unique_ptr<Ledger>(std::make_unique<MemoryLedger>());
+    return std::unique_ptr<Ledger>(std::make_unique<MemoryLedger>(recorded));
   }
   Result<std::unique_ptr<SinkWriter>> open_writer(Context&, const std::string&, uint64_t) override {
     return std::unique_ptr<SinkWriter>(std::make_unique<MemoryWriter>(commits));
@@ -65,6 +73,7 @@ class MemorySink : public Sink {
   Result<std::unique_ptr<TableReader>> open_table_reader(Context&) override { return std::unique_ptr<TableReader>(); }
 
   Commits commits;
+  std::vector<LedgerEntry> recorded;
   int writers = 0;
 };
 
