@@ -107,8 +107,11 @@ class Mariadb(Server):
         super().__init__(list(arguments))
         as_root = ["--user=root"] if os.getuid() == 0 else []
         if Mariadb._template is None:
-            Mariadb._template = temp_folder() + "/data"
+            work = temp_folder()
+            Mariadb._template = work + "/data"
+            # A temporary folder of its own: a server that starts removes the temporary tables of all others there.
             _checked(subprocess.run(["mariadb-install-db", "--no-defaults", *as_root, "--datadir=" + Mariadb._template,
+                                     "--tmpdir=" + work,
                                      "--auth-root-authentication-method=normal", "--skip-test-db",
                                      "--innodb-log-file-size=512M"], capture_output=True, text=True, check=False),
                      "mariadb-install-db")

@@ -49,6 +49,8 @@ Result<> Instance::write_settings(const InstanceSettings& settings) const {
   line("socket", socket());
   line("pid-file", folder_ + "/run/pid");
   line("log-error", log_file());
+  // Its own: a server removes what others have in its folder of temporary tables when it starts.
+  line("tmpdir", temporary_folder());
   line("secure-file-priv", file_folder());
   if (settings.port == 0) {
     text += "skip-networking\n";
@@ -88,6 +90,7 @@ Result<> Instance::write_settings(const InstanceSettings& settings) const {
   }
   RETURN_IF_ERROR(make_folder(folder_ + "/run"));
   RETURN_IF_ERROR(make_folder(file_folder()));
+  RETURN_IF_ERROR(make_folder(temporary_folder()));
   return write_file(folder_ + "/my.cnf", text);
 }
 
@@ -172,19 +175,20 @@ Result<> make_template(Context& context, const std::string& folder) {
   const Instance instance(folder);
   RETURN_IF_ERROR(remove_tree(folder));
   RETURN_IF_ERROR(make_folder(folder));
-  log_info("making the template of new tenants in {}", folder);
-  ASSIGN_OR_RETURN(
-      DetachedProcess install,
-      DetachedProcess::start({"mariadb-install-db", "--no-defaults", "--datadir=" + instance.data(), "--skip-test-db",
-                              "--auth-root-authentication-method=socket", "--auth-root-socket-user=" + system_user(),
-                              "--user=" + system_user(), "--skip-name-resolve", "--skip-innodb", "--skip-log-bin",
-                              "--default-storage-engine=Aria"},
-                             instance.log_file(), {}));
-  if (!install.wait_gone(context, std::chrono::minutes(2))) install.kill9();
   InstanceSettings settings;
   settings.binlog = false;
   settings.tenant = 1;
   RETURN_IF_ERROR(instance.write_settings(settings));
+  log_info("making the template of new tenants in {}", folder);
+  ASSIGN_OR_RETURN(
+      DetachedProcess install,
+      DetachedProcess::start(
+          {"mariadb-install-db", "--no-defaults", "--datadir=" + instance.data(),
+           "--tmpdir=" + instance.temporary_folder(), "--skip-test-db", "--auth-root-authentication-method=socket",
+           "--auth-root-socket-user=" + system_user(), "--user=" + system_user(), "--skip-name-resolve",
+           "--skip-innodb", "--skip-log-bin", "--default-storage-engine=Aria"},
+          instance.log_file(), {}));
+  if (!install.wait_gone(context, std::chrono::minutes(2))) install.kill9();
   ASSIGN_OR_RETURN(const DetachedProcess process, instance.start(context, {}));
   Result<> converted = [&]() -> Result<> {
     ASSIGN_OR_RETURN(auto connection, instance.connect(context));

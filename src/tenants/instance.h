@@ -46,6 +46,7 @@ class Instance {
   std::string data() const { return folder_ + "/data"; }
   std::string socket() const { return folder_ + "/run/socket"; }
   std::string log_file() const { return folder_ + "/error.log"; }
+  std::string temporary_folder() const { return folder_ + "/run/tmp"; }
 
  private:
   // Empty: the only place whose files its statements may read and write, whatever its users have made of themselves.

@@ -163,6 +163,21 @@ TEST(TenantServer, finds_running_tenants_again_and_starts_dead_ones) {
   EXPECT_EQ(tenants.tenant_value("shop", "SELECT a FROM s.t"), "7");
 }
 
+// A server that starts removes the temporary tables it finds in its folder for them.
+TEST(TenantServer, a_tenant_that_starts_leaves_temporary_tables_of_others_alone) {
+  Tenants tenants;
+  ASSERT_TRUE(tenants.start());
+  tenants.create_tenant("shop");
+  const auto session = tenants.connect("shop");
+  ASSERT_OK(
+      session->execute("CREATE DATABASE s; CREATE TEMPORARY TABLE s.kept (a INT); INSERT INTO s.kept VALUES (7)"));
+  tenants.must("CREATE RESOURCE POOL other_pool UNIT small; CREATE TENANT other RESOURCE_POOL_LIST=('other_pool')");
+  ASSERT_OK(session->execute("ALTER TABLE s.kept ADD COLUMN b INT"));
+  const auto kept = session->query("SELECT a FROM s.kept");
+  ASSERT_OK(kept);
+  EXPECT_EQ((*kept)[0][0], "7");
+}
+
 TEST(TenantServer, a_tenant_that_does_not_come_up_holds_up_no_other) {
   Tenants tenants;
   ASSERT_TRUE(tenants.start());
