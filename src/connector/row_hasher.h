@@ -26,6 +26,9 @@ struct HashedRows {
   friend bool operator==(const HashedRows&, const HashedRows&) = default;
 };
 
+// What every server names the same; empty for types whose text is a server's own.
+std::string shared_hash_form(const DataType& type);
+
 class RowHasher {
  public:
   virtual ~RowHasher() = default;

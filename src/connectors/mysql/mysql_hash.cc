@@ -11,31 +11,8 @@ namespace {
 
 // FLOAT and DOUBLE have no text of all their digits in every version; BIT and geometry none at all.
 std::string form_of(const DataType& type, bool mariadb) {
-  switch (type.kind) {
-    case TypeKind::kBoolean: return "boolean";
-    case TypeKind::kInt8:
-    case TypeKind::kInt16:
-    case TypeKind::kInt32:
-    case TypeKind::kInt64:
-    case TypeKind::kUInt64:
-    case TypeKind::kYear: return "integer";
-    case TypeKind::kDecimal: return type.precision == 0 ? "" : fmt::format("decimal({})", type.scale);
-    case TypeKind::kString:
-    case TypeKind::kEnum:
-    case TypeKind::kSet: return "text";
-    case TypeKind::kBytes: return "bytes";
-    case TypeKind::kDate: return "date";
-    case TypeKind::kTime: return "time";
-    case TypeKind::kTimestamp: return "timestamp";
-    case TypeKind::kTimestampTz: return "instant";
-    case TypeKind::kJson: return mariadb ? "mariadb:json" : "mysql:json";
-    case TypeKind::kUuid: return "uuid";
-    case TypeKind::kFloat:
-    case TypeKind::kDouble:
-    case TypeKind::kBit:
-    case TypeKind::kGeometry: return "";
-  }
-  return "";
+  if (type.kind == TypeKind::kJson) return mariadb ? "mariadb:json" : "mysql:json";
+  return shared_hash_form(type);
 }
 
 // A fraction of a second without zeros at its end, as PostgreSQL prints it.

@@ -9,31 +9,11 @@ namespace sluice {
 namespace {
 
 std::string form_of(const DataType& type) {
-  switch (type.kind) {
-    case TypeKind::kBoolean: return "boolean";
-    case TypeKind::kInt8:
-    case TypeKind::kInt16:
-    case TypeKind::kInt32:
-    case TypeKind::kInt64:
-    case TypeKind::kUInt64:
-    case TypeKind::kYear: return "integer";
-    case TypeKind::kDecimal: return type.precision == 0 ? "postgres:numeric" : fmt::format("decimal({})", type.scale);
-    case TypeKind::kFloat:
-    case TypeKind::kDouble: return "postgres:float";
-    case TypeKind::kString:
-    case TypeKind::kEnum:
-    case TypeKind::kSet: return "text";
-    case TypeKind::kBytes: return "bytes";
-    case TypeKind::kDate: return "date";
-    case TypeKind::kTime: return "time";
-    case TypeKind::kTimestamp: return "timestamp";
-    case TypeKind::kTimestampTz: return "instant";
-    case TypeKind::kJson: return "postgres:json";
-    case TypeKind::kBit: return "postgres:bit";
-    case TypeKind::kUuid: return "uuid";
-    case TypeKind::kGeometry: return "";
-  }
-  return "";
+  if (type.kind == TypeKind::kDecimal && type.precision == 0) return "postgres:numeric";
+  if (type.kind == TypeKind::kFloat || type.kind == TypeKind::kDouble) return "postgres:float";
+  if (type.kind == TypeKind::kJson) return "postgres:json";
+  if (type.kind == TypeKind::kBit) return "postgres:bit";
+  return shared_hash_form(type);
 }
 
 // The settings of our sessions pin what these print.
