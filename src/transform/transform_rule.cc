@@ -14,6 +14,9 @@ namespace sluice {
 
 namespace {
 
+constexpr const char* kWholeRows =
+    "Have the source log whole rows (MySQL: binlog_row_image=FULL, PostgreSQL: REPLICA IDENTITY FULL).";
+
 // The projected table while it is put together.
 struct Draft {
   TableSchema schema;
@@ -99,31 +102,12 @@ BoundRule::BoundRule(Projector projector, ExpressionPtr filter, std::string filt
       filter_origin_(std::move(filter_origin)),
       soft_delete_(soft_delete) {}
 
-Result<> BoundRule::select(const ChangeBatch& batch, int64_t now) {
-  const size_t rows = batch.rows();
+Result<> BoundRule::select(ChangeBatch& batch, int64_t now) {
   selection_.all = true;
-  selection_.keep.assign(rows, 1);
+  selection_.keep.assign(batch.rows(), 1);
+  entering_.clear();
+  if (filter_ != nullptr) RETURN_IF_ERROR(filter_rows(batch, now));
   selection_.kinds = batch.kinds;
-  if (filter_ != nullptr) {
-    auto result = filter_->evaluate(Frame{&batch, rows, nullptr, now});
-    if (!result) return std::move(result).error().context(filter_origin_);
-    const ColumnVector& passed = **result;
-    for (size_t row = 0; row < rows; ++row) {
-      if (passed.presence(row) == Presence::kAbsent) {
-        return Error(
-            ErrorCode::kUnsupported, filter_origin_ + ": the log does not carry a column that the filter needs",
-            "Have the source log whole rows (MySQL: binlog_row_image=FULL, PostgreSQL: REPLICA IDENTITY FULL).");
-      }
-      if (passed.has_value(row) && passed.int_at(row) != 0) continue;
-      selection_.keep[row] = 0;
-      selection_.all = false;
-    }
-    for (size_t row = 0; !selection_.all && row + 1 < rows; ++row) {
-      if (batch.kinds[row] != RowKind::kUpdateBefore) continue;
-      if (selection_.keep[row] == 0) selection_.kinds[row + 1] = RowKind::kInsert;
-      if (selection_.keep[row + 1] == 0) selection_.kinds[row] = RowKind::kDelete;
-    }
-  }
   if (soft_delete_) {
     for (auto& kind : selection_.kinds) {
       if (kind != RowKind::kDelete) continue;
@@ -134,9 +118,47 @@ Result<> BoundRule::select(const ChangeBatch& batch, int64_t now) {
   return {};
 }
 
+Result<> BoundRule::filter_rows(ChangeBatch& batch, int64_t now) {
+  const size_t rows = batch.rows();
+  auto result = filter_->evaluate(Frame{&batch, rows, nullptr, now});
+  if (!result) return std::move(result).error().context(filter_origin_);
+  const ColumnVector& passed = **result;
+  for (size_t row = 0; row < rows; ++row) {
+    if (passed.presence(row) == Presence::kAbsent) {
+      return Error(ErrorCode::kUnsupported, filter_origin_ + ": the log does not carry a column that the filter needs",
+                   kWholeRows);
+    }
+    if (passed.has_value(row) && passed.int_at(row) != 0) continue;
+    selection_.keep[row] = 0;
+    selection_.all = false;
+  }
+  if (selection_.all) return {};
+  size_t kept = 0;
+  for (size_t row = 0; row + 1 < rows; kept += selection_.keep[row], ++row) {
+    if (batch.kinds[row] != RowKind::kUpdateBefore) continue;
+    if (selection_.keep[row + 1] == 0) {
+      batch.kinds[row] = RowKind::kDelete;
+    } else if (selection_.keep[row] == 0) {
+      batch.kinds[row + 1] = RowKind::kInsert;
+      entering_.push_back(kept);
+    }
+  }
+  return {};
+}
+
 Result<ChangeBatch> BoundRule::apply(ChangeBatch batch, int64_t now) {
   RETURN_IF_ERROR(select(batch, now));
-  return projector_.apply(std::move(batch), selection_, now);
+  ASSIGN_OR_RETURN(auto projected, projector_.apply(std::move(batch), selection_, now));
+  for (const size_t row : entering_) {
+    for (size_t column = 0; column < projected.columns.size(); ++column) {
+      if (projected.columns[column].presence(row) != Presence::kAbsent) continue;
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("{}: an update moves a row into the filter, and the log does not carry its column {}",
+                               filter_origin_, schema()->columns[column].name),
+                   kWholeRows);
+    }
+  }
+  return projected;
 }
 
 TransformRule::TransformRule(TransformSpec spec, Dialect dialect, TableSelector selector)

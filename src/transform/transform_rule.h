@@ -24,17 +24,20 @@ class BoundRule {
   // What rows look like afterwards, still under the source table's id.
   const TableSchemaPtr& schema() const { return projector_.schema(); }
   // The rows that pass the filter, projected; possibly none. An update that only one of its images passes becomes a
-  // delete or an insert.
+  // delete or an insert; kUnsupported if that insert lacks a column, since no row with holes may be made.
   Result<ChangeBatch> apply(ChangeBatch batch, int64_t now);
 
  private:
-  Result<> select(const ChangeBatch& batch, int64_t now);
+  // Changes the kinds of `batch` to those that the filter makes of them; soft delete is only in `selection_`.
+  Result<> select(ChangeBatch& batch, int64_t now);
+  Result<> filter_rows(ChangeBatch& batch, int64_t now);
 
   Projector projector_;
   ExpressionPtr filter_;  // null: every row passes
   std::string filter_origin_;
   bool soft_delete_;
   RowSelection selection_;
+  std::vector<size_t> entering_;  // rows of the result that an update moved into the filter
 };
 
 class TransformRule {
