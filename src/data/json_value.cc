@@ -23,6 +23,13 @@ constexpr std::array<char, 256> kEscapes = [] {
   return escapes;
 }();
 
+// NaN and the infinities, words, are strings.
+void append_number(const ColumnVector& column, const DataType& type, size_t row, bool finite, std::string& out) {
+  if (!finite) out += '"';
+  append_value_text(column, type, row, out);
+  if (!finite) out += '"';
+}
+
 }  // namespace
 
 void append_json_value(const ColumnVector& column, const DataType& type, size_t row, std::string& out) {
@@ -33,16 +40,10 @@ void append_json_value(const ColumnVector& column, const DataType& type, size_t 
     case TypeKind::kInt32:
     case TypeKind::kInt64:
     case TypeKind::kUInt64:
-    case TypeKind::kYear:
-    case TypeKind::kDecimal: append_value_text(column, type, row, out); return;
+    case TypeKind::kYear: append_value_text(column, type, row, out); return;
+    case TypeKind::kDecimal: append_number(column, type, row, column.bytes_at(row).back() <= '9', out); return;
     case TypeKind::kFloat:
-    case TypeKind::kDouble: {
-      const bool finite = std::isfinite(column.double_at(row));
-      if (!finite) out += '"';
-      append_value_text(column, type, row, out);
-      if (!finite) out += '"';
-      return;
-    }
+    case TypeKind::kDouble: append_number(column, type, row, std::isfinite(column.double_at(row)), out); return;
     case TypeKind::kString:
     case TypeKind::kJson:
     case TypeKind::kEnum:
@@ -61,7 +62,8 @@ void append_json_value(const ColumnVector& column, const DataType& type, size_t 
     case TypeKind::kTimestampTz:
       out += '"';
       append_value_text(column, type, row, out);
-      out += type.kind == TypeKind::kTimestampTz ? "Z\"" : "\"";
+      if (type.kind == TypeKind::kTimestampTz && out.back() != 'y') out += 'Z';  // infinity is in every zone
+      out += '"';
       return;
   }
 }

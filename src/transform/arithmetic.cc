@@ -72,6 +72,7 @@ DataType decimal_result(char op, const DataType& a, const DataType& b) {
 
 Result<ExpressionPtr> make_decimal(char op, ExpressionPtr left, ExpressionPtr right, const Dialect& dialect) {
   for (auto* side : {&left, &right}) {
+    if (has_any_digits((*side)->type())) return any_digits_mistake(fmt::format("'{}'", op));
     if ((*side)->type().kind == TypeKind::kDecimal) continue;
     const DataType decimal = as_decimal((*side)->type());
     ASSIGN_OR_RETURN(*side, make_cast(std::move(*side), decimal, CastMode::kCast, dialect));
@@ -88,6 +89,7 @@ Result<ExpressionPtr> make_decimal(char op, ExpressionPtr left, ExpressionPtr ri
       case DecimalStatus::kOverflow:
         if (flink) return call.out.append_null();
         return call.fail("the result has more digits than its decimal type");
+      case DecimalStatus::kNotFinite: return call.fail(kNotFiniteDecimal);
     }
   };
   auto arguments = two(std::move(left), std::move(right));
@@ -200,7 +202,7 @@ Result<ExpressionPtr> make_negation(ExpressionPtr value, const Dialect& dialect)
     return make_strict(type, std::move(arguments), [](Call& call) {
       const auto text = call.text(0);
       if (text.starts_with('-')) return call.out.append_bytes(text.substr(1));
-      if (decimal_is_zero(text)) return call.out.append_bytes(text);
+      if (decimal_is_zero(text) || text == "NaN") return call.out.append_bytes(text);
       call.scratch = "-";
       call.scratch += text;
       call.out.append_bytes(call.scratch);
@@ -217,6 +219,7 @@ Result<ExpressionPtr> make_time_shift(ExpressionPtr time, ExpressionPtr amount, 
   if (type.kind == TypeKind::kDate) {
     return make_strict(type, two(std::move(time), std::move(amount)), [in_months, sign](Call& call) {
       const int64_t shift = call.integer(1);
+      if (is_infinite(call.integer(0))) return call.out.append_int(call.integer(0));
       if (in_months && std::abs(shift) > kMaxMonths) return call.fail(kTimeOverflow);
       // A shift by hours moves a date by whole days only.
       const int64_t days =
@@ -237,6 +240,7 @@ Result<ExpressionPtr> make_time_shift(ExpressionPtr time, ExpressionPtr amount, 
   return make_strict(type, two(std::move(time), std::move(amount)), [in_months, sign](Call& call) {
     const int64_t micros = call.integer(0);
     const int64_t shift = call.integer(1);
+    if (is_infinite(micros)) return call.out.append_int(micros);
     int64_t result = 0;
     bool overflow = false;
     if (in_months) {

@@ -153,17 +153,9 @@ Result<ExpressionPtr> Binder::bind_literal(const SyntaxNode& node) {
         return make_constant(plain_type(TypeKind::kDouble),
                              [&](ColumnVector& out) { out.append_double(decimal_to_double(*plain)); });
       }
-      const bool whole = node.text.find('.') == std::string::npos;
-      if (const auto value = decimal_to_int64(*plain); whole && value) {
-        return make_int_constant(*value == static_cast<int32_t>(*value) ? TypeKind::kInt32 : TypeKind::kInt64, *value);
-      }
-      DataType type = plain_type(TypeKind::kDecimal);
-      const auto point = plain->find('.');
-      const auto digits = plain->size() - (plain->starts_with('-') ? 1 : 0) - (point == std::string::npos ? 0 : 1);
-      if (digits > kMaxDecimalPrecision) return at(node, type_mistake("the number has more than 65 digits"));
-      type.scale = static_cast<uint16_t>(point == std::string::npos ? 0 : plain->size() - point - 1);
-      type.precision = static_cast<uint16_t>(digits);
-      return make_constant(type, [&](ColumnVector& out) { out.append_bytes(*plain); });
+      auto number = make_number_constant(*plain, node.text.find('.') == std::string::npos);
+      if (has_any_digits(number->type())) return at(node, type_mistake("the number has more than 65 digits"));
+      return number;
     }
     case SyntaxKind::kTemporal: {
       const auto kind = node.name == "DATE"   ? TypeKind::kDate

@@ -37,6 +37,8 @@ struct Policy {
   }
 };
 
+constexpr const char* kFarDate = "the date is outside the range of timestamps";
+
 struct IntegerRange {
   int64_t min;
   int64_t max;
@@ -90,9 +92,14 @@ void put_uint64(Call& call, const Policy& policy, std::string_view decimal) {
 }
 
 void put_decimal(Call& call, DecimalShape shape, const Policy& policy, std::string_view text) {
+  // What is without declared digits takes every value; NaN is one of every decimal type, as in PostgreSQL.
+  if (shape.precision == 0 || text == "NaN") return call.out.append_bytes(text);
   call.scratch.clear();
-  if (decimal_rescale(text, shape, DecimalRounding::kHalfUp, call.scratch) == DecimalStatus::kOk) {
-    return call.out.append_bytes(call.scratch);
+  switch (decimal_rescale(text, shape, DecimalRounding::kHalfUp, call.scratch)) {
+    case DecimalStatus::kOk: return call.out.append_bytes(call.scratch);
+    case DecimalStatus::kNotFinite: return policy.unreadable(call, "Infinity does not fit the decimal type");
+    case DecimalStatus::kOverflow:
+    case DecimalStatus::kDivisionByZero: break;
   }
   policy.unreadable(call, "the number has more digits than the decimal type");
 }
@@ -198,6 +205,11 @@ class CastMaker {
   ExpressionPtr checked(Function function) {
     return policy_.null_on_failure || policy_.flink ? partial(std::move(function)) : total(std::move(function));
   }
+  // Times that cannot be converted fail in the flink dialect too.
+  template <typename Function>
+  ExpressionPtr checked_time(Function function) {
+    return policy_.null_on_failure ? partial(std::move(function)) : total(std::move(function));
+  }
 
   ExpressionPtr to_boolean() {
     if (from_.kind == TypeKind::kBoolean) return std::move(value_);
@@ -294,12 +306,16 @@ class CastMaker {
         std::string digits;
         put_decimal(call, shape, policy, int_text(call.integer(0), is_unsigned, digits));
       };
-      return decimal_digits(from_) <= shape.precision - shape.scale ? total(function) : checked(function);
+      const bool fits = has_any_digits(target_) || decimal_digits(from_) <= shape.precision - shape.scale;
+      return fits ? total(function) : checked(function);
     }
     if (from_.kind == TypeKind::kDecimal) {
-      if (from_.scale == target_.scale && from_.precision <= target_.precision) return relabelled();
+      const bool any = has_any_digits(from_);
+      const bool as_it_is = !any && from_.scale == target_.scale && from_.precision <= target_.precision;
+      if (as_it_is || has_any_digits(target_)) return relabelled();
       const auto function = [shape, policy](Call& call) { put_decimal(call, shape, policy, call.text(0)); };
-      const bool fits = from_.scale <= target_.scale && from_.precision - from_.scale <= shape.precision - shape.scale;
+      const bool fits =
+          !any && from_.scale <= target_.scale && from_.precision - from_.scale <= shape.precision - shape.scale;
       return fits ? total(function) : checked(function);
     }
     if (is_floating(from_.kind)) {
@@ -370,12 +386,10 @@ class CastMaker {
   ExpressionPtr to_date() {
     if (from_.kind == TypeKind::kDate) return std::move(value_);
     if (from_.kind == TypeKind::kTimestamp) {
-      return total([](Call& call) { call.out.append_int(floor_div(call.integer(0), kMicrosPerDay)); });
+      return total([](Call& call) { call.out.append_int(day_of(call.integer(0))); });
     }
     if (from_.kind == TypeKind::kTimestampTz) {
-      return total([zone = zone_](Call& call) {
-        call.out.append_int(floor_div(zone->to_local(call.integer(0)), kMicrosPerDay));
-      });
+      return total([zone = zone_](Call& call) { call.out.append_int(day_of(zone->to_local(call.integer(0)))); });
     }
     if (!is_text(from_)) return nullptr;
     return checked([policy = policy_](Call& call) {
@@ -392,7 +406,8 @@ class CastMaker {
     }
     if (from_.kind == TypeKind::kTimestamp || from_.kind == TypeKind::kTimestampTz) {
       const bool local = from_.kind == TypeKind::kTimestampTz;
-      return total([digits, local, zone = zone_](Call& call) {
+      return checked_time([policy = policy_, digits, local, zone = zone_](Call& call) {
+        if (is_infinite(call.integer(0))) return policy.bad_time(call, "infinity has no time of day");
         const int64_t micros = local ? zone->to_local(call.integer(0)) : call.integer(0);
         call.out.append_int(cut_fraction(floor_mod(micros, kMicrosPerDay), digits));
       });
@@ -408,7 +423,11 @@ class CastMaker {
   ExpressionPtr to_timestamp() {
     const int digits = target_.precision;
     if (from_.kind == TypeKind::kDate) {
-      return total([](Call& call) { call.out.append_int(call.integer(0) * kMicrosPerDay); });
+      return checked_time([policy = policy_](Call& call) {
+        const auto micros = midnight(call.integer(0));
+        if (!micros) return policy.bad_time(call, kFarDate);
+        call.out.append_int(*micros);
+      });
     }
     if (from_.kind == TypeKind::kTimestamp) {
       return total([digits](Call& call) { call.out.append_int(cut_fraction(call.integer(0), digits)); });
@@ -430,7 +449,11 @@ class CastMaker {
   ExpressionPtr to_timestamp_tz() {
     const int digits = target_.precision;
     if (from_.kind == TypeKind::kDate) {
-      return total([zone = zone_](Call& call) { call.out.append_int(zone->to_utc(call.integer(0) * kMicrosPerDay)); });
+      return checked_time([policy = policy_, zone = zone_](Call& call) {
+        const auto micros = midnight(call.integer(0));
+        if (!micros) return policy.bad_time(call, kFarDate);
+        call.out.append_int(zone->to_utc(*micros));
+      });
     }
     if (from_.kind == TypeKind::kTimestamp) {
       return total([digits, zone = zone_](Call& call) {
@@ -566,6 +589,21 @@ int decimal_digits(const DataType& type) {
   if (type.kind == TypeKind::kInt32) return 10;
   if (type.kind == TypeKind::kInt64) return 19;
   return type.kind == TypeKind::kDecimal ? type.precision : 20;
+}
+bool has_any_digits(const DataType& type) { return type.kind == TypeKind::kDecimal && type.precision == 0; }
+
+ExpressionPtr make_number_constant(std::string_view plain, bool whole) {
+  if (const auto value = decimal_to_int64(plain); whole && value) {
+    return make_int_constant(*value == static_cast<int32_t>(*value) ? TypeKind::kInt32 : TypeKind::kInt64, *value);
+  }
+  DataType type = plain_type(TypeKind::kDecimal);
+  const auto point = plain.find('.');
+  const auto digits = plain.size() - (plain.starts_with('-') ? 1 : 0) - (point == std::string_view::npos ? 0 : 1);
+  if (digits <= kMaxDecimalPrecision) {
+    type.scale = static_cast<uint16_t>(point == std::string_view::npos ? 0 : plain.size() - point - 1);
+    type.precision = static_cast<uint16_t>(digits);
+  }
+  return make_constant(type, [&](ColumnVector& out) { out.append_bytes(plain); });
 }
 
 }  // namespace sluice

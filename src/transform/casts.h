@@ -36,5 +36,11 @@ bool is_floating(TypeKind kind);           //
 bool is_numeric(TypeKind kind);            // integers, uint64, decimal, floating
 bool is_instant(TypeKind kind);            // date, timestamp, timestamp with zone
 int decimal_digits(const DataType& type);  // of an integer type: as many as its largest value has
+// A decimal without declared digits, in which no value is rounded: PostgreSQL's bare numeric.
+bool has_any_digits(const DataType& type);
+
+// The constant that plain notation (decimal_from_text) stands for: if `whole`, INT or BIGINT where it fits; else a
+// decimal of its digits, without declared digits if they are more than a decimal can have.
+ExpressionPtr make_number_constant(std::string_view plain, bool whole);
 
 }  // namespace sluice

@@ -19,6 +19,7 @@ DataType common_number(const DataType& a, const DataType& b) {
     return plain_type(year ? TypeKind::kInt32 : std::max(a.kind, b.kind));
   }
   if (is_floating(a.kind) || is_floating(b.kind)) return plain_type(TypeKind::kDouble);
+  if (has_any_digits(a) || has_any_digits(b)) return plain_type(TypeKind::kDecimal);
   const auto scale = [](const DataType& one) { return one.kind == TypeKind::kDecimal ? one.scale : uint16_t{0}; };
   const auto integer = [&](const DataType& one) { return decimal_digits(one) - scale(one); };
   DataType decimal = plain_type(TypeKind::kDecimal);

@@ -121,7 +121,16 @@ Result<Order> align(std::string_view name, ExpressionPtr& left, ExpressionPtr& r
     const bool foreign = is_text(text->type()) && !is_text(other->type()) && !is_binary(other->type().kind);
     if (!foreign || text->constant() == nullptr) return {};
     DataType type = other->type();
-    if (is_numeric(type.kind)) type = plain_type(TypeKind::kDouble);
+    if (is_numeric(type.kind)) {
+      // By all its digits, unless the other side is floating anyway: a double keeps only the first 15 or so.
+      const auto* literal = text->constant();
+      const bool exact = !is_floating(type.kind) && literal->has_value(0);
+      if (const auto plain = exact ? decimal_from_text(literal->bytes_at(0)) : std::nullopt) {
+        text = make_number_constant(*plain, plain->find('.') == std::string::npos);
+        return {};
+      }
+      type = plain_type(TypeKind::kDouble);
+    }
     if (is_instant(type.kind)) type = plain_type(type.kind == TypeKind::kDate ? TypeKind::kTimestamp : type.kind);
     ASSIGN_OR_RETURN(text, make_cast(std::move(text), type, CastMode::kCast, {false, dialect.zone}));
     if (text->constant() == nullptr) return type_mistake(fmt::format("the literal is not a {}", type_text(type)));

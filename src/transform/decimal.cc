@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <charconv>
+#include <cstdlib>
 #include <type_traits>
 
 namespace sluice {
@@ -178,12 +179,20 @@ int digits_needed(DecimalOp op, const Parts& left, const Parts& right, DecimalSh
   return kWideDigits;
 }
 
+// Where a value stands among those that are no digits: -Infinity, every number, Infinity, NaN.
+int rank(std::string_view text) {
+  if (decimal_is_finite(text)) return 0;
+  if (text.back() == 'N') return 2;
+  return text.front() == '-' ? -1 : 1;
+}
+
 bool too_long(const Parts& parts) { return parts.digits() > kMaxInputDigits; }
 
 }  // namespace
 
 DecimalStatus decimal_arithmetic(DecimalOp op, std::string_view left, std::string_view right, DecimalShape shape,
                                  DecimalRounding rounding, std::string& out) {
+  if (!decimal_is_finite(left) || !decimal_is_finite(right)) return DecimalStatus::kNotFinite;
   const Parts a = take_apart(left);
   const Parts b = take_apart(right);
   const int needed = digits_needed(op, a, b, shape);
@@ -198,6 +207,7 @@ DecimalStatus decimal_rescale(std::string_view text, DecimalShape shape, Decimal
 
 DecimalStatus decimal_round(std::string_view text, int digits, DecimalShape shape, DecimalRounding rounding,
                             std::string& out) {
+  if (!decimal_is_finite(text)) return DecimalStatus::kNotFinite;
   const Parts parts = take_apart(text);
   if (too_long(parts)) return DecimalStatus::kOverflow;
   digits = std::clamp(digits, -kMaxDecimalPrecision - 1, shape.scale);
@@ -211,6 +221,9 @@ DecimalStatus decimal_round(std::string_view text, int digits, DecimalShape shap
 }
 
 int decimal_compare(std::string_view left, std::string_view right) {
+  const int left_rank = rank(left);
+  const int right_rank = rank(right);
+  if (left_rank != 0 || right_rank != 0) return left_rank - right_rank;
   const bool left_zero = decimal_is_zero(left);
   const bool right_zero = decimal_is_zero(right);
   const Parts a = take_apart(left);
@@ -230,7 +243,12 @@ int decimal_compare(std::string_view left, std::string_view right) {
   return nonzero_after(b.fraction) ? -a_sign : 0;
 }
 
-bool decimal_is_zero(std::string_view text) { return text.find_first_of("123456789") == std::string_view::npos; }
+bool decimal_is_zero(std::string_view text) {
+  return decimal_is_finite(text) && text.find_first_of("123456789") == std::string_view::npos;
+}
+
+// Every number ends in a digit, or a point, and every word in a letter.
+bool decimal_is_finite(std::string_view text) { return text.empty() || text.back() <= '9'; }
 
 std::optional<std::string> decimal_from_text(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -280,6 +298,7 @@ std::optional<std::string> decimal_from_text(std::string_view text) {
 }
 
 std::optional<int64_t> decimal_to_int64(std::string_view text) {
+  if (!decimal_is_finite(text)) return std::nullopt;
   const Parts parts = take_apart(text);
   if (parts.integer.size() > 19) return std::nullopt;
   uint64_t value = 0;  // 19 digits fit
@@ -290,6 +309,7 @@ std::optional<int64_t> decimal_to_int64(std::string_view text) {
 }
 
 std::optional<uint64_t> decimal_to_uint64(std::string_view text) {
+  if (!decimal_is_finite(text)) return std::nullopt;
   const Parts parts = take_apart(text);
   if (parts.integer.empty()) return 0;
   if (parts.negative || parts.integer.size() > 20) return std::nullopt;
@@ -301,7 +321,8 @@ std::optional<uint64_t> decimal_to_uint64(std::string_view text) {
 
 double decimal_to_double(std::string_view text) {
   double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec == std::errc::result_out_of_range) return std::strtod(std::string(text).c_str(), nullptr);
   return value;
 }
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <string>
+#include <vector>
+
 namespace sluice {
 namespace {
 
@@ -13,6 +17,7 @@ std::string compute(DecimalOp op, std::string_view a, std::string_view b, Decima
     case DecimalStatus::kOk: return out;
     case DecimalStatus::kOverflow: return "overflow";
     case DecimalStatus::kDivisionByZero: return "division by zero";
+    case DecimalStatus::kNotFinite: return "not finite";
   }
   return {};
 }
@@ -82,6 +87,26 @@ TEST(DecimalTest, converts_to_machine_integers_only_what_fits) {
   EXPECT_EQ(decimal_to_uint64("18446744073709551616"), std::nullopt);
   EXPECT_EQ(decimal_to_uint64("-1"), std::nullopt);
   EXPECT_EQ(decimal_to_double("-0.125"), -0.125);
+  EXPECT_EQ(decimal_to_double("-1" + std::string(400, '0')), -std::numeric_limits<double>::infinity());
+}
+
+TEST(DecimalTest, takes_no_letter_of_nan_and_infinity_for_a_digit) {
+  for (const auto* word : {"NaN", "Infinity", "-Infinity"}) {
+    std::string out;
+    EXPECT_EQ(compute(DecimalOp::kAdd, word, "1", {10, 0}), "not finite") << word;
+    EXPECT_EQ(compute(DecimalOp::kDivide, "1", word, {10, 0}), "not finite") << word;
+    EXPECT_EQ(decimal_round(word, 0, {10, 0}, DecimalRounding::kHalfUp, out), DecimalStatus::kNotFinite) << word;
+    EXPECT_EQ(decimal_to_int64(word), std::nullopt) << word;
+    EXPECT_EQ(decimal_to_uint64(word), std::nullopt) << word;
+    EXPECT_FALSE(decimal_is_zero(word)) << word;
+  }
+  const std::vector<std::string_view> ordered{"-Infinity", "-99999999999", "0", "99999999999", "Infinity", "NaN"};
+  for (size_t i = 0; i < ordered.size(); ++i) {
+    for (size_t j = 0; j < ordered.size(); ++j) {
+      EXPECT_EQ(decimal_compare(ordered[i], ordered[j]) < 0, i < j) << ordered[i] << " and " << ordered[j];
+      EXPECT_EQ(decimal_compare(ordered[i], ordered[j]) == 0, i == j) << ordered[i] << " and " << ordered[j];
+    }
+  }
 }
 
 }  // namespace

@@ -20,9 +20,10 @@ TableSchemaPtr fuzz_schema() {
   auto schema = std::make_shared<TableSchema>();
   schema->id = {"shop", "t"};
   const std::pair<const char*, TypeKind> columns[] = {
-      {"i", TypeKind::kInt32},        {"l", TypeKind::kInt64},   {"u", TypeKind::kUInt64}, {"f", TypeKind::kDouble},
-      {"s", TypeKind::kString},       {"b", TypeKind::kBoolean}, {"dt", TypeKind::kDate},  {"ts", TypeKind::kTimestamp},
-      {"tz", TypeKind::kTimestampTz}, {"y", TypeKind::kBytes}};
+      {"i", TypeKind::kInt32},  {"l", TypeKind::kInt64},      {"u", TypeKind::kUInt64},
+      {"f", TypeKind::kDouble}, {"s", TypeKind::kString},     {"b", TypeKind::kBoolean},
+      {"dt", TypeKind::kDate},  {"ts", TypeKind::kTimestamp}, {"tz", TypeKind::kTimestampTz},
+      {"y", TypeKind::kBytes},  {"n", TypeKind::kDecimal},    {"d", TypeKind::kDecimal}};
   for (const auto& [name, kind] : columns) {
     Column column;
     column.name = name;
@@ -30,17 +31,37 @@ TableSchemaPtr fuzz_schema() {
     column.type.nullable = true;
     schema->columns.push_back(column);
   }
+  schema->columns.back().type.precision = 10;
+  schema->columns.back().type.scale = 2;
   return schema;
 }
 
 ChangeBatch fuzz_batch() {
   ChangeBatch batch(fuzz_schema());
-  for (const int64_t value : {7, -1}) {
+  struct Row {
+    int64_t number;  // of times the last two are infinities
+    const char* text;
+    const char* decimal;  // without declared digits
+    const char* short_decimal;
+  };
+  for (const Row& row : {Row{7, "2024-02-29", "12.345", "12.50"}, Row{-1, "", "Infinity", "NaN"},
+                         Row{INT64_MAX, "infinity", "NaN", "0.00"}, Row{INT64_MIN, "x", "-Infinity", "-0.01"}}) {
     batch.kinds.push_back(RowKind::kInsert);
     for (auto& column : batch.columns) {
-      if (column.storage() == Storage::kInt64) column.append_int(column.kind() == TypeKind::kBoolean ? 1 : value);
-      if (column.storage() == Storage::kDouble) column.append_double(static_cast<double>(value) / 2);
-      if (column.storage() == Storage::kBytes) column.append_bytes(value < 0 ? "" : "2024-02-29");
+      const TypeKind kind = column.kind();
+      if (kind == TypeKind::kDecimal) {
+        column.append_bytes(&column == &batch.columns.back() ? row.short_decimal : row.decimal);
+      } else if (kind == TypeKind::kBoolean) {
+        column.append_int(1);
+      } else if (kind == TypeKind::kInt32) {
+        column.append_int(static_cast<int32_t>(row.number));
+      } else if (column.storage() == Storage::kInt64) {
+        column.append_int(row.number);
+      } else if (column.storage() == Storage::kDouble) {
+        column.append_double(static_cast<double>(row.number) / 2);
+      } else {
+        column.append_bytes(row.text);
+      }
     }
   }
   batch.kinds.push_back(RowKind::kInsert);

@@ -113,4 +113,10 @@ Error type_mistake(std::string message) {
   return Error(ErrorCode::kConfig, std::move(message), "Correct the expression, with CAST where types differ.");
 }
 
+Error any_digits_mistake(std::string_view what) {
+  return Error(ErrorCode::kConfig, fmt::format("{} needs a decimal with declared digits", what),
+               "A PostgreSQL numeric without precision declares none: CAST it AS DECIMAL(p, s), with as many digits as "
+               "its values need.");
+}
+
 }  // namespace sluice

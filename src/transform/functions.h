@@ -39,5 +39,7 @@ Result<> check_call(const SyntaxNode& call);
 void check_calls(const SyntaxNode& tree, const Location& place, const std::string& key, Problems& problems);
 
 Error type_mistake(std::string message);
+// `what` needs to know how many digits its decimal has, and a column declares none.
+Error any_digits_mistake(std::string_view what);
 
 }  // namespace sluice

@@ -79,12 +79,14 @@ Result<ExpressionPtr> round_to(ExpressionList arguments, int digits, DecimalRoun
     });
   }
   if (from.kind == TypeKind::kDecimal) {
+    if (has_any_digits(from)) return any_digits_mistake("rounding");
     const DataType type = rounded_decimal(from, digits);
     return make_strict(type, std::move(arguments),
                        [shape = DecimalShape{type.precision, type.scale}, digits, rounding](Call& call) {
                          call.scratch.clear();
-                         if (decimal_round(call.text(0), digits, shape, rounding, call.scratch) != DecimalStatus::kOk)
-                           return call.fail(kOverflow);
+                         const auto status = decimal_round(call.text(0), digits, shape, rounding, call.scratch);
+                         if (status == DecimalStatus::kNotFinite) return call.fail(kNotFiniteDecimal);
+                         if (status != DecimalStatus::kOk) return call.fail(kOverflow);
                          call.out.append_bytes(call.scratch);
                        });
   }

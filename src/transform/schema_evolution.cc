@@ -92,11 +92,13 @@ std::optional<DataType> wider_number(const DataType& a, const DataType& b) {
   if (is_integer(a.kind) && is_integer(b.kind)) return plain(std::max(a.kind, b.kind));
   if (either(TypeKind::kFloat) || either(TypeKind::kDouble)) {
     // A double holds no 64-bit integer or decimal exactly.
-    if (either(TypeKind::kDecimal) || either(TypeKind::kUInt64)) return std::nullopt;
+    if (either(TypeKind::kDecimal) || either(TypeKind::kUInt64) || either(TypeKind::kInt64)) return std::nullopt;
     const bool small = either(TypeKind::kInt8) || either(TypeKind::kInt16);
     return plain(either(TypeKind::kFloat) && small ? TypeKind::kFloat : TypeKind::kDouble);
   }
   DataType type = plain(TypeKind::kDecimal);
+  const auto any_digits = [](const DataType& one) { return one.kind == TypeKind::kDecimal && one.precision == 0; };
+  if (any_digits(a) || any_digits(b)) return type;
   const int digits = std::max(integer_digits(a), integer_digits(b));
   const int scale = std::max(a.kind == TypeKind::kDecimal ? a.scale : 0, b.kind == TypeKind::kDecimal ? b.scale : 0);
   if (digits + scale > kMaxPrecision) return std::nullopt;

@@ -208,6 +208,15 @@ std::optional<ParsedTimestamp> parse_iso_timestamp(std::string_view text) {
   return result;
 }
 
+std::optional<int64_t> midnight(int64_t days) {
+  if (is_infinite(days)) return days;
+  int64_t micros = 0;
+  if (__builtin_mul_overflow(days, kMicrosPerDay, &micros)) return std::nullopt;
+  return micros;
+}
+
+int64_t day_of(int64_t micros) { return is_infinite(micros) ? micros : floor_div(micros, kMicrosPerDay); }
+
 int64_t add_months(int64_t days, int64_t months) {
   const auto date = civil_from_days(days);
   const int64_t total = date.year * 12 + (static_cast<int64_t>(date.month) - 1) + months;
@@ -326,6 +335,7 @@ std::optional<IntervalValue> parse_interval(std::string_view text, std::string_v
 }
 
 int64_t cut_fraction(int64_t micros, int digits) {
+  if (is_infinite(micros)) return micros;
   int64_t unit = 1;
   for (int i = digits; i < 6; ++i) unit *= 10;
   return micros - floor_mod(micros, unit);

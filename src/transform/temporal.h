@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -28,6 +29,11 @@ enum class TimeUnit : uint8_t {
 // "SECOND", "SECONDS", "SQL_TSI_SECOND", "DOY", ..., without regard to case.
 std::optional<TimeUnit> time_unit(std::string_view name);
 
+// The infinity or -infinity of dates and timestamps (data/types.h), which are beyond every calendar and clock.
+constexpr bool is_infinite(int64_t time) {
+  return time == std::numeric_limits<int64_t>::max() || time == std::numeric_limits<int64_t>::min();
+}
+
 constexpr int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
 constexpr int64_t floor_mod(int64_t a, int64_t b) { return a - floor_div(a, b) * b; }
 
@@ -42,6 +48,10 @@ struct ParsedTimestamp {
 };
 // A date, then optionally a blank or 'T' and a time of day, then optionally a zone offset.
 std::optional<ParsedTimestamp> parse_iso_timestamp(std::string_view text);
+
+// The timestamp of a day's first moment, nothing if it is out of range; and the day of a timestamp. Infinities stay.
+std::optional<int64_t> midnight(int64_t days);
+int64_t day_of(int64_t micros);
 
 int64_t add_months(int64_t days, int64_t months);  // the day is cut to the month's length
 int64_t extract_from_timestamp(TimeUnit unit, int64_t micros);
@@ -60,7 +70,7 @@ std::optional<IntervalValue> parse_interval(std::string_view text, std::string_v
 // How many months, or microseconds, one unit is; nothing for units that are no duration.
 std::optional<IntervalValue> unit_length(TimeUnit unit);
 
-// Cuts microseconds to so many fractional digits, towards the past.
+// Cuts microseconds to so many fractional digits, towards the past. Infinities stay.
 int64_t cut_fraction(int64_t micros, int digits);
 
 }  // namespace sluice

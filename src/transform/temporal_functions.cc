@@ -30,11 +30,15 @@ DataType temporal_type(TypeKind kind, int digits) {
   return type;
 }
 
-// A date, time or timestamp as microseconds of a wall clock.
-int64_t wall_clock(const Call& call, size_t i, TypeKind kind, TimeZone& zone) {
-  if (kind == TypeKind::kDate) return call.integer(i) * kMicrosPerDay;
-  if (kind == TypeKind::kTimestampTz) return zone.to_local(call.integer(i));
-  return call.integer(i);
+// A date, time or timestamp as microseconds of a wall clock. Nothing, and the call has failed, if no clock shows it.
+std::optional<int64_t> wall_clock(Call& call, size_t i, TypeKind kind, TimeZone& zone) {
+  std::optional<int64_t> micros = call.integer(i);
+  if (kind == TypeKind::kDate) micros = midnight(*micros);
+  if (kind != TypeKind::kTime && (!micros || is_infinite(*micros))) {
+    call.fail("the value is infinite, or outside the range of timestamps");
+    return std::nullopt;
+  }
+  return kind == TypeKind::kTimestampTz ? zone.to_local(*micros) : *micros;
 }
 
 // Date patterns and zones given as arguments: a literal is checked when the job starts, others when they change.
@@ -110,7 +114,8 @@ Result<ExpressionPtr> extract_unit(const Dialect& dialect, ExpressionList time, 
   const TypeKind kind = time[0]->type().kind;
   if (kind == TypeKind::kTime && (unit >= TimeUnit::kDay)) return type_mistake("a time of day has no such field");
   return make_strict(plain_type(TypeKind::kInt64), std::move(time), [unit, kind, zone = dialect.zone](Call& call) {
-    call.out.append_int(extract_from_timestamp(unit, wall_clock(call, 0, kind, *zone)));
+    if (const auto micros = wall_clock(call, 0, kind, *zone))
+      call.out.append_int(extract_from_timestamp(unit, *micros));
   });
 }
 
@@ -156,12 +161,15 @@ Result<ExpressionPtr> timestamp_diff(const Dialect& dialect, ExpressionList argu
   if (!unit_length(unit)) return type_mistake("the first argument is no duration");
   const TypeKind from = arguments[0]->type().kind;
   const TypeKind to = arguments[1]->type().kind;
-  return make_strict(
-      plain_type(TypeKind::kInt32), std::move(arguments), [unit, from, to, zone = dialect.zone](Call& call) {
-        const int64_t count = count_units(unit, wall_clock(call, 0, from, *zone), wall_clock(call, 1, to, *zone));
-        if (count != static_cast<int32_t>(count)) return call.fail("the difference does not fit an INT");
-        call.out.append_int(count);
-      });
+  return make_strict(plain_type(TypeKind::kInt32), std::move(arguments),
+                     [unit, from, to, zone = dialect.zone](Call& call) {
+                       const auto begin = wall_clock(call, 0, from, *zone);
+                       const auto end = wall_clock(call, 1, to, *zone);
+                       if (!begin || !end) return;
+                       const int64_t count = count_units(unit, *begin, *end);
+                       if (count != static_cast<int32_t>(count)) return call.fail("the difference does not fit an INT");
+                       call.out.append_int(count);
+                     });
 }
 
 Result<ExpressionPtr> date_format(const Dialect& dialect, ExpressionList arguments) {
@@ -171,8 +179,10 @@ Result<ExpressionPtr> date_format(const Dialect& dialect, ExpressionList argumen
                      [pattern, kind, zone = dialect.zone](Call& call) {
                        const auto* compiled = pattern->compiled(call.text(1));
                        if (compiled == nullptr) return call.fail(kBadPattern);
+                       const auto micros = wall_clock(call, 0, kind, *zone);
+                       if (!micros) return;
                        call.scratch.clear();
-                       compiled->format(wall_clock(call, 0, kind, *zone), call.scratch);
+                       compiled->format(*micros, call.scratch);
                        call.out.append_bytes(call.scratch);
                      });
 }
@@ -188,8 +198,10 @@ Result<ExpressionPtr> date_format_tz(const Dialect&, ExpressionList arguments) {
     TimeZone* zone = zones->found(call.text(2));
     if (compiled == nullptr) return call.fail(kBadPattern);
     if (zone == nullptr) return call.fail("there is no such time zone");
+    const auto micros = wall_clock(call, 0, kind, *zone);
+    if (!micros) return;
     call.scratch.clear();
-    compiled->format(wall_clock(call, 0, kind, *zone), call.scratch);
+    compiled->format(*micros, call.scratch);
     call.out.append_bytes(call.scratch);
   });
 }
@@ -200,8 +212,9 @@ Result<ExpressionPtr> to_date(const Dialect& dialect, ExpressionList arguments) 
   if (is_instant(kind) && arguments.size() == 1) {
     const bool utc = dialect.flink;  // where Flink CDC takes the date of UTC, we take the session's otherwise
     return make_strict(type, std::move(arguments), [kind, utc, zone = dialect.zone](Call& call) {
-      const int64_t micros = utc && kind == TypeKind::kTimestampTz ? call.integer(0) : wall_clock(call, 0, kind, *zone);
-      call.out.append_int(floor_div(micros, kMicrosPerDay));
+      const int64_t time = call.integer(0);
+      if (kind == TypeKind::kDate) return call.out.append_int(time);
+      call.out.append_int(day_of(utc || kind == TypeKind::kTimestamp ? time : zone->to_local(time)));
     });
   }
   if (!is_text(arguments[0]->type())) return type_mistake("the argument must be text or a timestamp");

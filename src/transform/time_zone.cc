@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "transform/temporal.h"
+
 namespace sluice {
 
 namespace {
@@ -90,11 +92,13 @@ void TimeZone::load_period(int64_t utc) {
 }
 
 int64_t TimeZone::to_local(int64_t utc) {
+  if (is_infinite(utc)) return utc;
   if (zone_ != nullptr && (utc < begin_ || utc >= end_)) load_period(utc);
   return utc + offset_;
 }
 
 int64_t TimeZone::to_utc(int64_t local) {
+  if (is_infinite(local)) return local;
   if (zone_ == nullptr) return local - offset_;
   // More than a day from a clock change there is no doubt.
   const int64_t guess = local - offset_;

@@ -62,9 +62,13 @@ DataType parse_type(std::string text) {
     nullable = false;
     text.resize(text.size() - 9);
   }
-  const std::map<std::string, TypeKind> more{{"UBIGINT", TypeKind::kUInt64}, {"JSON", TypeKind::kJson},
-                                             {"ENUM", TypeKind::kEnum},      {"UUID", TypeKind::kUuid},
-                                             {"YEAR", TypeKind::kYear},      {"SET", TypeKind::kSet}};
+  const std::map<std::string, TypeKind> more{{"UBIGINT", TypeKind::kUInt64},
+                                             {"JSON", TypeKind::kJson},
+                                             {"ENUM", TypeKind::kEnum},
+                                             {"UUID", TypeKind::kUuid},
+                                             {"YEAR", TypeKind::kYear},
+                                             {"SET", TypeKind::kSet},
+                                             {"DECIMAL(0, 0)", TypeKind::kDecimal}};
   DataType type;
   if (const auto found = more.find(text); found != more.end()) {
     type.kind = found->second;
