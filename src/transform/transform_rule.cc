@@ -15,7 +15,8 @@ namespace sluice {
 namespace {
 
 constexpr const char* kWholeRows =
-    "Have the source log whole rows (MySQL: binlog_row_image=FULL, PostgreSQL: REPLICA IDENTITY FULL).";
+    "Have the source log whole rows (MySQL: binlog_row_image=FULL, PostgreSQL: REPLICA IDENTITY FULL) and copy again "
+    "with --reset: what is in the log stays as it is.";
 
 // The projected table while it is put together.
 struct Draft {

@@ -201,6 +201,26 @@ TEST_P(PostgresSync, values_that_the_log_leaves_out_are_kept) {
               ElementsAre("2|3|20000", "3|4|20000", "4|5|20000", "5|6|20000", "100|2|20000"));
 }
 
+TEST_P(PostgresSync, a_numeric_without_precision_keeps_its_digits_through_routes_and_expressions) {
+  sql("CREATE TABLE shard_1 (id int PRIMARY KEY, n numeric, m numeric(10,2), b bigint)");
+  sql("CREATE TABLE shard_2 (id int PRIMARY KEY, n numeric(10,2), m numeric, b double precision)");
+  sql("ALTER TABLE shard_1 REPLICA IDENTITY FULL; ALTER TABLE shard_2 REPLICA IDENTITY FULL");
+  sql("INSERT INTO shard_1 VALUES (1, 12.345, 1.50, 9007199254740993)");
+  sql("INSERT INTO shard_2 VALUES (2, 1.50, 12.345, 0.5)");
+  pipeline_->blocks(
+      fmt::format("route:\n  - {{source-table: '{0}.shard\\.*', sink-table: {0}.shards}}\n"
+                  "transform:\n  - source-table: '{0}.shard\\.*'\n"
+                  "    projection: \"*, COALESCE(n, 0) AS c\"\n    filter: b <> '9007199254740992'\n",
+                  test_->database()));
+  catch_up_and_verify();
+  sql("INSERT INTO shard_1 VALUES (3, 0.0001, 2.50, 9007199254740992), (4, NULL, 2.50, 9007199254740991)");
+  sql("UPDATE shard_2 SET n = 2.25, m = 0.000001");
+  catch_up_and_verify();
+  EXPECT_THAT(pipeline_->target_rows("id, n, m, b, c", "shards", "id"),
+              ElementsAre("1|12.345|1.50|9007199254740993|12.345", "2|2.25|0.000001|0.5|2.25",
+                          "4|NULL|2.50|9007199254740991|0"));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Matrix, PostgresSync,
     testing::Values(SourceAndTarget("postgres_source", "sqlite"), SourceAndTarget("postgres_source", "postgres"),

@@ -190,6 +190,24 @@ TEST_P(Sync, a_projected_array_map_row_or_variant_is_a_column_of_json) {
                   "3|[3.00,0.00]|{\"v\":0.00}|{\"f0\":3,\"f1\":null}|NULL"));
 }
 
+TEST_P(Sync, an_update_into_a_filter_that_lacks_a_column_stops_the_job) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v INT, doc TEXT)");
+  sql("INSERT INTO t VALUES (1, 0, 'kept'), (2, 5, 'kept')");
+  pipeline_->blocks(fmt::format("transform:\n  - source-table: {}.t\n    filter: v > 0\n", database_));
+  catch_up_and_verify();
+  auto partial = source_->connect(database_);
+  ASSERT_TRUE(partial.has_value());
+  ASSERT_TRUE((*partial)->execute("SET SESSION binlog_row_image = NOBLOB").has_value());
+  ASSERT_TRUE((*partial)->execute("UPDATE t SET v = 6 WHERE id = 2").has_value());
+  pipeline_->run_until_caught_up();
+  EXPECT_THAT(pipeline_->target_rows("id, v, doc", "t", "id"), ElementsAre("2|6|kept"));
+  ASSERT_TRUE((*partial)->execute("UPDATE t SET v = 1 WHERE id = 1").has_value());
+  const auto job = pipeline_->start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 6);
+  EXPECT_THAT(job->err(), testing::HasSubstr("the log does not carry its column doc"));
+  EXPECT_THAT(pipeline_->target_rows("id, v, doc", "t", "id"), ElementsAre("2|6|kept"));
+}
+
 TEST_P(Sync, changed_rules_stop_the_job_until_somebody_says_what_is_meant) {
   const auto rules = [&](const std::string& projection, const std::string& route = "") {
     pipeline_->blocks(
