@@ -215,6 +215,16 @@ void NetChanges::set(const ChangeBatch& batch, size_t row, State state) {
   slots_[slot] = static_cast<uint32_t>(entries_.size());
 }
 
+bool has_partial_rows(const ChangeBatch& batch) {
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    if (batch.kinds[row] == RowKind::kDelete || batch.kinds[row] == RowKind::kUpdateBefore) continue;
+    for (size_t column = 0; column < batch.columns.size(); ++column) {
+      if (batch.columns[column].presence(value_row(batch, column, row)) == Presence::kAbsent) return true;
+    }
+  }
+  return false;
+}
+
 KeylessStep next_keyless_step(const ChangeBatch& batch, size_t first) {
   const auto appends = [&batch](size_t row) {
     return batch.kinds[row] == RowKind::kInsert || batch.kinds[row] == RowKind::kRead;

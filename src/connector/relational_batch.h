@@ -23,6 +23,10 @@ inline size_t value_row(const ChangeBatch& batch, size_t column, size_t row) {
   return row > 0 && batch.kinds[row - 1] == RowKind::kUpdateBefore ? row - 1 : row;
 }
 
+// True if new rows of which only some columns are known are among the changes; old rows need not be whole. Such a row
+// cannot be taken out and put in again: other unique keys of the target hold only if the batch is worked off in order.
+bool has_partial_rows(const ChangeBatch& batch);
+
 // Rows that carry the same columns and no others.
 struct PartialRows {
   bool insert = false;            // the row is new: write these columns, leave the others to their defaults

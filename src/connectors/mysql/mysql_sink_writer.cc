@@ -30,17 +30,6 @@ std::vector<uint32_t> without_key(const TableSchema& schema, const std::vector<u
   return result;
 }
 
-// Old rows need not be whole.
-bool has_partial_rows(const ChangeBatch& batch) {
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    if (batch.kinds[row] == RowKind::kDelete || batch.kinds[row] == RowKind::kUpdateBefore) continue;
-    for (size_t column = 0; column < batch.columns.size(); ++column) {
-      if (batch.columns[column].presence(value_row(batch, column, row)) == Presence::kAbsent) return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<> MysqlWriter::write(Context& context, const ChangeBatch& batch, bool into_empty_table) {
@@ -113,7 +102,6 @@ Result<> MysqlWriter::write_rows(Context& context, Plan& plan, const ChangeBatch
 
 Result<> MysqlWriter::write_keyed(Context& context, Plan& plan, const ChangeBatch& batch) {
   const bool other_unique = plan.upsert != Upsert::kOnDuplicateKey;
-  // Rows that are not whole cannot be taken out and put in again, so a value must be free before it is taken.
   const bool in_order = plan.in_order || (other_unique && has_partial_rows(batch));
   for (size_t first = 0; first < batch.rows();) {
     ASSIGN_OR_RETURN(first, net_.reduce(batch, first, in_order));

@@ -106,8 +106,9 @@ Result<> PostgresWriter::finish_copy(Context& context, const TableId& table) {
 }
 
 Result<> PostgresWriter::write_keyed(Context& context, Plan& plan, const ChangeBatch& batch) {
+  const bool in_order = plan.in_order || (plan.replace_whole && has_partial_rows(batch));
   for (size_t first = 0; first < batch.rows();) {
-    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, plan.in_order).context(plan.doing));
+    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, in_order).context(plan.doing));
     RETURN_IF_ERROR(send_rows(context, plan, plan.remove, batch, net_.deletes()));
     if (plan.replace_whole) RETURN_IF_ERROR(send_rows(context, plan, plan.remove, batch, net_.upserts()));
     if (net_.upserts().size() > kStageRows) {

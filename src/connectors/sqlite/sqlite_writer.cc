@@ -106,8 +106,9 @@ Result<> SqliteWriter::write_rows(const ChangeBatch& batch, bool into_empty_tabl
 
 Result<> SqliteWriter::write_keyed(Plan& plan, const ChangeBatch& batch) {
   const TableSchema& schema = *batch.schema;
+  const bool in_order = plan.in_order || (plan.replace_whole && has_partial_rows(batch));
   for (size_t first = 0; first < batch.rows();) {
-    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, plan.in_order));
+    ASSIGN_OR_RETURN(first, net_.reduce(batch, first, in_order));
     for (const uint32_t row : net_.deletes()) RETURN_IF_ERROR(run_one(plan.remove, batch, row, schema.key));
     if (plan.replace_whole) {
       for (const uint32_t row : net_.upserts()) RETURN_IF_ERROR(run_one(plan.remove, batch, row, schema.key));
