@@ -49,6 +49,7 @@ Result<> BackgroundVerify::verify_once() {
       ++outcome.different_tables;
       log_warn("{}", verdict_text(verdict));
     } else {
+      if (verdict.no_table) log_warn("{}", verdict_text(verdict));
       ++(verdict.equal() ? outcome.equal_tables : outcome.unsettled_tables);
     }
     for (const auto& line : difference_texts(verdict)) log_warn("{}", line);

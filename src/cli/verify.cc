@@ -67,7 +67,7 @@ void print_verdicts(const std::vector<TableVerdict>& verdicts, bool json) {
 
 int exit_code(const std::vector<TableVerdict>& verdicts) {
   if (std::ranges::all_of(verdicts, &TableVerdict::equal)) return kEqual;
-  if (std::ranges::any_of(verdicts, [](const TableVerdict& each) { return each.unsettled > 0 || each.no_table; })) {
+  if (std::ranges::any_of(verdicts, [](const TableVerdict& each) { return each.unsettled > 0; })) {
     fmt::print(stderr,
                "Some changes have not arrived: if the job is not running, or is behind, let it catch up first "
                "(sluice run --until-caught-up).\n");

@@ -171,6 +171,7 @@ TEST_P(Verify, a_table_that_is_missing_hides_nothing_of_the_others) {
   EXPECT_EQ(said.code, 2);
   EXPECT_THAT(said.out, HasSubstr("a: cannot tell yet, the target has no such table\n"));
   EXPECT_THAT(said.out, HasSubstr("b: equal, 1 rows"));
+  EXPECT_THAT(said.err, Not(HasSubstr("let it catch up")));
   in_target("UPDATE " + name("b") + " SET v = 2");
   EXPECT_EQ(verify().code, 1);
 }
@@ -328,6 +329,10 @@ TEST_P(Verify, goes_on_beside_a_running_job_and_logs_what_it_finds) {
     const std::string log = file("stderr");
     return log.find(database_ + ".t: different: id=2 in v") != std::string::npos &&
            log.find("verified 2 rows of 1 tables: 1 tables DIFFERENT") != std::string::npos;
+  })) << tail(job->err());
+  in_target("DROP TABLE " + name("t"));
+  EXPECT_TRUE(wait_until([&] {
+    return file("stderr").find(database_ + ".t: cannot tell yet, the target has no such table") != std::string::npos;
   })) << tail(job->err());
   EXPECT_TRUE(job->running());
   EXPECT_EQ(job->stop(), 0) << tail(job->err());
