@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstRestartDelay{100};
 constexpr size_t kShownChanges = 5;
+// At the tables and at the place where a job begins that copies nothing, in one attempt.
+constexpr int kMostLooks = 10;
 
 void warn_of_unused_rules(const JobTransform& transform, const std::vector<SourceTable>& tables) {
   std::vector<TableId> ids;
@@ -258,13 +260,20 @@ Result<Position> Job::find_tables() {
   auto& tables = attempt_->tables;
   ASSIGN_OR_RETURN(tables, source_->discover(attempt_->context));
   if (source_->wants_snapshot() || !state.lanes.empty() || !state.resynchronizing.empty()) return Position();
-  for (;;) {
+  Position before;
+  for (int look = 0; look < kMostLooks; ++look) {
     ASSIGN_OR_RETURN(Position start, source_->start_position(attempt_->context));
     ASSIGN_OR_RETURN(auto now, source_->discover(attempt_->context));
     const bool same = std::ranges::equal(tables, now, {}, &SourceTable::detail, &SourceTable::detail);
     tables = std::move(now);
-    if (same) return start;
+    // A place in the past does not come nearer to the look.
+    if (same || start == before) return start;
+    log_info("tables were made or altered while the job looked for its place at {}: looking again", start.text);
+    before = std::move(start);
   }
+  return Error(ErrorCode::kSchemaChanged,
+               "tables that the job captures were made or altered each time it had looked at them and at its place",
+               "Let 'tables' capture those alone that stay, or start the job while nobody makes any.");
 }
 
 // The first lanes: all where the earliest chunk was read, or else at `chosen`.
