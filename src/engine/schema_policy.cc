@@ -194,6 +194,28 @@ Result<> SchemaPolicy::add_missing_columns(Context& context, const TableSchemaPt
   return add.columns.empty() ? Result<>() : apply(context, add);
 }
 
+// Columns that exchange names, or pass them on, are renamed by a source at once. A target would do it in steps, which a
+// repetition could not tell from the beginning or the end.
+Result<> SchemaPolicy::check_names(const SchemaChange& decided) const {
+  if (decided.kind != SchemaChangeKind::kRenameColumn || !sink_.can_be_read()) return {};
+  for (size_t i = 0; i < decided.columns.size(); ++i) {
+    const auto taken = decided.before->find_column(decided.new_names[i]);
+    if (!taken || taken == decided.before->find_column(decided.columns[i])) continue;
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("columns of table {} have exchanged names or passed them on: '{}' is now '{}'",
+                             decided.table().text(), decided.columns[i], decided.new_names[i]),
+                 "Rename the columns of the target table as the statement did, and start the job with "
+                 "schema.change.behavior 'ignore' until it is past the statement.");
+  }
+  return {};
+}
+
+Result<> SchemaPolicy::check(const SchemaChange& change) const {
+  if (spec_.pipeline.schema_behavior != SchemaBehavior::kEvolve) return {};
+  for (const auto& each : decide(change)) RETURN_IF_ERROR(check_names(each));
+  return {};
+}
+
 Result<> SchemaPolicy::apply(Context& context, const SchemaChange& change) {
   if (spec_.pipeline.schema_behavior == SchemaBehavior::kException && change.kind != SchemaChangeKind::kCreateTable) {
     return Error(ErrorCode::kTarget,
@@ -207,7 +229,8 @@ Result<> SchemaPolicy::apply(Context& context, const SchemaChange& change) {
              schema_change_tag(change.kind), change.table().text());
   }
   for (const auto& each : decided) {
-    auto applied = sink_.apply(context, each);
+    auto applied = check_names(each);
+    if (applied) applied = sink_.apply(context, each);
     if (!applied) {
       const bool tolerated =
           spec_.pipeline.schema_behavior == SchemaBehavior::kTryEvolve && !applied.error().retryable();

@@ -28,6 +28,9 @@ class SchemaPolicy {
   // Of an opened target that waits for its first rows: the job may have made it for a table that the source has made
   // anew since.
   Result<> add_missing_columns(Context& context, const TableSchemaPtr& target);
+  // kUnsupported if the behaviour wants a change that no target can make and, after a kill, find made. To be asked for
+  // all changes of a statement before any is carried out.
+  Result<> check(const SchemaChange& change) const;
   // Carries a change of a target table out as the behaviour says. kConfig if the behaviour is `exception`.
   Result<> apply(Context& context, const SchemaChange& change);
   // The changes that the behaviour makes of one; no side effects.
@@ -39,6 +42,7 @@ class SchemaPolicy {
 
  private:
   bool accepted(SchemaChangeKind kind) const;
+  Result<> check_names(const SchemaChange& decided) const;
   void remember(const SchemaChange& change);
   TableSchemaPtr fitted_schema(const TableSchemaPtr& schema);
 

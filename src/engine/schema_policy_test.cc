@@ -26,10 +26,12 @@ class RecordingSink : public Sink {
   }
   std::vector<std::string> ddl_for(const SchemaChange&) const override { return {}; }
   bool keys_compare_bytewise() const override { return true; }
+  bool can_be_read() const override { return readable; }
   Result<std::unique_ptr<TableReader>> open_table_reader(Context&) override { return std::unique_ptr<TableReader>(); }
 
   std::vector<SchemaChange> applied;
   bool refuse = false;
+  bool readable = true;
 };
 
 TableSchemaPtr table(std::vector<std::pair<std::string, bool>> columns) {
@@ -124,6 +126,37 @@ TEST_F(SchemaPolicyTest, exception_stops_the_job) {
   ASSERT_FALSE(applied.has_value());
   EXPECT_FALSE(applied.error().retryable());
   EXPECT_TRUE(sink.applied.empty());
+}
+
+TEST_F(SchemaPolicyTest, names_that_columns_exchange_or_pass_on_stop_the_job) {
+  const auto renames = [&](std::vector<std::string> columns, std::vector<std::string> new_names) {
+    return SchemaChange{.kind = SchemaChangeKind::kRenameColumn,
+                        .before = before,
+                        .after = before,
+                        .columns = std::move(columns),
+                        .new_names = std::move(new_names)};
+  };
+  SchemaPolicy policy(spec, sink);
+  const auto exchange = renames({"id", "name"}, {"name", "id"});
+  const auto pass_on = renames({"id", "name"}, {"name", "title"});
+  spec.pipeline.schema_behavior = SchemaBehavior::kEvolve;
+  for (const auto& change : {exchange, pass_on}) {
+    const auto checked = policy.check(change);
+    ASSERT_FALSE(checked.has_value());
+    EXPECT_EQ(checked.error().code(), ErrorCode::kUnsupported);
+  }
+  EXPECT_TRUE(policy.check(rename).has_value());
+  EXPECT_TRUE(policy.check(renames({"name"}, {"Name"})).has_value());
+  sink.readable = false;  // it only tells of the change
+  EXPECT_TRUE(policy.apply(context, exchange).has_value());
+  sink.readable = true;
+  EXPECT_EQ(sink.applied.size(), 1u);
+  spec.pipeline.schema_behavior = SchemaBehavior::kTryEvolve;
+  EXPECT_TRUE(policy.check(exchange).has_value());
+  EXPECT_TRUE(policy.apply(context, exchange).has_value());
+  EXPECT_EQ(sink.applied.size(), 1u);
+  spec.pipeline.schema_behavior = SchemaBehavior::kLenient;
+  EXPECT_TRUE(policy.check(exchange).has_value());
 }
 
 TEST_F(SchemaPolicyTest, rows_lose_the_columns_of_ignored_changes_and_keep_one_shape) {

@@ -93,6 +93,8 @@ class Stream final : public StreamPhase {
   Result<> send_copied_rows(std::vector<ChangeBatch> targets, std::string_view mark);
   Result<> dispatch_group_end(const GroupEnd& end);
   Result<> dispatch_schema_change(SchemaChangeEvent event);
+  Result<> carry_out(SchemaChangeEvent& event);
+  bool carried_out_before(const SchemaChangeEvent& event) const;
   std::vector<Position> places_behind(const SchemaChangeEvent& event) const;
   Result<bool> truncate_within_transaction(const SchemaChangeEvent& event);
   Result<> drop_target(const TableId& source, const SchemaChange& target);
@@ -350,20 +352,26 @@ Result<> Stream::dispatch_group_end(const GroupEnd& end) {
   return {};
 }
 
-// The kill of the process at any line here leads to the whole again: what is dropped is not altered first, so that a
-// repetition never meets a table that is gone.
-Result<> Stream::dispatch_schema_change(SchemaChangeEvent event) {
-  RETURN_IF_ERROR(flush_lanes());
-  fault_point("before_schema_change");
-  if (!event.ddl.empty()) log_info("schema change at {}", event.position.text);
-  std::vector<TableId> copy_again;
+// Changes the targets. Leaves those tables in needs_copy that are indeed to be copied again.
+Result<> Stream::carry_out(SchemaChangeEvent& event) {
+  const auto copied = [&event](const SchemaChange& change) {
+    return change.after && std::ranges::find(event.needs_copy, change.table()) != event.needs_copy.end();
+  };
+  std::vector<std::vector<SchemaChange>> targets_of;
   for (const auto& change : event.changes) {
-    const bool copy = change.after && std::ranges::find(event.needs_copy, change.table()) != event.needs_copy.end();
-    ASSIGN_OR_RETURN(const auto target_changes, parts_.transform.apply(change));
-    for (const auto& target : target_changes) {
+    ASSIGN_OR_RETURN(auto targets, parts_.transform.apply(change));
+    for (const auto& target : targets) {
+      if (!copied(change)) RETURN_IF_ERROR(parts_.policy.check(target));
+    }
+    targets_of.push_back(std::move(targets));
+  }
+  std::vector<TableId> copy_again;
+  for (size_t i = 0; i < event.changes.size() && !carried_out_before(event); ++i) {
+    const SchemaChange& change = event.changes[i];
+    for (const auto& target : targets_of[i]) {
       const bool refused = parts_.spec.pipeline.schema_behavior == SchemaBehavior::kException &&
                            change.kind != SchemaChangeKind::kCreateTable;
-      if (!copy || refused || parts_.policy.decide(target).empty()) {
+      if (!copied(change) || refused || parts_.policy.decide(target).empty()) {
         RETURN_IF_ERROR(parts_.policy.apply(context_, target));
         continue;
       }
@@ -372,6 +380,24 @@ Result<> Stream::dispatch_schema_change(SchemaChangeEvent event) {
     }
   }
   event.needs_copy = std::move(copy_again);
+  return {};
+}
+
+// The place of a statement with rows (CREATE OR REPLACE TABLE ... SELECT) is in front of them. A lane that has begun
+// beyond it has rows which the statement, carried out once more, would remove, and which come no second time.
+bool Stream::carried_out_before(const SchemaChangeEvent& event) const {
+  return std::ranges::any_of(lane_starts_, [&](const Position& start) {
+    return parts_.source.covers(start, event.position) && !parts_.source.covers(event.position, start);
+  });
+}
+
+// The kill of the process at any line here leads to the whole again: what is dropped is not altered first, so that a
+// repetition never meets a table that is gone.
+Result<> Stream::dispatch_schema_change(SchemaChangeEvent event) {
+  RETURN_IF_ERROR(flush_lanes());
+  fault_point("before_schema_change");
+  if (!event.ddl.empty()) log_info("schema change at {}", event.position.text);
+  RETURN_IF_ERROR(carry_out(event));
   fault_point("after_schema_change");
   const std::vector<Position> places = places_behind(event);
   RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, places));

@@ -87,5 +87,24 @@ TEST_F(StreamPhaseTest, a_lane_does_not_go_back_to_a_statement_that_it_has_passe
   EXPECT_EQ(sink_.commits.rows, 1u);
 }
 
+// CREATE OR REPLACE TABLE ... SELECT.
+TEST_F(StreamPhaseTest, a_table_is_not_made_anew_under_a_lane_that_has_its_rows) {
+  for (const bool one_is_ahead : {false, true}) {
+    sink_.changes.clear();
+    SchemaChangeEvent replace;
+    replace.changes.push_back({.kind = SchemaChangeKind::kDropTable, .before = schema_, .after = nullptr});
+    replace.changes.push_back({.kind = SchemaChangeKind::kCreateTable, .before = nullptr, .after = schema_});
+    replace.position = {"a"};
+    source_.script.clear();
+    source_.script.emplace_back(std::move(replace));
+    source_.script.emplace_back(GroupEnd{{"b"}, 0});
+    spec_.pipeline.schema_behavior = SchemaBehavior::kEvolve;
+    JobState state;
+    state.lanes = {{one_is_ahead ? "b" : "a"}, {"a"}};
+    run(state, "b");
+    EXPECT_EQ(sink_.changes.size(), one_is_ahead ? 0u : 2u);
+  }
+}
+
 }  // namespace
 }  // namespace sluice

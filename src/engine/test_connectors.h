@@ -66,7 +66,10 @@ class MemorySink : public Sink {
   }
   Result<TableSchemaPtr> find_table(Context&, const TableId&) override { return TableSchemaPtr(); }
   Result<bool> is_empty(Context&, const TableId&) override { return true; }
-  Result<> apply(Context&, const SchemaChange&) override { return {}; }
+  Result<> apply(Context&, const SchemaChange& change) override {
+    changes.push_back(change);
+    return {};
+  }
   std::vector<std::string> ddl_for(const SchemaChange&) const override { return {}; }
   int max_writers() const override { return writers; }
   bool keys_compare_bytewise() const override { return true; }
@@ -74,6 +77,7 @@ class MemorySink : public Sink {
 
   Commits commits;
   std::vector<LedgerEntry> recorded;
+  std::vector<SchemaChange> changes;
   int writers = 0;
 };
 

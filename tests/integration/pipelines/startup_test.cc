@@ -94,6 +94,31 @@ TEST_P(Startup, rows_of_a_job_without_a_copy_stay_when_the_log_does_not_tell_the
   EXPECT_THAT(pipeline.target_rows("id, v", "t", "id"), testing::ElementsAre("3|d", "4|e"));
 }
 
+// No target does it in one step that a start after a kill could tell from the one before.
+TEST_P(Startup, columns_that_exchange_names_stop_a_job_without_a_copy_until_somebody_exchanged_them) {
+  sql("CREATE TABLE u (id INT PRIMARY KEY, a INT, b INT, c INT)");
+  Pipeline pipeline(*source_, "sqlite", database_);
+  pipeline.source_options("scan.startup.mode: latest-offset");
+  pipeline.pipeline_options("schema.change.behavior: evolve");
+  pipeline.run_until_caught_up();
+  sql("INSERT INTO u VALUES (1, 1, 2, 3)");
+  sql("ALTER TABLE u DROP COLUMN c, RENAME COLUMN a TO b, RENAME COLUMN b TO a; INSERT INTO u VALUES (2, 2, 1)");
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto process =
+        pipeline.start({"run", "JOB", "--state", pipeline.folder().file("state"), "--until-caught-up"});
+    EXPECT_NE(process->wait().value_or(-1), 0);
+    EXPECT_THAT(process->err(), testing::HasSubstr("have exchanged names or passed them on: 'a' is now 'b'"));
+    EXPECT_THAT(pipeline.target_rows("id, a, b, c", "u", "id"), testing::ElementsAre("1|1|2|3"));
+  }
+  for (const char* statement :
+       {"RENAME COLUMN a TO x", "RENAME COLUMN b TO a", "RENAME COLUMN x TO b", "DROP COLUMN c"}) {
+    pipeline.target_execute(std::string("ALTER TABLE u ") + statement);
+  }
+  pipeline.pipeline_options("schema.change.behavior: ignore");
+  pipeline.run_until_caught_up();
+  EXPECT_THAT(pipeline.target_rows("id, b, a", "u", "id"), testing::ElementsAre("1|1|2", "2|2|1"));
+}
+
 // MariaDB's log does not tell when a statement ended.
 TEST_P(Startup, a_statement_that_began_before_the_time_and_was_committed_after_it_is_read) {
   if (GetParam() == "mariadb") GTEST_SKIP() << "its log has only the time at which the statement began";
