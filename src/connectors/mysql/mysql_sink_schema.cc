@@ -93,6 +93,12 @@ Error lacks_column(const SchemaChange& change, const std::string& name) {
 
 bool has(const MysqlTargetTable& table, const std::string& name) { return table.schema.find_column(name).has_value(); }
 
+std::string lower_case(std::string name) {
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return name;
+}
+
 }  // namespace
 
 std::string qualified_mysql(const TableId& table) {
@@ -155,22 +161,26 @@ Result<std::set<TableId>> mysql_tables_to_confine(Context& context, MysqlConnect
   if (databases.empty()) return std::set<TableId>();
   ASSIGN_OR_RETURN(const MysqlRows rows,
                    connection.query(context, fmt::format("SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, "
-                                                         "SUB_PART IS NULL, TABLE_SCHEMA = DATABASE() FROM "
+                                                         "SUB_PART IS NULL, TABLE_SCHEMA = DATABASE(), "
+                                                         "@@lower_case_table_names <> 0 FROM "
                                                          "information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND "
                                                          "TABLE_SCHEMA IN ({})",
                                                          fmt::join(databases, ", "))));
+  const bool folds = !rows.empty() && rows[0][6] == "1";
+  const auto folded = [folds](const std::string& name) { return folds ? lower_case(name) : name; };
   std::map<TableId, std::map<std::string, std::set<std::string>>> indexes;
   for (const auto& row : rows) {
     const bool whole = row[4] == "1" || row[2] == "PRIMARY";
     const std::string column = whole ? row[3].value_or("") : "";
     for (const bool unnamed : {false, true}) {
       if (unnamed && row[5] != "1") continue;
-      indexes[{unnamed ? "" : row[0].value_or(""), row[1].value_or("")}][row[2].value_or("")].insert(column);
+      indexes[{unnamed ? "" : folded(row[0].value_or("")), folded(row[1].value_or(""))}][row[2].value_or("")].insert(
+          column);
     }
   }
   std::set<TableId> confined;
   for (const auto& table : tables) {
-    auto& of_table = indexes[table->id];
+    auto& of_table = indexes[{folded(table->id.schema), folded(table->id.table)}];
     const std::set<std::string> key = of_table["PRIMARY"];
     // One that contains the primary key holds if that does.
     const bool other = std::ranges::any_of(of_table, [&](const auto& index) {

@@ -2,6 +2,9 @@
 // Tables of the target that have another unique key than their primary key.
 #include <gmock/gmock.h>
 
+#include "config/setting.h"
+#include "connector/confines_tables.h"
+#include "connectors/mysql/mysql_sink.h"
 #include "integration/sinks/relational_sink_fixture.h"
 #include "support/ok.h"
 
@@ -51,6 +54,33 @@ TEST_P(RelationalSinkTest, values_pass_on_between_rows_whose_old_values_are_not_
             .update({"2", kGone, kGone}, {"2", "b", "30"}));
   commit("p");
   EXPECT_EQ(table(schema), (Rows{{"1", "a", "20"}, {"2", "b", "30"}}));
+}
+
+// lower_case_table_names=1: the target's own catalog knows the table by another name than the source.
+TEST(MysqlSinkTest, finds_another_unique_key_of_a_table_whose_name_the_server_folds) {
+  auto server = support::MariadbServer::start({.arguments = {"--lower-case-table-names=1"}});
+  ASSERT_OK(server);
+  Settings settings;
+  for (const auto& [key, value] : {std::pair<std::string, std::string>("hostname", support::DatabaseServer::host()),
+                                   {"port", std::to_string((*server)->port())},
+                                   {"username", (*server)->username()},
+                                   {"password", (*server)->password()},
+                                   {"database", "mysql"}}) {
+    settings.entries.push_back({key, value, {}});
+  }
+  Problems problems;
+  const auto sink = make_mysql_sink(settings, problems);
+  ASSERT_FALSE(problems.has_errors()) << problems.text();
+  Context context;
+  ASSERT_OK(sink->open(context));
+  auto schema = std::make_shared<TableSchema>(*simple_schema("Orders"));
+  schema->id.schema = "Shop";
+  ASSERT_OK(sink->apply(context, {.kind = SchemaChangeKind::kCreateTable, .after = schema}));
+  ASSERT_OK((*server)->execute("CREATE UNIQUE INDEX u ON Shop.Orders (amount)"));
+  const std::vector<TableSchemaPtr> tables{schema};
+  const auto confined = dynamic_cast<ConfinesTables&>(*sink).confined_tables(context, tables);
+  ASSERT_OK(confined);
+  EXPECT_THAT(*confined, testing::ElementsAre(schema->id));
 }
 
 }  // namespace
