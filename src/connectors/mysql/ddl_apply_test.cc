@@ -132,6 +132,9 @@ TEST_F(DdlApplyTest, the_index_that_is_the_key_must_stay) {
         "alter table t add unique key uq (u), drop key uq"}) {
     EXPECT_EQ(stays(by_index, sql), "") << sql;
   }
+  const std::string beside_another = "(u int not null, v int, key u (v), unique (u))";
+  EXPECT_EQ(stays(beside_another, "drop index u on t"), "");
+  EXPECT_THAT(stays(beside_another, "drop index u_2 on t"), HasSubstr("unique index u_2"));
   EXPECT_EQ(stays(by_key, "drop index u on t"), "");
   EXPECT_THAT(stays(by_key, "alter table t drop primary key"), HasSubstr("the primary key of table d.t was changed"));
   for (const char* sql : {"alter table t modify id bigint", "alter table t modify ID bigint",
@@ -154,6 +157,12 @@ TEST_F(DdlApplyTest, takes_the_key_of_a_new_table_as_the_server_s_catalog_is_rea
   EXPECT_EQ(key("(b int not null, c int not null, unique (b), unique (b, c))"), "b: b");
   EXPECT_EQ(key("(a int unique, b varchar(9) not null, unique (b(3)))"), ":");
   EXPECT_EQ(key("(b int not null unique, a int, primary key (a))"), "PRIMARY: a");
+  // Names that other indexes take, as MariaDB and MySQL give them.
+  EXPECT_EQ(key("(u int not null, v int, key u (v), unique (u))"), "u_2: u");
+  EXPECT_EQ(key("(u int not null, v int, index (u, v), key (u), fulltext key (u), unique (u))"), "u_4: u");
+  EXPECT_EQ(key("(u int not null, v int, unique (u), key (u, v))"), "u: u");
+  EXPECT_EQ(key("(u int not null, v int, unique key u ((v + 1)), key ((v + 2)), unique (u))"), "u_2: u");
+  EXPECT_EQ(key("(`primary` int not null, unique (`primary`))"), "primary_2: primary");
   EXPECT_EQ(key("(id serial)"), "id: id");
   run("create table u like t");
   EXPECT_EQ(table("u").key_index, "id");

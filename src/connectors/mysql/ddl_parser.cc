@@ -72,7 +72,7 @@ bool starts_key(const DdlCursor& cursor) {
          (cursor.peek().is("VECTOR") && (cursor.peek(1).is("INDEX") || cursor.peek(1).is("KEY")));
 }
 
-// A key or constraint of CREATE TABLE or ADD; only PRIMARY KEY and UNIQUE are of interest.
+// A key or constraint of CREATE TABLE or ADD; only indexes are of interest.
 Result<std::optional<DdlKey>> parse_key(DdlCursor& cursor) {
   DdlKey key;
   if (cursor.accept("CONSTRAINT") && !cursor.next_is({"PRIMARY", "UNIQUE", "FOREIGN", "CHECK"})) {
@@ -80,8 +80,12 @@ Result<std::optional<DdlKey>> parse_key(DdlCursor& cursor) {
   }
   bool primary = cursor.accept({"PRIMARY", "KEY"});
   if (!primary && !cursor.accept("UNIQUE")) {
-    RETURN_IF_ERROR(cursor.skip_item());
-    return std::optional<DdlKey>();
+    if (cursor.next_is({"FOREIGN", "CHECK", "PERIOD"})) {
+      RETURN_IF_ERROR(cursor.skip_item());
+      return std::optional<DdlKey>();
+    }
+    key.other = true;
+    if (!cursor.next_is({"KEY", "INDEX"})) cursor.take();  // FULLTEXT, SPATIAL, VECTOR
   }
   key.primary = primary;
   if (!cursor.accept("KEY")) cursor.accept("INDEX");
@@ -90,6 +94,7 @@ Result<std::optional<DdlKey>> parse_key(DdlCursor& cursor) {
   while (!cursor.done() && !cursor.peek().is_symbol('(')) cursor.take();  // USING BTREE
   RETURN_IF_ERROR(parse_ddl_key_parts(cursor, key));
   RETURN_IF_ERROR(cursor.skip_item());
+  if (key.columns.empty()) key.other = true;
   return std::optional<DdlKey>(std::move(key));
 }
 
@@ -97,7 +102,7 @@ Result<> parse_definitions(DdlCursor& cursor, CreateTable& create) {
   do {
     if (starts_key(cursor)) {
       ASSIGN_OR_RETURN(std::optional<DdlKey> key, parse_key(cursor));
-      if (key && !key->columns.empty()) create.keys.push_back(std::move(*key));
+      if (key && !(key->columns.empty() && key->name.empty())) create.keys.push_back(std::move(*key));
     } else {
       ASSIGN_OR_RETURN(DdlColumn column, parse_ddl_column(cursor));
       create.columns.push_back(std::move(column));
@@ -313,7 +318,7 @@ class AlterReader {
     if (!column_word && (cursor_.peek().is("PARTITION") || system)) return skip_partition();
     if (!column_word && starts_key(cursor_)) {
       ASSIGN_OR_RETURN(std::optional<DdlKey> key, parse_key(cursor_));
-      if (key && !key->columns.empty()) alter_.actions.emplace_back(AddKey{std::move(*key)});
+      if (key && !key->other) alter_.actions.emplace_back(AddKey{std::move(*key)});
       return {};
     }
     bool if_not_exists = cursor_.accept({"IF", "NOT", "EXISTS"});
@@ -321,7 +326,7 @@ class AlterReader {
     do {
       if (starts_key(cursor_)) {
         ASSIGN_OR_RETURN(std::optional<DdlKey> key, parse_key(cursor_));
-        if (key && !key->columns.empty()) alter_.actions.emplace_back(AddKey{std::move(*key)});
+        if (key && !key->other) alter_.actions.emplace_back(AddKey{std::move(*key)});
       } else {
         RETURN_IF_ERROR(add_column(if_not_exists));
       }

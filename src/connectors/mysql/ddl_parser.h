@@ -52,6 +52,7 @@ struct DdlKey {
   std::vector<std::string> columns;
   bool primary = false;
   bool prefix = false;  // a part is only the beginning of its column
+  bool other = false;   // neither primary nor unique, or of expressions: tells nothing but takes a name
 };
 
 struct CreateTable {

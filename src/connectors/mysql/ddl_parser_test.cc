@@ -46,7 +46,10 @@ TEST(DdlParserTest, reads_columns_with_types_and_attributes) {
   EXPECT_EQ(create.columns[5].default_expression, "CURRENT_TIMESTAMP(6)");
   EXPECT_EQ(create.columns[8].charset, "utf8mb3");
   EXPECT_TRUE(create.columns[9].generated_virtual && create.columns[9].invisible);
-  ASSERT_EQ(create.keys.size(), 2u);
+  ASSERT_EQ(create.keys.size(), 4u);
+  EXPECT_FALSE(create.keys[1].other);
+  EXPECT_EQ(create.keys[3].name, "ft");
+  EXPECT_TRUE(create.keys[2].other && create.keys[3].other);
   EXPECT_EQ(create.keys[0].columns, (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(create.keys[0].primary);
   EXPECT_EQ(create.charset, "utf8mb3");

@@ -70,13 +70,13 @@ std::vector<uint32_t> identifying_columns(const TableSchema& schema, const DdlKe
   std::vector<uint32_t> columns;
   for (const std::string& name : key.columns) {
     const std::optional<uint32_t> index = schema.find_column(name);
-    if (key.prefix || !index || schema.columns[*index].type.nullable) return {};
+    if (key.other || key.prefix || !index || schema.columns[*index].type.nullable) return {};
     columns.push_back(*index);
   }
   return columns;
 }
 
-// Every index of the statement that may be the key, with the name that the server gives it.
+// Every index of the statement, with the name that the server gives it.
 std::vector<DdlKey> named_keys(const CreateTable& create) {
   std::vector<DdlKey> keys;
   for (const DdlColumn& column : create.columns) {
@@ -88,7 +88,8 @@ std::vector<DdlKey> named_keys(const CreateTable& create) {
     if (keys[i].primary) keys[i].name = kPrimaryIndex;
     if (!keys[i].name.empty()) continue;
     const auto is_taken = [&](const std::string& name) {
-      return std::ranges::any_of(keys, [&](const DdlKey& key) { return same_index(key.name, name); });
+      return same_index(name, std::string(kPrimaryIndex)) ||
+             std::ranges::any_of(keys, [&](const DdlKey& key) { return same_index(key.name, name); });
     };
     const std::string& first = keys[i].columns[0];
     std::string name = first;
