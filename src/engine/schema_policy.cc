@@ -210,6 +210,18 @@ Result<> SchemaPolicy::check_names(const SchemaChange& decided) const {
   return {};
 }
 
+Result<> SchemaPolicy::spare_renamed(Context& context, SchemaChange& drop, const SchemaChange& rename) {
+  const bool concerns = drop.kind == SchemaChangeKind::kDropColumns && rename.kind == SchemaChangeKind::kRenameColumn &&
+                        drop.table() == rename.table() && sink_.can_be_read();
+  for (size_t i = 0; concerns && i < rename.columns.size(); ++i) {
+    const auto dropped = std::ranges::find(drop.columns, rename.new_names[i]);
+    if (dropped == drop.columns.end()) continue;
+    ASSIGN_OR_RETURN(const auto target, sink_.find_table(context, drop.table()));
+    if (target && !target->find_column(rename.columns[i])) drop.columns.erase(dropped);
+  }
+  return {};
+}
+
 Result<> SchemaPolicy::check(const SchemaChange& change) const {
   if (spec_.pipeline.schema_behavior != SchemaBehavior::kEvolve) return {};
   for (const auto& each : decide(change)) RETURN_IF_ERROR(check_names(each));

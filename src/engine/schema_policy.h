@@ -31,6 +31,9 @@ class SchemaPolicy {
   // kUnsupported if the behaviour wants a change that no target can make and, after a kill, find made. To be asked for
   // all changes of a statement before any is carried out.
   Result<> check(const SchemaChange& change) const;
+  // Takes columns out of a drop that was carried out before a kill: the one that has the name now got it by `rename`, a
+  // later change of the same statement.
+  Result<> spare_renamed(Context& context, SchemaChange& drop, const SchemaChange& rename);
   // Carries a change of a target table out as the behaviour says. kConfig if the behaviour is `exception`.
   Result<> apply(Context& context, const SchemaChange& change);
   // The changes that the behaviour makes of one; no side effects.

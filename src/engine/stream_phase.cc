@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "base/clock.h"
@@ -368,7 +369,10 @@ Result<> Stream::carry_out(SchemaChangeEvent& event) {
   std::vector<TableId> copy_again;
   for (size_t i = 0; i < event.changes.size() && !carried_out_before(event); ++i) {
     const SchemaChange& change = event.changes[i];
-    for (const auto& target : targets_of[i]) {
+    for (auto& target : targets_of[i]) {
+      for (const auto& later : std::span(targets_of).subspan(i)) {
+        for (const auto& other : later) RETURN_IF_ERROR(parts_.policy.spare_renamed(context_, target, other));
+      }
       const bool refused = parts_.spec.pipeline.schema_behavior == SchemaBehavior::kException &&
                            change.kind != SchemaChangeKind::kCreateTable;
       if (!copied(change) || refused || parts_.policy.decide(target).empty()) {

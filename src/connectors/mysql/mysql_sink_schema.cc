@@ -290,7 +290,11 @@ Result<> apply_mysql_change(Context& context, MysqlConnection& connection, const
         if (!change.after->find_column(change.columns[i])) return lacks_column(change, change.columns[i]);
         done = !has(existing, change.columns[i]);
         break;
-      case SchemaChangeKind::kRenameColumn: done = !has(existing, change.columns[i]); break;
+      case SchemaChangeKind::kRenameColumn:
+        // A column that was added under the old name by the same statement, before a kill, is not the one.
+        done = !has(existing, change.columns[i]) ||
+               (has(existing, change.new_names[i]) && lower_case(change.columns[i]) != lower_case(change.new_names[i]));
+        break;
       case SchemaChangeKind::kCreateTable:
       case SchemaChangeKind::kTruncateTable:
       case SchemaChangeKind::kDropTable:

@@ -119,6 +119,26 @@ TEST_P(Startup, columns_that_exchange_names_stop_a_job_without_a_copy_until_some
   EXPECT_THAT(pipeline.target_rows("id, b, a", "u", "id"), testing::ElementsAre("1|1|2", "2|2|1"));
 }
 
+// The process is killed when the target is changed and nobody knows yet.
+TEST_P(Startup, a_column_that_took_the_name_of_a_dropped_one_is_not_dropped_by_the_repetition) {
+  sql("CREATE TABLE u (id INT PRIMARY KEY, a INT, b INT, c INT)");
+  for (const std::string target : {"sqlite", "mariadb"}) {
+    Pipeline pipeline(*source_, target, database_);
+    pipeline.source_options("scan.startup.mode: latest-offset");
+    pipeline.pipeline_options("schema.change.behavior: evolve");
+    pipeline.run_until_caught_up();
+    sql("INSERT INTO u VALUES (1, 2, 3, 4)");
+    sql("ALTER TABLE u DROP COLUMN b, RENAME COLUMN a TO b; ALTER TABLE u RENAME COLUMN c TO d, ADD COLUMN c INT");
+    const std::vector<std::string> run{"run", "JOB", "--state", pipeline.folder().file("state"), "--until-caught-up"};
+    for (const char* fault : {"after_schema_change", "after_schema_change:2"}) {
+      EXPECT_EQ(pipeline.start(run, {{"SLUICE_FAULT", fault}})->wait().value_or(-1), 137);
+    }
+    pipeline.run_until_caught_up();
+    EXPECT_THAT(pipeline.target_rows("id, b, d, c", "u", "id"), testing::ElementsAre("1|2|4|NULL")) << target;
+    sql("DROP TABLE u; CREATE TABLE u (id INT PRIMARY KEY, a INT, b INT, c INT)");
+  }
+}
+
 // MariaDB's log does not tell when a statement ended.
 TEST_P(Startup, a_statement_that_began_before_the_time_and_was_committed_after_it_is_read) {
   if (GetParam() == "mariadb") GTEST_SKIP() << "its log has only the time at which the statement began";
