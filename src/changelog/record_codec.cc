@@ -206,20 +206,37 @@ Result<GroupEnd> decode_group_end(std::string_view payload) {
   return end;
 }
 
+std::string encode_transaction(const Transaction& transaction) {
+  std::string out;
+  append_field(1, transaction.start.text, out);
+  if (!transaction.id.empty()) append_field(2, transaction.id, out);
+  append_field(3, zigzag(transaction.commit_time_ms), out);
+  append_field(4, zigzag(transaction.event_time_us), out);
+  append_field(5, transaction.server_id, out);
+  append_field(6, zigzag(transaction.thread), out);
+  append_field(7, zigzag(transaction.number), out);
+  append_field(8, transaction.previous_commit, out);
+  return out;
+}
+
+bool decode_transaction(std::string_view payload, Transaction& transaction) {
+  FieldReader in(payload);
+  while (in.next()) {
+    if (in.number() == 1) transaction.start.text = in.text();
+    if (in.number() == 2) transaction.id = in.text();
+    if (in.number() == 3) transaction.commit_time_ms = unzigzag(in.value());
+    if (in.number() == 4) transaction.event_time_us = unzigzag(in.value());
+    if (in.number() == 5) transaction.server_id = static_cast<uint32_t>(in.value());
+    if (in.number() == 6) transaction.thread = unzigzag(in.value());
+    if (in.number() == 7) transaction.number = unzigzag(in.value());
+    if (in.number() == 8) transaction.previous_commit = in.value();
+  }
+  return !in.failed();
+}
+
 std::string encode_transactions(const TransactionList& transactions) {
   std::string out;
-  for (const Transaction& transaction : transactions) {
-    std::string one;
-    append_field(1, transaction.start.text, one);
-    if (!transaction.id.empty()) append_field(2, transaction.id, one);
-    append_field(3, zigzag(transaction.commit_time_ms), one);
-    append_field(4, zigzag(transaction.event_time_us), one);
-    append_field(5, transaction.server_id, one);
-    append_field(6, zigzag(transaction.thread), one);
-    append_field(7, zigzag(transaction.number), one);
-    append_field(8, transaction.previous_commit, one);
-    append_field(1, one, out);
-  }
+  for (const Transaction& transaction : transactions) append_field(1, encode_transaction(transaction), out);
   return out;
 }
 
@@ -315,6 +332,8 @@ void ElementEncoder::encode(const StreamElement& element, std::vector<Record>& o
   }
   for (const auto& [table, detail] : event.tracked) append_field(4, encode_tracked(table, detail), payload);
   for (const TableId& table : event.needs_copy) append_field(5, encode_table(table), payload);
+  append_field(6, encode_transaction(event.transaction), payload);
+  append_field(7, event.place, payload);
   out.push_back({RecordType::kSchemaChange, std::move(payload)});
 }
 
@@ -348,19 +367,7 @@ Result<> ElementDecoder::decode_transactions(std::string_view payload) {
   FieldReader list(payload);
   while (list.next()) {
     if (list.number() != 1) continue;
-    Transaction& transaction = transactions->emplace_back();
-    FieldReader in(list.bytes());
-    while (in.next()) {
-      if (in.number() == 1) transaction.start.text = in.text();
-      if (in.number() == 2) transaction.id = in.text();
-      if (in.number() == 3) transaction.commit_time_ms = unzigzag(in.value());
-      if (in.number() == 4) transaction.event_time_us = unzigzag(in.value());
-      if (in.number() == 5) transaction.server_id = static_cast<uint32_t>(in.value());
-      if (in.number() == 6) transaction.thread = unzigzag(in.value());
-      if (in.number() == 7) transaction.number = unzigzag(in.value());
-      if (in.number() == 8) transaction.previous_commit = in.value();
-    }
-    if (in.failed()) return damaged("a transaction");
+    if (!decode_transaction(list.bytes(), transactions->emplace_back())) return damaged("a transaction");
   }
   if (list.failed()) return damaged("a list of transactions");
   transactions_ = std::move(transactions);
@@ -415,6 +422,8 @@ Result<SchemaChangeEvent> ElementDecoder::decode_schema_change(std::string_view 
       good = decode_tracked(in.bytes(), table, detail) && good;
     }
     if (in.number() == 5) good = decode_table(in.bytes(), event.needs_copy.emplace_back()) && good;
+    if (in.number() == 6) good = decode_transaction(in.bytes(), event.transaction) && good;
+    if (in.number() == 7) event.place = in.value();
     if (in.number() != 3) continue;
     SchemaChange& change = event.changes.emplace_back();
     FieldReader one(in.bytes());

@@ -131,6 +131,8 @@ TEST(RecordCodecTest, group_ends_and_schema_changes_come_back) {
                    {.kind = SchemaChangeKind::kDropTable, .before = schema}};
   event.tracked = {{{"shop", "orders"}, "{}"}, {{"", "gone"}, ""}};
   event.needs_copy = {{"shop", "orders"}};
+  event.transaction = {.start = {"v1;lsn=0/28"}, .event_time_us = 17, .number = 5, .previous_commit = 9};
+  event.place = 41;
   const auto out = through_bytes({GroupEnd{.position = {"v1;lsn=0/30"}, .source_time_ms = 1700000000123}, event});
   ASSERT_EQ(out.size(), 2U);
   EXPECT_EQ(std::get<GroupEnd>(out[0]).position.text, "v1;lsn=0/30");
@@ -138,6 +140,11 @@ TEST(RecordCodecTest, group_ends_and_schema_changes_come_back) {
   const auto& back = std::get<SchemaChangeEvent>(out[1]);
   EXPECT_EQ(back.position, event.position);
   EXPECT_EQ(back.ddl, event.ddl);
+  EXPECT_EQ(back.transaction.start, event.transaction.start);
+  EXPECT_EQ(back.transaction.event_time_us, 17);
+  EXPECT_EQ(back.transaction.number, 5);
+  EXPECT_EQ(back.transaction.previous_commit, 9U);
+  EXPECT_EQ(back.place, 41U);
   EXPECT_EQ(back.tracked, event.tracked);
   EXPECT_EQ(back.needs_copy, event.needs_copy);
   ASSERT_EQ(back.changes.size(), 2U);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "codec/connect_schema.h"
+#include "codec/debezium_schema_change.h"
 #include "codec/source_type.h"
 #include "connector/logical_message.h"
 #include "connector/relational_batch.h"
@@ -471,6 +472,52 @@ Result<> DebeziumEncoder::end_transaction(const Emit& emit) {
                .part = kEndPart,
                .topic = options_.transaction_topic,
                .transaction = &metadata_->transaction()});
+}
+
+Result<> DebeziumEncoder::encode_truncation(const Truncation& truncation, size_t table, const std::string& topic,
+                                            const Emit& emit) {
+  if (is_skipped('t')) return {};
+  ASSIGN_OR_RETURN(const Table* const emptied, prepared(truncation.tables[table], topic));
+  transactions_.reset();
+  read_start(truncation.transaction);
+  value_ = emptied->value_start;
+  value_ += "{\"before\":null,\"after\":null";
+  append_source(emptied->source, {.transaction = truncation.transaction, .place = truncation.place});
+  value_ += ",\"transaction\":null";
+  append_clock('t');
+  return emit(
+      {.key = {}, .value = value_, .row = table, .part = kTruncatePart, .transaction = &truncation.transaction});
+}
+
+Result<> DebeziumEncoder::encode_schema_change(const SchemaChangeEvent& event, const Emit& emit) {
+  const std::vector<DatabaseChange> changes = changes_by_database(event);
+  transactions_.reset();
+  read_start(event.transaction);
+  const std::string name = fmt::format("io.debezium.connector.{}", connector_name(options_.source));
+  for (size_t i = 0; i < changes.size(); ++i) {
+    key_.clear();
+    if (options_.schemas) key_ = schema_change_key_start(name);
+    key_ += "{\"databaseName\":";
+    append_json_string(changes[i].database, key_);
+    key_ += options_.schemas ? "}}" : "}";
+    value_.clear();
+    append_source(source_text(changes[i].database, changes[i].tables),
+                  {.transaction = event.transaction, .place = event.place});
+    std::string value;
+    if (options_.schemas) value = schema_change_value_start(name, source_schema(options_.source));
+    value += '{';
+    value.append(value_, 1);  // without the comma
+    append_member("ts_ms", wall_clock_ms(), value);
+    append_schema_change(changes[i], event.ddl, value);
+    value += options_.schemas ? "}}" : "}";
+    RETURN_IF_ERROR(emit({.key = key_,
+                          .value = value,
+                          .row = i,
+                          .part = kSchemaPart,
+                          .topic = options_.topic_prefix,
+                          .transaction = &event.transaction}));
+  }
+  return {};
 }
 
 bool DebeziumEncoder::is_skipped(char operation) const { return options_.skipped.find(operation) != std::string::npos; }

@@ -2,7 +2,7 @@
 // Row changes as Debezium's change events: the bytes of key and value that Debezium 3.6 and Kafka Connect's
 // JsonConverter would write. An insert, an update or a row of the copy is one record; a deletion is one and a
 // tombstone; an update that changes the key is the deletion of the old row, its tombstone and the creation of the new
-// one.
+// one. TRUNCATE is a record without a key.
 //
 // Used by one thread. What does not change from row to row is prepared once for each shape of a table, so that a row
 // costs no allocation once the buffers have grown.
@@ -38,6 +38,8 @@ struct DebeziumRecord {
 // Parts that are no row changes.
 constexpr int kBeginPart = 3;
 constexpr int kEndPart = 4;
+constexpr int kTruncatePart = 5;
+constexpr int kSchemaPart = 6;
 
 class DebeziumEncoder {
  public:
@@ -48,6 +50,10 @@ class DebeziumEncoder {
   // `topic` names the schemas.
   using Emit = std::function<Result<>(const DebeziumRecord&)>;
   Result<> encode(const ChangeBatch& batch, const std::string& topic, size_t& row, const Emit& emit);
+  // The record of one of the emptied tables.
+  Result<> encode_truncation(const Truncation& truncation, size_t table, const std::string& topic, const Emit& emit);
+  // The records of a statement for the topic of schema changes, one for each database.
+  Result<> encode_schema_change(const SchemaChangeEvent& event, const Emit& emit);
   // No event of the transaction follows.
   Result<> end_transaction(const Emit& emit);
   // What rows of a copy say in source.snapshot: "true" or "incremental".

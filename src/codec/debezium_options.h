@@ -35,7 +35,7 @@ struct DebeziumOptions {
   bool schemas = true;                   // JsonConverter's schemas.enable
   std::string placeholder = "__debezium_unavailable_value";
   std::shared_ptr<const ColumnRules> columns;  // shared by the encoders of a job; null: every column as it is
-  std::string skipped;                         // skipped.operations: of c, u and d
+  std::string skipped;                         // skipped.operations: of c, u, d and t
   bool skip_unchanged = false;                 // skip.messages.without.change
   std::string transaction_topic;               // provide.transaction.metadata; empty: none
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of transaction metadata, of logical messages and of heartbeats, put together by us
+// The bytes of transaction metadata, of TRUNCATE, logical messages, schema changes and heartbeats, put together by us
 // from the description of Debezium's records.
 #include "codec/debezium_transaction.h"
 
@@ -140,6 +140,109 @@ TEST_F(Transactions, carry_their_schemas) {
             R"("optional":false,"field":"ts_ms"}],"optional":false,)"
             R"("name":"io.debezium.connector.common.TransactionMetadataValue","version":1},"payload":)"
             R"({"status":"BEGIN","id":"uuid:5","event_count":null,"data_collections":null,"ts_ms":1600000000}})");
+}
+
+TEST(Truncation, is_an_event_without_key_and_rows) {
+  Truncation truncation;
+  truncation.tables = {table("item")};
+  truncation.transaction = {.start = {"v1;file=bin.000003;pos=154"},
+                            .id = "uuid:5",
+                            .event_time_us = 1'600'000'000'123'456,
+                            .server_id = 223344,
+                            .thread = 7};
+  truncation.place = 219;
+  DebeziumOptions options{.source = EventSource::kMysql, .topic_prefix = "shop", .schemas = false};
+  std::vector<std::string> seen;
+  const auto emit = [&](const DebeziumRecord& record) -> Result<> {
+    EXPECT_EQ(record.key.data(), nullptr);
+    seen.emplace_back(record.value);
+    return {};
+  };
+  ASSERT_TRUE(DebeziumEncoder(options).encode_truncation(truncation, 0, "shop.inv.item", emit).has_value());
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_THAT(seen[0],
+              StartsWith(R"({"before":null,"after":null,"source":{"version":"3.6.1.Final","connector":"mysql",)"
+                         R"("name":"shop","ts_ms":1600000000123,"snapshot":"false","db":"inv","sequence":null,)"
+                         R"("ts_us":1600000000123456,"ts_ns":1600000000123456000,"table":"item",)"
+                         R"("server_id":223344,"gtid":"uuid:5","file":"bin.000003","pos":219,"row":0,)"
+                         R"("thread":7,"query":null},"transaction":null,"op":"t","ts_ms":)"));
+  options.skipped = "t";
+  ASSERT_TRUE(DebeziumEncoder(options).encode_truncation(truncation, 0, "shop.inv.item", emit).has_value());
+  EXPECT_EQ(seen.size(), 1u);
+}
+
+// What the JDBC types, lengths and the values of ENUM look like is not described.
+// tidy: the bytes of one record
+TEST(SchemaChange, tells_the_statement_and_the_tables) {
+  TableSchema before;
+  before.id = {"inv", "item"};
+  before.columns = {
+      {.name = "id", .type = {.kind = TypeKind::kInt64, .nullable = false, .source_type = "int(10) unsigned"}},
+      {.name = "price",
+       .type = {.kind = TypeKind::kDecimal, .precision = 6, .scale = 2, .source_type = "decimal(6,2)"},
+       .default_expression = "1.00"},
+      {.name = "size",
+       .type = {.kind = TypeKind::kEnum,
+                .labels = std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"s", "l"}),
+                .source_type = "enum('s','l')"}}};
+  before.key = {0};
+  const auto item = std::make_shared<const TableSchema>(before);
+  SchemaChangeEvent event;
+  event.ddl = "ALTER TABLE item \"x\"";
+  event.transaction = {.start = {"v1;file=bin.000003;pos=154"}, .event_time_us = 1'600'000'000'000'000};
+  event.place = 219;
+  event.changes = {{.kind = SchemaChangeKind::kDropColumns, .before = item, .after = item},
+                   {.kind = SchemaChangeKind::kAddColumns, .before = item, .after = item},
+                   {.kind = SchemaChangeKind::kDropTable, .before = table("a")}};
+  std::vector<std::string> seen;
+  const auto emit = [&](const DebeziumRecord& record) -> Result<> {
+    EXPECT_EQ(record.topic, "shop");
+    seen.push_back(std::string(record.key) + " " + std::string(record.value));
+    return {};
+  };
+  DebeziumOptions options{.source = EventSource::kMysql, .topic_prefix = "shop", .schemas = false};
+  ASSERT_TRUE(DebeziumEncoder(options).encode_schema_change(event, emit).has_value());
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_THAT(seen[0], StartsWith(R"({"databaseName":"inv"} {"source":{"version":"3.6.1.Final","connector":"mysql",)"));
+  EXPECT_THAT(seen[0], HasSubstr(R"("table":"item,a","server_id":0,"gtid":null,"file":"bin.000003","pos":219,)"));
+  EXPECT_THAT(
+      seen[0],
+      testing::EndsWith(
+          R"("databaseName":"inv","schemaName":null,"ddl":"ALTER TABLE item \"x\"","tableChanges":[{"type":"ALTER",)"
+          R"("id":"\"inv\".\"item\"","table":{"defaultCharsetName":null,"primaryKeyColumnNames":["id"],"columns":[)"
+          R"({"name":"id","jdbcType":4,"nativeType":null,"typeName":"INT UNSIGNED","typeExpression":"INT UNSIGNED",)"
+          R"("charsetName":null,"length":10,"scale":null,"position":1,"optional":false,"autoIncremented":null,)"
+          R"("generated":null,"comment":null,"defaultValueExpression":null,"enumValues":null},)"
+          R"({"name":"price","jdbcType":3,"nativeType":null,"typeName":"DECIMAL","typeExpression":"DECIMAL",)"
+          R"("charsetName":null,"length":6,"scale":2,"position":2,"optional":true,"autoIncremented":null,)"
+          R"("generated":null,"comment":null,"defaultValueExpression":"1.00","enumValues":null},)"
+          R"({"name":"size","jdbcType":1,"nativeType":null,"typeName":"ENUM","typeExpression":"ENUM",)"
+          R"("charsetName":null,"length":null,"scale":null,"position":3,"optional":true,"autoIncremented":null,)"
+          R"("generated":null,"comment":null,"defaultValueExpression":null,"enumValues":["s","l"]}],"comment":null}},)"
+          R"({"type":"DROP","id":"\"inv\".\"a\"","table":null}]})"));
+  options.schemas = true;
+  ASSERT_TRUE(DebeziumEncoder(options).encode_schema_change(event, emit).has_value());
+  EXPECT_THAT(seen[1], StartsWith(R"({"schema":{"type":"struct","fields":[{"type":"string","optional":false,)"
+                                  R"("field":"databaseName"}],"optional":false,)"
+                                  R"("name":"io.debezium.connector.mysql.SchemaChangeKey","version":1},)"
+                                  R"("payload":{"databaseName":"inv"}} )"));
+  EXPECT_THAT(
+      seen[1],
+      HasSubstr(
+          R"({"type":"string","optional":true,"field":"ddl"},{"type":"array","items":{"type":"struct","fields":[)"
+          R"({"type":"string","optional":false,"field":"type"},{"type":"string","optional":false,"field":"id"},)"
+          R"({"type":"struct","fields":[{"type":"string","optional":true,"field":"defaultCharsetName"},{"type":"array",)"
+          R"("items":{"type":"string","optional":false},"optional":true,"field":"primaryKeyColumnNames"},)"
+          R"({"type":"array","items":{"type":"struct","fields":[{"type":"string","optional":false,"field":"name"},)"));
+  EXPECT_THAT(
+      seen[1],
+      HasSubstr(
+          R"("optional":true,"field":"enumValues"}],"optional":false,"name":"io.debezium.connector.schema.Column",)"
+          R"("version":1},"optional":false,"field":"columns"},{"type":"string","optional":true,"field":"comment"}],)"
+          R"("optional":true,"name":"io.debezium.connector.schema.Table","version":1,"field":"table"}],)"
+          R"("optional":false,"name":"io.debezium.connector.schema.Change","version":1},"optional":false,)"
+          R"("field":"tableChanges"}],"optional":false,"name":"io.debezium.connector.mysql.SchemaChangeValue",)"
+          R"("version":1},"payload":{"source":{)"));
 }
 
 // The description shows an envelope; these schemas are those of Debezium's source.

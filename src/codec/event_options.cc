@@ -70,7 +70,7 @@ std::span<const Option<EventOptions>> EventOptions::options() {
          .default_value = "__debezium_unavailable_value"},
         &EventOptions::placeholder},
       O{{.name = "skipped.operations",
-         .summary = "Operations that make no events: c, u, d, and t, which is never there.",
+         .summary = "Operations that make no events: c, u, d, t (TRUNCATE); or none.",
          .default_value = "t"},
         &EventOptions::skipped},
       O{{.name = "skip.messages.without.change",
@@ -110,8 +110,9 @@ std::span<const Option<EventOptions>> EventOptions::options() {
 void EventOptions::check_events(const Settings& settings, Problems& problems) {
   for (const std::string& operation : skipped) {
     if (operation == "c" || operation == "u" || operation == "d" || operation == "t") continue;
+    if (operation == "none" && skipped.size() == 1) continue;
     problems.error(settings.location, "skipped.operations", fmt::format("'{}' cannot be skipped", operation),
-                   "Operations are c, u, d and t; events of truncation (none) are not there yet.");
+                   "Operations are c, u, d and t; none stands alone.");
   }
   columns = ColumnRules::make(settings, problems);
 }
@@ -135,7 +136,9 @@ DebeziumOptions EventOptions::events(const SourceDescription& source, const std:
   result.schemas = schemas;
   result.placeholder = placeholder;
   result.columns = columns;
-  for (const std::string& operation : skipped) result.skipped += operation;
+  for (const std::string& operation : skipped) {
+    if (operation != "none") result.skipped += operation;
+  }
   result.skip_unchanged = skip_unchanged;
   return result;
 }

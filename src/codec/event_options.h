@@ -3,6 +3,7 @@
 // options derive from EventOptions and make their table with with_event_options().
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,6 +45,7 @@ struct EventOptions {
   static std::span<const Option<EventOptions>> options();
   // What options() cannot say; makes `columns`.
   void check_events(const Settings& settings, Problems& problems);
+  bool tells_truncation() const { return std::ranges::find(skipped, "t") == skipped.end(); }
   // `job` is the logical name where no other is given.
   DebeziumOptions events(const SourceDescription& source, const std::string& job) const;
 };

@@ -21,4 +21,9 @@ void append_change_position(const ChangeBatch& batch, const DebeziumRecord& reco
                  transaction.id, transaction.start.text);
 }
 
+void append_record_position(const DebeziumRecord& record, std::string& out) {
+  fmt::format_to(std::back_inserter(out), "0;{};{};0;{};{}", record.row, record.part, record.transaction->id,
+                 record.transaction->start.text);
+}
+
 }  // namespace sluice

@@ -17,5 +17,7 @@ namespace sluice {
 std::string position_head(std::string_view job);
 // What is behind it, of a change from the log.
 void append_change_position(const ChangeBatch& batch, const DebeziumRecord& record, std::string& out);
+// The same of a record that names its transaction itself.
+void append_record_position(const DebeziumRecord& record, std::string& out);
 
 }  // namespace sluice

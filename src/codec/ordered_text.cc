@@ -24,6 +24,12 @@ std::string& OrderedText::place(const ChangeBatch& batch, size_t row) {
   return text_;
 }
 
+std::string& OrderedText::place_between_groups() {
+  groups_.push_back(std::make_shared<const TransactionList>());
+  pieces_.push_back({uint64_t{groups_.size()} << 32, text_.size()});
+  return text_;
+}
+
 bool OrderedText::is_whole_before(const ChangeBatch& batch) const {
   return groups_.empty() || groups_.back() != batch.transactions;
 }

@@ -18,6 +18,8 @@ class OrderedText {
  public:
   // Where whole lines about the row change at `row` are to be appended.
   std::string& place(const ChangeBatch& batch, size_t row);
+  // Where whole lines are to be appended that stand behind all that is held and in front of all that comes.
+  std::string& place_between_groups();
   size_t bytes() const { return text_.size(); }
   bool empty() const { return text_.empty(); }
   // True if what is held can be written before `batch` is taken in: no group is held in part.

@@ -46,5 +46,16 @@ TEST(OrderedTextTest, rows_of_a_copy_stay_behind_the_groups_before_them) {
   EXPECT_EQ(text.in_order(), "changed\ncopied\nchanged again\n");
 }
 
+TEST(OrderedTextTest, what_is_told_between_groups_stays_between_them) {
+  const auto group = std::make_shared<const TransactionList>();
+  const auto next = std::make_shared<const TransactionList>();
+  OrderedText text;
+  text.place(batch_of(group, {7}), 0) += "second\n";
+  text.place(batch_of(group, {6}), 0) += "first\n";
+  text.place_between_groups() += "emptied\n";
+  text.place(batch_of(next, {1}), 0) += "filled\n";
+  EXPECT_EQ(text.in_order(), "first\nsecond\nemptied\nfilled\n");
+}
+
 }  // namespace
 }  // namespace sluice

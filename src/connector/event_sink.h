@@ -6,6 +6,10 @@
 #include <chrono>
 #include <optional>
 
+#include "base/context.h"
+#include "base/result.h"
+#include "data/change_batch.h"
+
 namespace sluice {
 
 class EventSink {
@@ -16,6 +20,9 @@ class EventSink {
   virtual bool keeps_source_order() const = 0;
   // SinkWriter::commit() is wanted this often even though nothing happens.
   virtual std::optional<std::chrono::milliseconds> heartbeat_interval() const = 0;
+  // Between two groups, when everything before is committed. The ledger, which says `before` until now, notes the
+  // change afterwards, so that it comes again after a crash.
+  virtual Result<> write_schema_change(Context& context, const SchemaChangeEvent& event, const Position& before) = 0;
 };
 
 }  // namespace sluice

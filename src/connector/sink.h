@@ -69,10 +69,11 @@ class SinkWriter {
   // True if changes of this table must take effect in the source's order among those of all other such tables: foreign
   // keys of the target connect them. write() then gets batches cut so that they do.
   virtual Result<bool> wants_source_order(Context&, const TableSchemaPtr&) { return false; }
-  // Removes all rows of the tables as part of the open transaction; they may refer to each other.
-  virtual Result<> truncate(Context&, std::span<const TableSchemaPtr> tables) {
+  // Removes all rows of the tables as part of the open transaction; they may refer to each other. A sink of events
+  // writes one for each.
+  virtual Result<> truncate(Context&, const Truncation& truncation) {
     return Error(ErrorCode::kUnsupported,
-                 "rows of " + tables.front()->id.text() + " cannot be removed in a transaction");
+                 "rows of " + truncation.tables.front()->id.text() + " cannot be removed in a transaction");
   }
   // All rows of the copy into this table are committed: adds what Sink::create_for_copy() left out. Doing it again, or
   // finding nothing left out, is not an error. No transaction is open.
@@ -108,6 +109,8 @@ class Sink {
   }
   // False if open_table_reader() returns null. Pure.
   virtual bool can_be_read() const { return guarantee() == Guarantee::kExactlyOnce; }
+  // True if SinkWriter::truncate() is wanted for every TRUNCATE, because it is an event. Pure.
+  virtual bool tells_truncation() const { return false; }
   // Null if the sink cannot keep one. `job` names the job's entries.
   virtual Result<std::unique_ptr<Ledger>> open_ledger(Context& context, const std::string& job) = 0;
   // `epoch` from Ledger::take_over of the ledger above; 0 for sinks without one.

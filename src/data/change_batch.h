@@ -78,6 +78,15 @@ struct SchemaChangeEvent {
   std::vector<TableId> needs_copy;
   Position position;
   std::string ddl;
+  Transaction transaction;  // that made the change; without a start if none did
+  uint64_t place = 0;       // of the statement, as RowOrigin::place
+};
+
+// Tables of the target whose source was emptied by one statement, or within one transaction.
+struct Truncation {
+  std::vector<TableSchemaPtr> tables;
+  Transaction transaction;
+  uint64_t place = 0;  // as SchemaChangeEvent::place
 };
 
 // All changes up to `position` have been sent; no transaction is open here.

@@ -88,6 +88,13 @@ Result<> Lane::commit() {
   return {};
 }
 
+Result<> Lane::open_rows() {
+  if (!rows_open_) RETURN_IF_ERROR(writer_->begin(context_, JobLedger::lane_entry(number_, durable())));
+  rows_open_ = true;
+  at_group_end_ = false;
+  return {};
+}
+
 Result<> Lane::write(std::shared_ptr<const ChangeBatch> batch) {
   if (!held_.empty() && !held_.belongs(*batch)) RETURN_IF_ERROR(write_held());
   ASSIGN_OR_RETURN(const bool in_order, wants_source_order(*batch));
@@ -113,16 +120,13 @@ Result<> Lane::write_held() {
 
 Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   if (auto* batch = std::get_if<std::shared_ptr<const ChangeBatch>>(&element)) {
-    if (!rows_open_) RETURN_IF_ERROR(writer_->begin(context_, JobLedger::lane_entry(number_, durable())));
-    rows_open_ = true;
-    at_group_end_ = false;
+    RETURN_IF_ERROR(open_rows());
     return write(std::move(*batch));
   }
   RETURN_IF_ERROR(write_held());
-  if (auto* truncate = std::get_if<Truncate>(&element)) {
-    rows_open_ = true;
-    at_group_end_ = false;
-    return writer_->truncate(context_, truncate->tables);
+  if (const auto* truncation = std::get_if<Truncation>(&element)) {
+    RETURN_IF_ERROR(open_rows());
+    return writer_->truncate(context_, *truncation);
   }
   if (const auto* mark = std::get_if<CopyMark>(&element)) {
     if (auto* marks = dynamic_cast<MarksCopies*>(writer_.get())) marks->mark_copies(mark->text);
@@ -137,7 +141,7 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
     return due ? commit() : Result<>();
   }
   SLUICE_CHECK(at_group_end_);
-  if (behind()) RETURN_IF_ERROR(commit());
+  if (rows_open_ || behind()) RETURN_IF_ERROR(commit());
   // The coordinator may now move the lane ahead; this group end must not take it back.
   reached_ = {};
   std::lock_guard lock(mutex_);

@@ -22,15 +22,11 @@ namespace sluice {
 // Coordinates the coordinator and all lanes at a schema change or at the end: every lane commits what it has and says
 // so.
 struct Flush {};
-// Empties tables within the open transaction, because the source did so within one of its own.
-struct Truncate {
-  std::vector<TableSchemaPtr> tables;
-};
 // What events of copied rows say from here on, where the writer makes events.
 struct CopyMark {
   std::string_view text;  // a literal
 };
-using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush, Truncate, CopyMark>;
+using LaneElement = std::variant<std::shared_ptr<const ChangeBatch>, GroupEnd, Flush, Truncation, CopyMark>;
 
 class Lane final : public Task {
  public:
@@ -54,6 +50,7 @@ class Lane final : public Task {
   NextStep end(Error error);
   std::optional<MonotonicTime> next_check() const;
   Result<> handle(LaneElement& element, bool more_waiting);
+  Result<> open_rows();
   Result<> write(std::shared_ptr<const ChangeBatch> batch);
   Result<bool> wants_source_order(const ChangeBatch& batch);
   Result<> write_held();

@@ -97,10 +97,11 @@ class Stream final : public StreamPhase {
   Result<> carry_out(SchemaChangeEvent& event);
   bool carried_out_before(const SchemaChangeEvent& event) const;
   std::vector<Position> places_behind(const SchemaChangeEvent& event) const;
-  Result<bool> truncate_within_transaction(const SchemaChangeEvent& event);
+  Result<bool> truncate_among_rows(SchemaChangeEvent& event);
   Result<> drop_target(const TableId& source, const SchemaChange& target);
   std::shared_ptr<const ChangeBatch> without_known_rows(ChangeBatch batch, size_t lane) const;
   Result<> flush_lanes();
+  Result<> settle_lanes();
   Result<> lane_failure();
   void publish_durable_position();
   bool catching_up() const { return !lane_starts_.empty(); }
@@ -182,11 +183,7 @@ Result<> Stream::open_copies() {
       .write = [this](std::vector<ChangeBatch> targets,
                       std::string_view mark) { return send_copied_rows(std::move(targets), mark); },
       .end_group = [this] { return dispatch_group_end({.position = between_groups_, .source_time_ms = 0}); },
-      .flush = [this]() -> Result<> {
-        RETURN_IF_ERROR(flush_lanes());
-        for (auto& lane : lanes_) lane.set_position(lane.durable());
-        return {};
-      }};
+      .flush = [this] { return settle_lanes(); }};
   ASSIGN_OR_RETURN(copies_, IncrementalCopy::open(context_, parts_, state_, std::move(outlet)));
   return {};
 }
@@ -281,6 +278,13 @@ Result<> Stream::flush_lanes() {
   for (auto& lane : lanes_) {
     if (!lane.flush()) return lane_failure();
   }
+  return {};
+}
+
+// Flushes them, and nobody else writes their places.
+Result<> Stream::settle_lanes() {
+  RETURN_IF_ERROR(flush_lanes());
+  for (auto& lane : lanes_) lane.set_position(lane.durable());
   return {};
 }
 
@@ -402,6 +406,7 @@ Result<> Stream::dispatch_schema_change(SchemaChangeEvent event) {
   fault_point("before_schema_change");
   if (!event.ddl.empty()) log_info("schema change at {}", event.position.text);
   RETURN_IF_ERROR(carry_out(event));
+  if (events_ != nullptr) RETURN_IF_ERROR(events_->write_schema_change(context_, event, durable_));
   fault_point("after_schema_change");
   const std::vector<Position> places = places_behind(event);
   RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, places));
@@ -424,25 +429,39 @@ std::vector<Position> Stream::places_behind(const SchemaChangeEvent& event) cons
   return places;
 }
 
-// What PostgreSQL's transaction empties and fills again must not be seen empty: it is emptied by the lane, with the
-// rest of the transaction. False: the change is one to carry out alone.
-Result<bool> Stream::truncate_within_transaction(const SchemaChangeEvent& event) {
-  const bool only_truncates = std::ranges::all_of(
-      event.changes, [](const SchemaChange& change) { return change.kind == SchemaChangeKind::kTruncateTable; });
-  const bool statement_of_its_own = !event.ddl.empty();
-  if (!whole_ || !only_truncates || event.changes.empty() || statement_of_its_own || !event.tracked.empty())
-    return false;
+// What PostgreSQL's transaction empties and fills again must not be seen empty where whole transactions were promised,
+// and events of TRUNCATE stand among those of rows: a lane does it. Takes what it does out of the event; false if
+// something is left.
+Result<bool> Stream::truncate_among_rows(SchemaChangeEvent& event) {
+  const auto is_truncation = [](const SchemaChange& change) { return change.kind == SchemaChangeKind::kTruncateTable; };
+  if (std::ranges::none_of(event.changes, is_truncation)) return false;
   if (parts_.spec.pipeline.schema_behavior == SchemaBehavior::kException) return false;
-  Truncate truncate;
+  const bool told = parts_.sink.tells_truncation();
+  const bool alone =
+      std::ranges::all_of(event.changes, is_truncation) && event.tracked.empty() && event.needs_copy.empty();
+  const bool statement_of_its_own = !event.ddl.empty();
+  if (!told && (!whole_ || !alone || statement_of_its_own)) return false;
+  Truncation truncation{.tables = {}, .transaction = event.transaction, .place = event.place};
   for (const auto& change : event.changes) {
+    if (!is_truncation(change)) continue;
     ASSIGN_OR_RETURN(const auto targets, parts_.transform.apply(change));
     for (const auto& target : targets) {
-      if (!parts_.policy.decide(target).empty()) truncate.tables.push_back(target.after);
+      if (told || !parts_.policy.decide(target).empty()) truncation.tables.push_back(target.after);
     }
   }
-  if (truncate.tables.empty()) return true;
-  if (!lanes_.front().send(std::move(truncate), kControlBytes)) return lane_failure().error();
-  return true;
+  std::erase_if(event.changes, is_truncation);
+  const bool rows_follow = alone && !statement_of_its_own && lanes_.size() == 1;
+  if (!rows_follow) RETURN_IF_ERROR(settle_lanes());
+  const bool known = catching_up() && parts_.source.covers(lane_starts_.front(), event.position);
+  if (!truncation.tables.empty() && !known && !lanes_.front().send(std::move(truncation), kControlBytes)) {
+    return lane_failure().error();
+  }
+  if (rows_follow) return true;
+  // What is left comes again after a crash, and this with it.
+  const Position before = sent_.empty() ? durable_ : sent_;
+  RETURN_IF_ERROR(dispatch_group_end({.position = alone ? event.position : before}));
+  RETURN_IF_ERROR(settle_lanes());
+  return alone;
 }
 
 // A table that must be copied again is created anew, in the shape that the copy will find.
@@ -477,12 +496,12 @@ Result<bool> Stream::dispatch(StreamElement& element) {
     RETURN_IF_ERROR(dispatch_batch(std::move(*batch)));
     return false;
   }
-  if (const auto* change = std::get_if<SchemaChangeEvent>(&element)) {
+  if (auto* change = std::get_if<SchemaChangeEvent>(&element)) {
     if (copies_) copies_->note_schema_change(*change);
     between_groups_ = {};
-    ASSIGN_OR_RETURN(const bool with_rows, truncate_within_transaction(*change));
-    if (with_rows) return false;
-    RETURN_IF_ERROR(dispatch_schema_change(*change));
+    ASSIGN_OR_RETURN(const bool done, truncate_among_rows(*change));
+    if (!done) RETURN_IF_ERROR(dispatch_schema_change(*change));
+    if (sent_ != change->position) return false;  // rows of the transaction follow
     between_groups_ = change->position;
     return until_ && parts_.source.covers(change->position, *until_);
   }

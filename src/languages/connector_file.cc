@@ -50,6 +50,8 @@ std::optional<ConnectorKind> kind_of(std::string_view name) {
   return std::nullopt;
 }
 
+constexpr std::string_view kSchemaChanges = "include.schema.changes";
+
 // What snapshot.mode is called here; empty: not there.
 std::string_view startup_mode(std::string_view mode, bool postgres) {
   if (mode == "initial" || mode == "when_needed") return "initial";
@@ -342,7 +344,14 @@ class ConnectorReader {
     }
     require("topic.prefix", "It is the first part of every topic's name.", spec_.sink);
     if (const Setting* prefix = find(settings_, "topic.prefix")) add_to_sink("topic.prefix", *prefix);
-    for (const Setting& setting : events_) add_to_sink(setting.key, setting);
+    for (const Setting& setting : events_) {
+      const bool renamed = setting.key == kSchemaChanges;  // Flink CDC's option of that name is another one
+      add_to_sink(renamed ? fmt::format("debezium.{}", setting.key) : setting.key, setting);
+    }
+    if (!postgres()) {
+      add_to_sink(fmt::format("debezium.{}", kSchemaChanges),
+                  Setting{std::string(kSchemaChanges), "true", settings_.location});
+    }
     make_format();
     if (!own_sink_) make_producer();
   }

@@ -66,7 +66,8 @@ TEST(ConnectorFileTest, the_tutorials_connector_is_a_job_into_its_kafka) {
               ElementsAre("hostname=mysql", "port=3306", "username=debezium", "password=dbz", "server-id=184054",
                           "tables=/(?:inventory)\\..*/", "treat-tinyint1-as-boolean.enabled=false"));
   EXPECT_EQ(parsed.spec.sink.type, "kafka");
-  EXPECT_THAT(parsed.sink(), ElementsAre("topic.prefix=dbserver1", "properties.bootstrap.servers=kafka:9092"));
+  EXPECT_THAT(parsed.sink(), ElementsAre("topic.prefix=dbserver1", "debezium.include.schema.changes=true",
+                                         "properties.bootstrap.servers=kafka:9092"));
 }
 
 TEST(ConnectorFileTest, the_bare_configuration_is_one_too) {
@@ -78,8 +79,19 @@ TEST(ConnectorFileTest, the_bare_configuration_is_one_too) {
   EXPECT_EQ(parsed.spec.pipeline.name, "n");
   EXPECT_THAT(parsed.source(), IsSupersetOf({"port=3307", "tables=/.*/", "scan.startup.mode=latest-offset",
                                              "ssl.mode=verify_identity"}));
-  EXPECT_THAT(parsed.sink(),
-              ElementsAre("topic.prefix=p", "decimal.handling.mode=string", "properties.bootstrap.servers=k:1"));
+  EXPECT_THAT(parsed.sink(), ElementsAre("topic.prefix=p", "decimal.handling.mode=string",
+                                         "debezium.include.schema.changes=true", "properties.bootstrap.servers=k:1"));
+}
+
+TEST(ConnectorFileTest, schema_changes_are_told_unless_the_file_says_otherwise) {
+  const std::string text =
+      "connector.class=MySql\nname=n\ntopic.prefix=p\ndatabase.hostname=h\ndatabase.user=u\nbootstrap.servers=k:1\n"
+      "include.schema.changes=false\n";
+  const Parsed parsed = parse("c.properties", text);
+  EXPECT_EQ(parsed.problems, "");
+  EXPECT_THAT(parsed.sink(), testing::Contains("debezium.include.schema.changes=false"));
+  const JobText sink{"sink.yaml", "sink:\n  type: sqlite\n  path: shop.db\n"};
+  EXPECT_THAT(parse("c.properties", text, &sink).problems, HasSubstr("option 'include.schema.changes' does not apply"));
 }
 
 TEST(ConnectorFileTest, a_properties_file_of_postgres_has_debeziums_defaults) {
@@ -112,7 +124,8 @@ TEST(ConnectorFileTest, debezium_servers_file_names_kafka_itself) {
   EXPECT_EQ(parsed.problems,
             "application.properties:8: warning: option 'quarkus.http.port' does not apply\n"
             "  hint: It is for Debezium Server itself or for another of its sinks.\n");
-  EXPECT_THAT(parsed.sink(), ElementsAre("topic.prefix=p", "schemas.enable=false", "properties.bootstrap.servers=k:1"));
+  EXPECT_THAT(parsed.sink(), ElementsAre("topic.prefix=p", "debezium.include.schema.changes=true",
+                                         "schemas.enable=false", "properties.bootstrap.servers=k:1"));
 }
 
 TEST(ConnectorFileTest, without_kafka_and_without_a_sink_the_way_out_is_told) {
@@ -180,10 +193,11 @@ TEST(ConnectorFileTest, what_cannot_apply_is_a_warning_and_what_would_change_eve
 TEST(ConnectorFileTest, options_of_records_beside_the_changes_reach_the_sink) {
   const Parsed parsed = postgres(
       "bootstrap.servers=k:1\nprovide.transaction.metadata=true\ntopic.transaction=tx\nheartbeat.interval.ms=5\n"
-      "topic.heartbeat.prefix=beat\n");
+      "topic.heartbeat.prefix=beat\nskipped.operations=none\n");
   EXPECT_EQ(parsed.problems, "");
   EXPECT_THAT(parsed.sink(), testing::IsSupersetOf({"provide.transaction.metadata=true", "topic.transaction=tx",
-                                                    "heartbeat.interval.ms=5", "topic.heartbeat.prefix=beat"}));
+                                                    "heartbeat.interval.ms=5", "topic.heartbeat.prefix=beat",
+                                                    "skipped.operations=none"}));
   EXPECT_THAT(parsed.source(), testing::Contains("heartbeat.interval=5"));
 }
 

@@ -100,7 +100,7 @@ Result<> RangeRepair::repair_buckets(const Range& range, const std::bitset<kBuck
 
 // Rows that may repeat cannot be told from one another.
 Result<> RangeRepair::fill_again(const Range& range, RepairCounts& counts) const {
-  RETURN_IF_ERROR(writer.truncate(sides.context, {&range.target, 1}));
+  RETURN_IF_ERROR(writer.truncate(sides.context, {.tables = {range.target}, .transaction = {}}));
   Result<> written;
   const auto append = [&](const ChangeBatch& batch) -> Result<> {
     ChangeBatch rows(batch.schema);

@@ -125,6 +125,28 @@ void FileFaults::expect_whole_files() {
   }
 }
 
+TEST_P(FileFaults, truncate_is_one_line_among_those_of_rows) {
+  const bool postgres = source_->kind() == "postgres";
+  pipeline_->sink_options("file.max-bytes: 1\nskipped.operations: none");
+  execute(*source_, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)", database_);
+  pipeline_->run_until_caught_up();
+  execute(*source_, "INSERT INTO t VALUES (2)", database_);
+  pipeline_->run_until_caught_up();
+  execute(*source_,
+          postgres ? "BEGIN; TRUNCATE TABLE t; INSERT INTO t VALUES (3); COMMIT"
+                   : "TRUNCATE TABLE t; INSERT INTO t VALUES (3)",
+          database_);
+  for (const char* fault : {"before_commit:1", "after_commit:1", "before_file_rename:1"}) {
+    ASSERT_NO_FATAL_FAILURE(run_killed(fault));
+  }
+  pipeline_->run_until_caught_up();
+  std::string operations;
+  for (const auto& file : read_files()) {
+    for (const Json& event : file) operations += event["op"].get<std::string>();
+  }
+  EXPECT_EQ(operations, "rctc");
+}
+
 TEST_P(FileFaults, a_kill_at_any_point_loses_and_doubles_no_line) {
   make_counted_table(*source_, database_);
   Counting counting(*source_, database_);

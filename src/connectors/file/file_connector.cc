@@ -56,6 +56,7 @@ class FileSink final : public Sink {
     return "lines and position become durable together, and files get their names when they are whole";
   }
   bool can_be_read() const override { return false; }
+  bool tells_truncation() const override { return options_.format == kDebezium && options_.tells_truncation(); }
   Result<std::unique_ptr<Ledger>> open_ledger(Context& context, const std::string& job) override {
     ASSIGN_OR_RETURN(auto database, SqliteDatabase::open(context, file_ledger_path(options_.path), ErrorCode::kTarget));
     return std::unique_ptr<Ledger>(std::make_unique<SqliteLedger>(std::move(database), job));

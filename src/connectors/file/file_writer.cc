@@ -21,8 +21,12 @@ void FileWriter::mark_copies(std::string_view mark) {
   encoder_.mark_copied_rows(mark);
 }
 
+std::string FileWriter::topic_of(const TableId& table) const {
+  return encoder_.options().topic_prefix + "." + table.text();
+}
+
 Result<> FileWriter::append_events(const ChangeBatch& batch) {
-  const std::string topic = encoder_.options().topic_prefix + "." + batch.schema->id.text();
+  const std::string topic = topic_of(batch.schema->id);
   for (size_t row = 0; row < batch.rows();) {
     std::string& text = text_.place(batch, row);
     RETURN_IF_ERROR(encoder_.encode(batch, topic, row, [&](const DebeziumRecord& record) -> Result<> {
@@ -54,6 +58,19 @@ Result<> FileWriter::write(Context&, const ChangeBatch& batch, bool) {
   RETURN_IF_ERROR(append(batch));
   if (batch.origins.empty() && text_.bytes() >= kMostWaitingBytes) RETURN_IF_ERROR(pass_on());
   fault_point("after_write");
+  return {};
+}
+
+Result<> FileWriter::truncate(Context&, const Truncation& truncation) {
+  if (lines_) return {};
+  std::string& text = text_.place_between_groups();
+  for (size_t i = 0; i < truncation.tables.size(); ++i) {
+    RETURN_IF_ERROR(encoder_.encode_truncation(truncation, i, topic_of(truncation.tables[i]->id),
+                                               [&](const DebeziumRecord& record) -> Result<> {
+                                                 text.append(record.value).push_back('\n');
+                                                 return {};
+                                               }));
+  }
   return {};
 }
 

@@ -26,11 +26,12 @@ class FileWriter : public SinkWriter, public MarksCopies {
   Result<> commit(Context& context, const LedgerEntry& entry) override;
   void mark_copies(std::string_view mark) override;
   // Lines that tell of rows stay, whatever becomes of the rows.
-  Result<> truncate(Context&, std::span<const TableSchemaPtr>) override { return {}; }
+  Result<> truncate(Context& context, const Truncation& truncation) override;
 
  private:
   Result<> append(const ChangeBatch& batch);
   Result<> append_events(const ChangeBatch& batch);
+  std::string topic_of(const TableId& table) const;
   Result<> pass_on();
 
   std::unique_ptr<FileSeries> series_;

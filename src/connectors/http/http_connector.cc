@@ -25,6 +25,7 @@ class HttpSink final : public Sink {
     ASSIGN_OR_RETURN(auto writer, HttpWriter::open(options_, *source_, job));
     return std::unique_ptr<SinkWriter>(std::move(writer));
   }
+  bool tells_truncation() const override { return options_.tells_truncation(); }
   int max_writers() const override { return static_cast<int>(options_.connections); }
 
   Result<TableSchemaPtr> find_table(Context&, const TableId&) override { return TableSchemaPtr(); }

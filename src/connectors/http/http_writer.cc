@@ -76,12 +76,20 @@ void HttpWriter::mark_copies(std::string_view mark) {
   encoder_.mark_copied_rows(mark);
 }
 
+std::string HttpWriter::topic_of(const TableId& table) const {
+  return encoder_.options().topic_prefix + "." + table.text();
+}
+
 // A change can go to several topics, rows of several tables to one topic, and message.key.columns need not be unique.
 // A row of the copy that is read again has the position of that later moment: it may be another by then.
-void HttpWriter::make_position(const ChangeBatch& batch, const std::string& topic, const DebeziumRecord& record) {
+void HttpWriter::make_position(const ChangeBatch* batch, const std::string& topic, const DebeziumRecord& record) {
   position_ = head_;
-  if (!batch.origins.empty()) {
-    append_change_position(batch, record, position_);
+  if (batch == nullptr || !batch->origins.empty()) {
+    if (batch == nullptr) {
+      append_record_position(record, position_);
+    } else {
+      append_change_position(*batch, record, position_);
+    }
     fmt::format_to(std::back_inserter(position_), ";{:016x}", XXH3_64bits(topic.data(), topic.size()));
     return;
   }
@@ -92,10 +100,10 @@ void HttpWriter::make_position(const ChangeBatch& batch, const std::string& topi
   if (record.key.data() == nullptr) name.append(1, '\0').append(std::to_string(copied_++));
   const XXH128_hash_t hash = XXH3_128bits(name.data(), name.size());
   fmt::format_to(std::back_inserter(position_), "copy;{:016x}{:016x};", hash.high64, hash.low64);
-  if (batch.transactions && !batch.transactions->empty()) position_ += batch.transactions->front().start.text;
+  if (batch->transactions && !batch->transactions->empty()) position_ += batch->transactions->front().start.text;
 }
 
-void HttpWriter::append_event(const ChangeBatch& batch, const std::string& topic, const DebeziumRecord& record,
+void HttpWriter::append_event(const ChangeBatch* batch, const std::string& topic, const DebeziumRecord& record,
                               std::string& out) {
   make_position(batch, topic, record);
   out += kIdHead;
@@ -111,16 +119,28 @@ void HttpWriter::append_event(const ChangeBatch& batch, const std::string& topic
 
 Result<> HttpWriter::write(Context& context, const ChangeBatch& batch, bool) {
   if (lines_.bytes() >= kMostWaitingBytes && lines_.is_whole_before(batch)) RETURN_IF_ERROR(post_all(context));
-  const std::string topic = encoder_.options().topic_prefix + "." + batch.schema->id.text();
+  const std::string topic = topic_of(batch.schema->id);
   for (size_t row = 0; row < batch.rows();) {
     std::string& text = lines_.place(batch, row);
     RETURN_IF_ERROR(encoder_.encode(batch, topic, row, [&](const DebeziumRecord& record) -> Result<> {
-      if (record.value.data() != nullptr) append_event(batch, topic, record, text);
+      if (record.value.data() != nullptr) append_event(&batch, topic, record, text);
       return {};
     }));
   }
   if (batch.origins.empty() && lines_.bytes() >= kMostWaitingBytes) RETURN_IF_ERROR(post_all(context));
   fault_point("after_write");
+  return {};
+}
+
+Result<> HttpWriter::truncate(Context&, const Truncation& truncation) {
+  std::string& text = lines_.place_between_groups();
+  for (size_t i = 0; i < truncation.tables.size(); ++i) {
+    const std::string topic = topic_of(truncation.tables[i]->id);
+    RETURN_IF_ERROR(encoder_.encode_truncation(truncation, i, topic, [&](const DebeziumRecord& record) -> Result<> {
+      append_event(nullptr, topic, record, text);
+      return {};
+    }));
+  }
   return {};
 }
 

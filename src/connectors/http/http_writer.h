@@ -25,11 +25,14 @@ class HttpWriter : public SinkWriter, public MarksCopies {
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
   void mark_copies(std::string_view mark) override;
+  Result<> truncate(Context& context, const Truncation& truncation) override;
 
  private:
   HttpWriter(const HttpSinkOptions& options, const Source& source, const std::string& job);
-  void append_event(const ChangeBatch& batch, const std::string& topic, const DebeziumRecord& record, std::string& out);
-  void make_position(const ChangeBatch& batch, const std::string& topic, const DebeziumRecord& record);
+  std::string topic_of(const TableId& table) const;
+  // `batch` is null for records that name their transaction themselves.
+  void append_event(const ChangeBatch* batch, const std::string& topic, const DebeziumRecord& record, std::string& out);
+  void make_position(const ChangeBatch* batch, const std::string& topic, const DebeziumRecord& record);
   Result<> post_all(Context& context);
   Result<> post(Context& context, std::string_view last);
   // True if the request is done, false if it is worth another try after `pause`.

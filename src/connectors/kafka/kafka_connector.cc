@@ -23,6 +23,7 @@ class KafkaSink final : public Sink, public EventSink, public EventTopics {
     return std::unique_ptr<Ledger>();
   }
   Result<std::unique_ptr<SinkWriter>> open_writer(Context&, const std::string& job, uint64_t) override {
+    job_ = job;
     ASSIGN_OR_RETURN(auto writer, KafkaWriter::open(options_, names_, *source_, job));
     return std::unique_ptr<SinkWriter>(std::move(writer));
   }
@@ -46,6 +47,16 @@ class KafkaSink final : public Sink, public EventSink, public EventTopics {
   std::optional<std::chrono::milliseconds> heartbeat_interval() const override {
     if (options_.heartbeat_interval.count() == 0) return std::nullopt;
     return options_.heartbeat_interval;
+  }
+  bool tells_truncation() const override { return options_.tells_truncation(); }
+  Result<> write_schema_change(Context& context, const SchemaChangeEvent& event, const Position& before) override {
+    if (!options_.schema_changes || event.ddl.empty()) return {};
+    if (!changes_) {
+      ASSIGN_OR_RETURN(changes_, KafkaWriter::open(options_, names_, *source_, job_));
+    }
+    Result<> written = changes_->write_schema_change(context, event, before);
+    if (!written) changes_.reset();
+    return written;
   }
   std::vector<std::string> ddl_for(const SchemaChange& change) const override {
     if (change.kind != SchemaChangeKind::kCreateTable) return {};
@@ -73,6 +84,8 @@ class KafkaSink final : public Sink, public EventSink, public EventTopics {
   const Source* source_ = nullptr;
   std::unique_ptr<KafkaProducer> producer_;  // for topics
   std::unique_ptr<KafkaNotifier> notifier_;  // once there was a notification
+  std::string job_;
+  std::unique_ptr<KafkaWriter> changes_;  // of schema changes, once there was one
 };
 
 std::unique_ptr<Sink> make_kafka_sink(const Settings& settings, Problems& problems) {

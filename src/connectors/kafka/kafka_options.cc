@@ -62,6 +62,11 @@ std::span<const Option<KafkaSinkOptions>> KafkaSinkOptions::options() {
          .summary = "Whether records carry the headers __debezium.context.*.",
          .default_value = "true"},
         &KafkaSinkOptions::extended_headers},
+      O{{.name = "debezium.include.schema.changes",
+         .summary = "Whether statements that change tables while the job follows the log are told in the topic PREFIX. "
+                    "Not of PostgreSQL. Debezium's default, and that of a connector's file, is true.",
+         .default_value = "false"},
+        &KafkaSinkOptions::schema_changes},
       O{{.name = "provide.transaction.metadata",
          .summary = "Whether each event of the log tells its place in its transaction, and a topic where transactions "
                     "begin and end.",

@@ -27,6 +27,7 @@ struct KafkaSinkOptions : EventOptions {
   std::map<std::string, std::string> creation;  // topic.creation.default.*
   bool tombstones = true;
   bool extended_headers = true;
+  bool schema_changes = false;
   bool transaction_metadata = false;
   std::string transaction_topic;  // behind the prefix
   std::chrono::milliseconds heartbeat_interval{0};

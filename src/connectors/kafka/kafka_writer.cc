@@ -75,17 +75,15 @@ Result<KafkaTail*> KafkaWriter::tail_of(Context& context, Target& target) {
 }
 
 // The first one that the ledger does not cover: what it and those behind it have left in topics was written later.
-void KafkaWriter::note_first_change(const ChangeBatch& batch) {
-  if (since_ms_ || copying_ || batch.origins.empty()) return;
-  since_ms_ = surely_before((*batch.transactions)[batch.origins.front().transaction].event_time_us / 1000);
+void KafkaWriter::note_first_change(const Transaction& transaction) {
+  if (!since_ms_) since_ms_ = surely_before(transaction.event_time_us / 1000);
 }
 
 void KafkaWriter::make_position(const ChangeBatch* batch, const DebeziumRecord& record) {
   position_ = head_;
   copied_row_ = false;
   if (record.transaction != nullptr) {
-    fmt::format_to(std::back_inserter(position_), "0;{};{};0;{};{}", record.row, record.part, record.transaction->id,
-                   record.transaction->start.text);
+    append_record_position(record, position_);
     return;
   }
   if (batch->origins.empty()) {
@@ -106,9 +104,10 @@ Result<> KafkaWriter::send(Context& context, const std::string& topic, const Cha
   if (!record.new_key.empty()) headers_.push_back({"__debezium.newkey", record.new_key});
   if (!record.old_key.empty()) headers_.push_back({"__debezium.oldkey", record.old_key});
   add_context_headers();
-  const std::string& to = record.topic.empty() ? topic : encoder_.options().transaction_topic;
-  if (transforms_) return send_transformed(context, to, record);
-  return send_new(context, to, {.partition = -1, .key = record.key, .value = record.value});
+  // Schema changes stay in order.
+  const int32_t partition = record.part == kSchemaPart ? 0 : -1;
+  if (record.topic.empty()) return send_to(context, topic, partition, record);
+  return send_to(context, valid_topic_name(record.topic), partition, record);
 }
 
 void KafkaWriter::add_context_headers() {
@@ -118,9 +117,16 @@ void KafkaWriter::add_context_headers() {
   headers_.push_back({"__debezium.context.connectorName", connector_});
 }
 
-Result<> KafkaWriter::send_transformed(Context& context, const std::string& topic, const DebeziumRecord& record) {
+Result<> KafkaWriter::send_to(Context& context, const std::string& topic, int32_t partition,
+                              const DebeziumRecord& record) {
+  if (transforms_) return send_transformed(context, topic, partition, record);
+  return send_new(context, topic, {.partition = partition, .key = record.key, .value = record.value});
+}
+
+Result<> KafkaWriter::send_transformed(Context& context, const std::string& topic, int32_t partition,
+                                       const DebeziumRecord& record) {
   static const SchemaPtr text = simple_schema("string", false);
-  EventRecord event{.topic = topic, .key = {}, .value = {}, .headers = {}};
+  EventRecord event{.topic = topic, .key = {}, .value = {}, .headers = {}, .partition = partition};
   ASSIGN_OR_RETURN(event.key, records_.read(record.key));
   ASSIGN_OR_RETURN(event.value, records_.read(record.value));
   for (const KafkaHeader& header : headers_) {
@@ -197,13 +203,31 @@ Result<> KafkaWriter::delete_vanished(Context& context) {
 
 Result<> KafkaWriter::write(Context& context, const ChangeBatch& batch, bool) {
   const std::string topic = names_.name_of(batch.schema->id);
-  note_first_change(batch);
+  if (!batch.origins.empty()) note_first_change((*batch.transactions)[batch.origins.front().transaction]);
   const auto emit = [&](const DebeziumRecord& record) { return send(context, topic, &batch, record); };
   for (size_t row = 0; row < batch.rows();) {
     RETURN_IF_ERROR(encoder_.encode(batch, topic, row, emit));
   }
   fault_point("after_write");
   return {};
+}
+
+Result<> KafkaWriter::truncate(Context& context, const Truncation& truncation) {
+  note_first_change(truncation.transaction);
+  for (size_t i = 0; i < truncation.tables.size(); ++i) {
+    const std::string topic = names_.name_of(truncation.tables[i]->id);
+    const auto emit = [&](const DebeziumRecord& record) { return send(context, topic, nullptr, record); };
+    RETURN_IF_ERROR(encoder_.encode_truncation(truncation, i, topic, emit));
+  }
+  return {};
+}
+
+Result<> KafkaWriter::write_schema_change(Context& context, const SchemaChangeEvent& event, const Position& before) {
+  committed_ = before;
+  note_first_change(event.transaction);
+  const auto emit = [&](const DebeziumRecord& record) { return send(context, {}, nullptr, record); };
+  RETURN_IF_ERROR(encoder_.encode_schema_change(event, emit));
+  return producer_->flush(context);
 }
 
 // Says that the job is alive, if it is time to.
@@ -218,8 +242,7 @@ Result<> KafkaWriter::beat(Context& context) {
   position_.clear();
   headers_.clear();
   add_context_headers();
-  if (transforms_) return send_transformed(context, topic, {.key = record.key, .value = record.value});
-  return send_new(context, topic, {.partition = -1, .key = record.key, .value = record.value});
+  return send_to(context, topic, -1, {.key = record.key, .value = record.value});
 }
 
 Result<> KafkaWriter::commit(Context& context, const LedgerEntry&) {

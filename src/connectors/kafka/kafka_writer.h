@@ -29,6 +29,9 @@ class KafkaWriter : public SinkWriter, public MarksCopies {
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
   void mark_copies(std::string_view mark) override;
+  Result<> truncate(Context& context, const Truncation& truncation) override;
+  // Of a writer that is for this alone; durable when it returns. See EventSink.
+  Result<> write_schema_change(Context& context, const SchemaChangeEvent& event, const Position& before);
 
  private:
   struct Target {
@@ -45,9 +48,11 @@ class KafkaWriter : public SinkWriter, public MarksCopies {
         encoder_(options.events(source.describe(), job)) {}
   Result<Target*> target_of(Context& context, const std::string& topic);
   Result<KafkaTail*> tail_of(Context& context, Target& target);
-  void note_first_change(const ChangeBatch& batch);
+  void note_first_change(const Transaction& transaction);
   Result<> send(Context& context, const std::string& topic, const ChangeBatch* batch, const DebeziumRecord& record);
-  Result<> send_transformed(Context& context, const std::string& topic, const DebeziumRecord& record);
+  Result<> send_to(Context& context, const std::string& topic, int32_t partition, const DebeziumRecord& record);
+  Result<> send_transformed(Context& context, const std::string& topic, int32_t partition,
+                            const DebeziumRecord& record);
   Result<> send_new(Context& context, const std::string& topic, const KafkaRecord& record);
   void add_context_headers();
   Result<> delete_vanished(Context& context);

@@ -65,7 +65,7 @@ class MysqlLogReader : public LogReader, public QuietLog {
   Result<> replay_next(Context& context);
   Result<> handle_table_map(Context& context, const Event& event);
   Result<> handle_rows(Context& context, const Event& event);
-  Result<> apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
+  Result<> apply_statement(Context& context, const DdlStatement& statement, SchemaChangeEvent change,
                            std::vector<StreamElement>& out);
   Result<> copy_again(Context& context, const TableId& id, std::vector<StreamElement>& out);
   Result<> meet_unknown_shape(Context& context, Error error, const std::vector<TableId>& tables,
@@ -475,8 +475,11 @@ Result<> MysqlLogReader::handle_query(Context& context, const Event& event, std:
   if (!std::holds_alternative<HarmlessStatement>(statement)) {
     // Everything before the statement belongs to the old schemas.
     end_group(out);
+    transaction_.event_time_us = static_cast<int64_t>(event.header.timestamp) * 1'000'000;
+    transaction_.server_id = event.header.server_id;
+    SchemaChangeEvent change{.ddl = std::move(sql), .transaction = transaction_, .place = event_place(event.header)};
     if (!explicit_begin_) end_transaction();
-    RETURN_IF_ERROR(apply_statement(context, statement, sql, out));
+    RETURN_IF_ERROR(apply_statement(context, statement, std::move(change), out));
   } else if (!explicit_begin_) {
     end_transaction();
   }
@@ -609,7 +612,7 @@ Result<> MysqlLogReader::copy_again(Context& context, const TableId& id, std::ve
 }
 
 // A statement that changes tables. Position and catalog are behind it.
-Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& statement, std::string_view sql,
+Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& statement, SchemaChangeEvent change,
                                          std::vector<StreamElement>& out) {
   const std::vector<TableId> tables = tables_of(statement);
   const CopiedLater later = copied_later();
@@ -643,7 +646,7 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
     if (there && before.contains(table)) effect.needs_copy.push_back(table);
   }
   // Without a copy at its start a job makes none later, and must not drop a target in order to.
-  if (options_.startup_mode != "initial") warn_of_old_rows(captured_, std::exchange(effect.needs_copy, {}), sql);
+  if (options_.startup_mode != "initial") warn_of_old_rows(captured_, std::exchange(effect.needs_copy, {}), change.ddl);
   for (const TableId& table : effect.rows_changed) {
     if (captured_.contains(table)) {
       return Error(
@@ -653,7 +656,6 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
           "Start the job with --reset to copy again, or verify and repair the table.");
     }
   }
-  SchemaChangeEvent change;
   for (auto& each : effect.changes) {
     if (captured_.contains(each.table())) change.changes.push_back(std::move(each));
   }
@@ -673,9 +675,7 @@ Result<> MysqlLogReader::apply_statement(Context& context, const DdlStatement& s
   }
   if (change.changes.empty() && change.tracked.empty() && change.needs_copy.empty()) return {};
   // Inside a transaction (CREATE TABLE ... SELECT) a restart reads the statement again, which then finds its work done.
-  change.position = reached_.position();
-  change.ddl = sql;
-  told_ = change.position;
+  change.position = told_ = reached_.position();
   out.push_back(std::move(change));
   return {};
 }

@@ -78,7 +78,8 @@ Result<bool> MysqlWriter::wants_source_order(Context& context, const TableSchema
 
 // TRUNCATE would commit. DELETE checks each row, which tables that refer to themselves or to one another do not pass;
 // empty, they refer to nothing.
-Result<> MysqlWriter::truncate(Context& context, std::span<const TableSchemaPtr> tables) {
+Result<> MysqlWriter::truncate(Context& context, const Truncation& truncation) {
+  const std::vector<TableSchemaPtr>& tables = truncation.tables;
   RETURN_IF_ERROR(open_transaction(context));
   ASSIGN_OR_RETURN(const bool among_themselves, mysql_referred_to_by_none_else(context, *connection_, tables));
   if (among_themselves) RETURN_IF_ERROR(connection_->execute(context, "SET foreign_key_checks = 0"));

@@ -59,6 +59,7 @@ struct OpenTransaction {
   std::vector<Shape> shapes;  // in order
   struct Truncate {
     uint64_t message;  // number of the message
+    uint64_t place;    // where it stands
     uint32_t xid;
     std::vector<uint32_t> relations;
   };
@@ -383,7 +384,8 @@ Result<> PostgresLogReader::take_truncate(std::string_view payload) {
   OpenTransaction* const transaction = receiving();
   if (transaction == nullptr) return Error(ErrorCode::kCorrupt, "the log holds a TRUNCATE outside of a transaction");
   RETURN_IF_ERROR(parse_pgoutput(payload, streaming_ != nullptr, message_));
-  transaction->truncates.push_back({transaction->messages.messages(), message_.xid, message_.truncated});
+  transaction->truncates.push_back(
+      {transaction->messages.messages(), received_from_.value, message_.xid, message_.truncated});
   return {};
 }
 
@@ -439,6 +441,9 @@ Result<> PostgresLogReader::begin_delivery(Context& context, std::vector<StreamE
     end_group(out);
     reached_ = behind_changes;
     changed_.position = reached_.position();
+    changed_.transaction = transaction_;
+    const auto& truncates = delivered_->truncates;
+    changed_.place = truncates.empty() ? delivered_->commit.value : truncates.front().place;
     log_info("schema change in the transaction that commits at {}", delivered_->commit.text());
     told_ = changed_.position;
     out.push_back(changed_);

@@ -92,11 +92,11 @@ Result<bool> PostgresWriter::wants_source_order(Context& context, const TableSch
   return plan->foreign_keys;
 }
 
-Result<> PostgresWriter::truncate(Context& context, std::span<const TableSchemaPtr> tables) {
+Result<> PostgresWriter::truncate(Context& context, const Truncation& truncation) {
   RETURN_IF_ERROR(close_copy(context));
   RETURN_IF_ERROR(begin());
   std::string names;
-  for (const auto& table : tables) names += (names.empty() ? "" : ", ") + qualified(table->id);
+  for (const auto& table : truncation.tables) names += (names.empty() ? "" : ", ") + qualified(table->id);
   return connection_->send("TRUNCATE TABLE " + names, {}, {IfMissing::kImpossible, "emptying " + names});
 }
 

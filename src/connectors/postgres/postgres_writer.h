@@ -27,7 +27,7 @@ class PostgresWriter : public SinkWriter {
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
   Result<bool> wants_source_order(Context& context, const TableSchemaPtr& schema) override;
-  Result<> truncate(Context& context, std::span<const TableSchemaPtr> tables) override;
+  Result<> truncate(Context& context, const Truncation& truncation) override;
   Result<> finish_copy(Context& context, const TableId& table) override;
 
  private:

@@ -81,10 +81,10 @@ Result<> SqliteWriter::commit(Context& context, const LedgerEntry& entry) {
   return {};
 }
 
-Result<> SqliteWriter::truncate(Context& context, std::span<const TableSchemaPtr> tables) {
+Result<> SqliteWriter::truncate(Context& context, const Truncation& truncation) {
   database_->use(context);
   if (!database_->in_transaction()) RETURN_IF_ERROR(database_->begin());
-  for (const auto& table : tables) {
+  for (const auto& table : truncation.tables) {
     RETURN_IF_ERROR(database_->execute("DELETE FROM " + quote_sqlite_identifier(table->id.table))
                         .context("emptying " + table->id.text()));
   }

@@ -23,7 +23,7 @@ class SqliteWriter : public SinkWriter {
   ~SqliteWriter() override;
   Result<> write(Context& context, const ChangeBatch& batch, bool into_empty_table) override;
   Result<> commit(Context& context, const LedgerEntry& entry) override;
-  Result<> truncate(Context& context, std::span<const TableSchemaPtr> tables) override;
+  Result<> truncate(Context& context, const Truncation& truncation) override;
 
  private:
   struct PartialPlan {

@@ -107,6 +107,8 @@ class HttpSink : public testing::TestWithParam<std::string> {
     return all;
   }
 
+  void expect_truncation_in_its_place(int connections);
+
   Receiver receiver_;
   DatabaseServer* source_ = nullptr;
   std::string database_;
@@ -312,6 +314,38 @@ TEST_P(HttpSink, several_connections_keep_the_events_of_a_row_in_order) {
   }
   EXPECT_EQ(last.size(), static_cast<size_t>(kCountedRows));
 }
+
+void HttpSink::expect_truncation_in_its_place(int connections) {
+  sink(fmt::format("connections: {}\nskipped.operations: none", connections));
+  pipeline_->pipeline_options(fmt::format("parallelism: {}", connections));
+  const char* insert = "INSERT INTO t VALUES (1), (2), (3), (4), (5), (6), (7), (8)";
+  sql("CREATE TABLE t (id int PRIMARY KEY)");
+  sql("INSERT INTO t VALUES (0)");
+  pipeline_->run_until_caught_up();
+  sql(insert);
+  sql("TRUNCATE TABLE t");
+  sql(insert);
+  // PostgreSQL's three transactions may be one commit.
+  const std::string later = source_->kind() == "postgres" ? "after_commit:1" : "after_commit:2";
+  for (const std::string& fault : {std::string("after_commit:1"), later, later}) {
+    const auto process = start({{"SLUICE_FAULT", fault}});
+    ASSERT_EQ(process->wait().value_or(-1), kKilled) << fault << "\n" << tail(process->err(), 30);
+  }
+  pipeline_->run_until_caught_up();
+  std::set<std::string> ids;
+  std::string operations;
+  for (const Json& event : receiver_.events()) {
+    if (!ids.insert(event["id"]).second) continue;
+    operations += event["value"]["op"].get<std::string>();
+    EXPECT_EQ(event["key"].is_null(), event["value"]["op"] == "t");
+    EXPECT_THAT(event["topic"].get<std::string>(), testing::EndsWith("." + database_ + ".t"));
+  }
+  EXPECT_EQ(operations, "rcccccccctcccccccc");
+}
+
+TEST_P(HttpSink, truncate_is_an_event_between_those_of_rows) { expect_truncation_in_its_place(1); }
+
+TEST_P(HttpSink, truncate_is_in_its_place_among_several_connections) { expect_truncation_in_its_place(3); }
 
 TEST_P(HttpSink, explain_says_what_comes_again) {
   sql("CREATE TABLE t (id int PRIMARY KEY)");
