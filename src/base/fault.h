@@ -40,6 +40,7 @@ inline constexpr std::array kTenantFaultPoints = {
     std::string_view("clone_restored"),        // it is what was asked for, nobody can write to it
     std::string_view("clone_released"),        // the snapshot is gone
     std::string_view("clone_kept"),            // it can be written to, which is not stored
+    std::string_view("standby_activated"),     // a standby is PRIMARY, but cannot be written to
     std::string_view("clone_recycling"),       // a failed or canceled job begins to remove what it made
     std::string_view("clone_recycled"),        // it has
     std::string_view("reset_stored"),          // a reset is noted, nothing is done

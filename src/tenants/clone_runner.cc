@@ -133,12 +133,6 @@ Result<> leave_source(Context& context, const Instance& instance) {
   return {};
 }
 
-Result<> open_for_writing(Context& context, const Instance& instance) {
-  ASSIGN_OR_RETURN(const auto connection, instance.connect(context));
-  RETURN_IF_ERROR(connection->execute(context, "SET GLOBAL read_only = 0"));
-  return {};
-}
-
 // One job on its thread.
 class CloneRunner::Job {
  public:
@@ -384,10 +378,14 @@ class CloneRunner::Job {
                  {job_.snapshot_id, id_});
   }
 
-  // Only now is it opened: what is written from then on stays.
+  // Only now is it opened: what is written from then on stays. One that does not come up again does not hold the job
+  // up, with which it could not be dropped: the host starts it until it does.
   Result<> succeed() {
-    RETURN_IF_ERROR(runner_.host_.start(context(), job_.tenant_id));
-    if (job_.primary) RETURN_IF_ERROR(open_for_writing(context(), clone()));
+    Result<> opened = runner_.host_.start(context(), job_.tenant_id);
+    if (opened && job_.primary) opened = clone().open_for_writing(context());
+    if (!opened && runner_.context_.stop_requested()) return opened;
+    report(opened);
+    if (!opened) runner_.host_.kill(job_.tenant_id);  // started again, it is open
     RETURN_IF_ERROR(runner_.host_.keep(job_.tenant_id));
     fault_point("clone_kept");
     const std::string now = timestamp_text(wall_clock_ms());

@@ -94,7 +94,5 @@ Result<> mask_clone(Context& context, TenantHost& host, int64_t tenant, const st
 Result<> write_clone_option_file(const TenantHost& host, int64_t source, int64_t clone, int64_t port);
 // Before a clone or standby is opened: it follows nobody any more, and what was prepared by its source is rolled back.
 Result<> leave_source(Context& context, const Instance& instance);
-// What its users write and prepare from then on stays, so this may be repeated.
-Result<> open_for_writing(Context& context, const Instance& instance);
 
 }  // namespace sluice

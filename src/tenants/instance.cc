@@ -123,6 +123,12 @@ Result<DetachedProcess> Instance::start(Context& context, const std::vector<std:
   }
 }
 
+Result<> Instance::open_for_writing(Context& context) const {
+  ASSIGN_OR_RETURN(const auto connection, connect(context));
+  RETURN_IF_ERROR(connection->execute(context, "SET GLOBAL read_only = 0"));
+  return {};
+}
+
 std::optional<DetachedProcess> Instance::find() const { return DetachedProcess::find(kServer, settings_argument()); }
 
 std::string Instance::last_errors() const {

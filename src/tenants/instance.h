@@ -39,6 +39,8 @@ class Instance {
   std::optional<DetachedProcess> find() const;
   // As the account that may do everything, which only the system's user that runs us can use.
   Result<std::unique_ptr<MysqlConnection>> connect(Context& context) const;
+  // What users write and prepare from then on stays, so this may be repeated.
+  Result<> open_for_writing(Context& context) const;
   // In an orderly way, and if that takes too long with SIGKILL: what is committed is safe.
   void stop(Context& context, const DetachedProcess& process, std::chrono::milliseconds patience) const;
 

@@ -116,7 +116,10 @@ Result<> TenantHost::start(Context& context, int64_t tenant, bool open, Unanswer
     return Wanted{*row, *unit, pending.has_value()};
   }));
   const std::string isolation = groups_.apply(tenant, wanted.unit);
-  if (!server.find()) {
+  const bool read_only = wanted.tenant.role != "PRIMARY" || wanted.tenant.status == tenant_status::kRestore;
+  if (server.find()) {
+    if (!read_only) RETURN_IF_ERROR(server.open_for_writing(context));
+  } else {
     InstanceSettings settings;
     settings.tenant = tenant;
     settings.port = open && !wanted.mask_pending ? wanted.tenant.port : 0;
@@ -124,7 +127,7 @@ Result<> TenantHost::start(Context& context, int64_t tenant, bool open, Unanswer
     settings.log_disk_size = wanted.unit.log_disk_size;
     settings.charset = wanted.tenant.charset;
     settings.collation = wanted.tenant.collation;
-    settings.read_only = wanted.tenant.role != "PRIMARY" || wanted.tenant.status == tenant_status::kRestore;
+    settings.read_only = read_only;
     settings.events = wanted.tenant.parent_id == 0;
     RETURN_IF_ERROR(server.write_settings(settings));
     RETURN_IF_ERROR(server.start(context, groups_.process_files(tenant), unanswered));

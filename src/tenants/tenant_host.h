@@ -44,8 +44,8 @@ class TenantHost {
   Result<> put_in_place(int64_t tenant);
   Result<> build(int64_t tenant, const std::string& data);
   // Starts the tenant's server with what the catalog says of it, in its groups.
-  // If it runs already, that one stays. One that is not open listens on its
-  // socket only, which no user can reach.
+  // If it runs already, that one stays, and takes writes if the tenant may be written to. One that is not open listens
+  // on its socket only, which no user can reach.
   Result<> start(Context& context, int64_t tenant, bool open = true, Unanswered unanswered = Unanswered::kKill);
   // From now on it is started again whenever it ends.
   Result<> keep(int64_t tenant);

@@ -261,11 +261,16 @@ Result<StatementResult> TenantServer::run(const ActivateStandby& statement) {
                      row.status);
   }));
   RETURN_IF_ERROR(leave_source(context_, host_->instance(tenant.id)));
-  RETURN_IF_ERROR(open_for_writing(context_, host_->instance(tenant.id)));
   RETURN_IF_ERROR(catalog_->transact([&](CatalogTransaction& t) {
     return t.run("UPDATE tenant SET role = 'PRIMARY', modified = ?2 WHERE id = ?1",
                  {tenant.id, timestamp_text(wall_clock_ms())});
   }));
+  fault_point("standby_activated");
+  // Only now is it opened: a repetition would roll back what its users prepare.
+  if (Result<> opened = host_->start(context_, tenant.id); !opened) {
+    log_error("tenant '{}': {}; its server is started again", tenant.name, opened.error().describe());
+    host_->kill(tenant.id);
+  }
   return StatementResult{};
 }
 

@@ -148,12 +148,13 @@ Result<> TenantServer::carry_out(const Reset& reset) {
 }
 
 Result<> TenantServer::open_reset(const Reset& reset) {
-  RETURN_IF_ERROR(host_->start(context_, reset.tenant.id));
-  if (reset.tenant.role == "PRIMARY") {
-    RETURN_IF_ERROR(open_for_writing(context_, host_->instance(reset.tenant.id)));
+  Result<> opened = host_->start(context_, reset.tenant.id);
+  if (opened && reset.tenant.role == "PRIMARY") {
+    opened = host_->instance(reset.tenant.id).open_for_writing(context_);
   }
   fault_point("reset_opened");
-  return {};
+  if (!opened) host_->kill(reset.tenant.id);  // started again, it is open
+  return opened;
 }
 
 // Done or not: the tenant is there again, and its parent's snapshot free. May be repeated.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server is killed in every state of a clone job, and jobs are canceled in every state: each time the next server
 // either finishes the clone, exactly, or leaves nothing of it.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -10,6 +13,7 @@
 #include "integration/tenants/tenants_fixture.h"
 #include "support/ok.h"
 #include "support/wait.h"
+#include "tenants/instance.h"
 
 namespace sluice::support {
 namespace {
@@ -42,13 +46,14 @@ class CloneFaults : public testing::Test {
     return tenants_.value("SELECT " + column + " FROM DBA_OB_CLONE_HISTORY ORDER BY CLONE_JOB_ID DESC LIMIT 1");
   }
   // Of the tenants' folders, which are numbers, the clone's is the last.
-  std::unique_ptr<SqlSession> clone_of_no_server() const {
+  std::string clone_folder() const {
     int64_t last = 0;
     for (const auto& entry : std::filesystem::directory_iterator(tenants_.data() + "/tenants")) {
       last = std::max<int64_t>(last, std::atoll(entry.path().filename().c_str()));
     }
-    return Tenants::connect_to(fmt::format("{}/tenants/{}", tenants_.data(), last));
+    return fmt::format("{}/tenants/{}", tenants_.data(), last);
   }
+  std::unique_ptr<SqlSession> clone_of_no_server() const { return Tenants::connect_to(clone_folder()); }
   // As a command would have, had there been time for one.
   void cancel_while_the_server_is_down() {
     tenants_.change_catalog(
@@ -106,6 +111,41 @@ TEST_F(CloneFaults, what_is_written_to_a_clone_stays_when_its_end_was_not_noted)
     tenants_.must("DROP TENANT c FORCE");
     tenants_.expect_nothing_left({"shop"});
   }
+}
+
+// The machine was restarted, and somebody else has the clone's port.
+TEST_F(CloneFaults, a_clone_that_cannot_start_again_ends_its_job_and_comes_when_it_can) {
+  die_at("clone_released", std::string(kClone) + ", ROLE = PRIMARY");
+  const auto port = clone_of_no_server()->query("SELECT @@port");
+  ASSERT_OK(port);
+  Instance(clone_folder()).find()->kill9();
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(std::stoi(*(*port)[0][0])))};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int on = 1;
+  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  ASSERT_TRUE(tenants_.start());
+  wait_for_the_job();
+  EXPECT_EQ(last("STATUS"), "CLONE_SYS_SUCCESS");
+  EXPECT_EQ(tenants_.value("SELECT STATUS FROM DBA_OB_TENANTS WHERE TENANT_NAME = 'c'"), "NORMAL");
+  ::close(listener);
+  ASSERT_TRUE(
+      wait_until([&] { return tenants_.value("SELECT RESTARTS FROM DBA_OB_TENANTS WHERE TENANT_NAME = 'c'") != "0"; },
+                 std::chrono::seconds(90)));
+  EXPECT_OK(tenants_.connect("c")->execute("CREATE DATABASE mine"));
+  tenants_.must("DROP TENANT c FORCE");
+  tenants_.expect_nothing_left({"shop"});
+}
+
+TEST_F(CloneFaults, a_standby_that_is_killed_while_it_is_activated_takes_writes) {
+  tenants_.must(kClone);
+  die_at("standby_activated", "ALTER SYSTEM ACTIVATE STANDBY TENANT = c");
+  EXPECT_FALSE(clone_of_no_server()->execute("CREATE DATABASE mine"));
+  ASSERT_TRUE(tenants_.start());
+  EXPECT_EQ(tenants_.value("SELECT TENANT_ROLE FROM DBA_OB_TENANTS WHERE TENANT_NAME = 'c'"), "PRIMARY");
+  EXPECT_OK(tenants_.connect("c")->execute("CREATE DATABASE mine"));
 }
 
 TEST_F(CloneFaults, a_job_that_is_canceled_in_any_state_leaves_nothing) {
