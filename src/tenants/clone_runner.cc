@@ -379,15 +379,23 @@ class CloneRunner::Job {
   }
 
   // Only now is it opened: what is written from then on stays. One that does not come up again does not hold the job
-  // up, with which it could not be dropped: the host starts it until it does.
+  // up, with which it could not be dropped: it ends first, then the host starts the tenant, open, until it comes up.
   Result<> succeed() {
     Result<> opened = runner_.host_.start(context(), job_.tenant_id);
     if (opened && job_.primary) opened = clone().open_for_writing(context());
     if (!opened && runner_.context_.stop_requested()) return opened;
-    report(opened);
-    if (!opened) runner_.host_.kill(job_.tenant_id);  // started again, it is open
+    if (!opened) {
+      report(opened);
+      runner_.host_.kill(job_.tenant_id);
+      RETURN_IF_ERROR(note_success());
+      return runner_.host_.keep(job_.tenant_id);
+    }
     RETURN_IF_ERROR(runner_.host_.keep(job_.tenant_id));
     fault_point("clone_kept");
+    return note_success();
+  }
+
+  Result<> note_success() {
     const std::string now = timestamp_text(wall_clock_ms());
     return transact([&](CatalogTransaction& t) -> Result<> {
       RETURN_IF_ERROR(
