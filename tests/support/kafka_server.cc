@@ -152,6 +152,26 @@ Result<std::map<std::string, int>> KafkaServer::topics(const std::string& prefix
   return found;
 }
 
+Result<> KafkaServer::configure(const std::string& topic, const std::string& option, const std::string& value) const {
+  ASSIGN_OR_RETURN(const Client client, producer(address()));
+  rd_kafka_ConfigResource_t* resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
+  rd_kafka_ConfigResource_set_config(resource, option.c_str(), value.c_str());
+  rd_kafka_queue_t* const answers = rd_kafka_queue_new(client.get());
+  rd_kafka_AlterConfigs(client.get(), &resource, 1, nullptr, answers);
+  rd_kafka_event_t* const answer = rd_kafka_queue_poll(answers, kRequestMs);
+  auto code = answer == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(answer);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    size_t count = 0;
+    const auto* const all = rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(answer), &count);
+    code = rd_kafka_ConfigResource_error(all[0]);
+  }
+  if (answer != nullptr) rd_kafka_event_destroy(answer);
+  rd_kafka_queue_destroy(answers);
+  rd_kafka_ConfigResource_destroy(resource);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failed(code, "configuring " + topic);
+  return {};
+}
+
 Result<> KafkaServer::write(const std::string& topic, int partition, std::string_view value, int64_t time_ms) const {
   ASSIGN_OR_RETURN(const Client client, producer(address()));
   const auto code = rd_kafka_producev(client.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),

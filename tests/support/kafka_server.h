@@ -43,6 +43,8 @@ class KafkaServer {
 
   // Topics whose names begin so, with their numbers of partitions.
   Result<std::map<std::string, int>> topics(const std::string& prefix) const;
+  // Sets an option of a topic, and all others back.
+  Result<> configure(const std::string& topic, const std::string& option, const std::string& value) const;
   // Appends a record that was written at this time, in milliseconds.
   Result<> write(const std::string& topic, int partition, std::string_view value, int64_t time_ms) const;
   // Everything that the topic holds now, partition after partition.

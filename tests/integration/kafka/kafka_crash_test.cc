@@ -271,5 +271,31 @@ TEST_P(Faults, a_broker_that_is_away_holds_the_source_back) {
   drop_database(*source_, database_);
 }
 
+TEST_P(Faults, a_record_that_the_broker_refuses_stops_the_job_and_nothing_is_lost) {
+  const auto pipeline = job(
+      "schemas.enable: false\ntopic.creation.default.partitions: 1\ntopic.creation.default.max.message.bytes: 2000");
+  sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(8000))");
+  sql("INSERT INTO t VALUES (1, 'a')");
+  pipeline->run_until_caught_up();
+  std::mt19937 random(1);
+  std::string large;  // also when it is compressed
+  while (large.size() < 8000) large += static_cast<char>('a' + random() % 26);
+  sql("INSERT INTO t VALUES (2, 'b')");
+  sql("INSERT INTO t VALUES (3, '" + large + "')");
+  sql("INSERT INTO t VALUES (4, 'd')");
+  const auto process = pipeline->start({"run", "JOB", "--state", pipeline->folder().file("state")});
+  EXPECT_EQ(process->wait().value_or(-1), 7) << tail(process->err());
+  EXPECT_THAT(process->err(),
+              testing::AllOf(testing::HasSubstr(topic("t")), testing::HasSubstr("a record is larger than Kafka takes"),
+                             testing::HasSubstr("max.message.bytes of the topic")));
+  const auto configured = broker().configure(topic("t"), "max.message.bytes", "100000");
+  ASSERT_TRUE(configured.has_value()) << configured.error().describe();
+  pipeline->run_until_caught_up();
+  std::vector<int> ids;
+  for (const auto& message : read("t")) ids.push_back(event_of(message)["after"]["id"]);
+  EXPECT_THAT(ids, testing::ElementsAre(1, 2, 3, 4));
+  drop_database(*source_, database_);
+}
+
 }  // namespace
 }  // namespace sluice::support
