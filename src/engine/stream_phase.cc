@@ -457,9 +457,12 @@ Result<bool> Stream::truncate_among_rows(SchemaChangeEvent& event) {
     return lane_failure().error();
   }
   if (rows_follow) return true;
-  // What is left comes again after a crash, and this with it.
-  const Position before = sent_.empty() ? durable_ : sent_;
-  RETURN_IF_ERROR(dispatch_group_end({.position = alone ? event.position : before}));
+  if (alone) {
+    RETURN_IF_ERROR(dispatch_group_end({.position = event.position}));
+  } else if (!lanes_.front().send(GroupEnd{.position = lanes_.front().durable()}, kControlBytes)) {
+    // Where it was, for what is left comes again after a crash, and this with it.
+    return lane_failure().error();
+  }
   RETURN_IF_ERROR(settle_lanes());
   return alone;
 }

@@ -106,5 +106,20 @@ TEST_F(StreamPhaseTest, a_table_is_not_made_anew_under_a_lane_that_has_its_rows)
   }
 }
 
+// The lane that tells it began beyond the place that all lanes have.
+TEST_F(StreamPhaseTest, a_truncation_beside_another_change_is_told_by_a_lane_that_is_ahead) {
+  sink_.truncations_are_events = true;
+  SchemaChangeEvent change;
+  change.changes.push_back({.kind = SchemaChangeKind::kTruncateTable, .before = schema_, .after = schema_});
+  change.tracked.emplace_back(schema_->id, "what it is");
+  change.position = {"c"};
+  source_.script.emplace_back(std::move(change));
+  source_.script.emplace_back(GroupEnd{{"d"}, 0});
+  JobState state;
+  state.lanes = {{"b"}, {"a"}};
+  run(state, "d");
+  EXPECT_EQ(sink_.commits.truncations, 1u);
+}
+
 }  // namespace
 }  // namespace sluice

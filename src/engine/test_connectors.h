@@ -18,6 +18,7 @@ struct Commits {
   std::mutex mutex;
   std::vector<LedgerEntry> entries;
   size_t rows = 0;
+  size_t truncations = 0;
 };
 
 // Remembers what is written beside the writers' own commits.
@@ -40,6 +41,11 @@ class MemoryWriter : public SinkWriter {
   explicit MemoryWriter(Commits& commits) : commits_(commits) {}
   Result<> write(Context&, const ChangeBatch& batch, bool) override {
     open_rows_ += batch.rows();
+    return {};
+  }
+  Result<> truncate(Context&, const Truncation&) override {
+    std::lock_guard lock(commits_.mutex);
+    ++commits_.truncations;
     return {};
   }
   Result<> commit(Context&, const LedgerEntry& entry) override {
@@ -72,6 +78,7 @@ class MemorySink : public Sink {
   }
   std::vector<std::string> ddl_for(const SchemaChange&) const override { return {}; }
   int max_writers() const override { return writers; }
+  bool tells_truncation() const override { return truncations_are_events; }
   bool keys_compare_bytewise() const override { return true; }
   Result<std::unique_ptr<TableReader>> open_table_reader(Context&) override { return std::unique_ptr<TableReader>(); }
 
@@ -79,6 +86,7 @@ class MemorySink : public Sink {
   std::vector<LedgerEntry> recorded;
   std::vector<SchemaChange> changes;
   int writers = 0;
+  bool truncations_are_events = false;
 };
 
 class NoHeldLog : public HeldLog {

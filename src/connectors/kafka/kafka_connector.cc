@@ -15,6 +15,7 @@ class KafkaSink final : public Sink, public EventSink, public EventTopics {
 
   Result<> open(Context& context) override {
     ASSIGN_OR_RETURN(producer_, KafkaProducer::open(options_.properties));
+    changes_.reset();  // what this attempt tells again is looked for in the topic
     return producer_->reach(context);
   }
   void set_source(const Source& source) override { source_ = &source; }
