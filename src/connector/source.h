@@ -77,6 +77,7 @@ struct LogStart {
 // What a server keeps of its log for one job.
 struct KeptLog {
   Position acknowledged;        // changes up to here are not sent again; empty: not known
+  Position end;                 // of the log, when it was looked at; empty: not known
   uint64_t unacknowledged = 0;  // bytes of log behind it
   uint64_t retained = 0;        // bytes of log that the server keeps for the job: also what open transactions need
 };

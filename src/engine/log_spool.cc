@@ -264,7 +264,6 @@ Result<> LogSpool::begin_reading(Context& context) {
   // While somebody reads it, it is as attach() left it.
   if (!useful && !attached) RETURN_IF_ERROR(log_->begin_at(std::move(base)));
   log_info("spooling the source's log from {} to {}", log_->end().position.text, folder_);
-  near_end_ = false;
   ASSIGN_OR_RETURN(reader_, held_->open_reader(context, log_->end().start()));
   last_sync_ = monotonic_now();
   return {};
@@ -281,7 +280,6 @@ Result<> LogSpool::read_source(Context& context) {
     if (!has_room()) continue;
     elements.clear();
     RETURN_IF_ERROR(reader_->poll(context, elements));
-    near_end_ = elements.empty() || kept_.unacknowledged <= limit_ / 2;
     const SchemaChangeEvent* copies = nullptr;
     for (const auto& element : elements) {
       RETURN_IF_ERROR(log_->append(element));
@@ -334,7 +332,10 @@ bool LogSpool::has_room() {
 // The target has everything that is in the change log: the phase reads from the source itself.
 bool LogSpool::hand_over() {
   std::lock_guard lock(mutex_);
-  if (!attached_ || !at_end_ || !near_end_ || !log_->settled()) return false;
+  if (!attached_ || !at_end_ || !log_->settled()) return false;
+  // Where the source's log ended a moment ago. That nothing comes says little: a server that decodes what was there
+  // already is silent for long. And whoever went on from there would come back at once.
+  if (limit_ > 0 && !covers(log_->end().position, kept_.end)) return false;
   fault_point("before_hand_over");
   log_info("the target has caught up with the change log at {}", log_->end().position.text);
   handed_over_ = std::move(reader_);

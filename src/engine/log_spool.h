@@ -96,7 +96,6 @@ class LogSpool final : public Task {
   KeptLog kept_;
   MonotonicTime last_look_;
   MonotonicTime last_sync_;
-  bool near_end_ = false;  // of the source's log
   bool told_full_ = false;
   bool may_open_ = false;
 

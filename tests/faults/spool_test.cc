@@ -241,6 +241,29 @@ TEST_F(Spool, lanes_that_stand_apart_come_together_through_the_change_log) {
   expect_exact();
 }
 
+// The server reads what is not of the job's tables first, and says nothing meanwhile.
+TEST_F(Spool, a_server_that_is_silent_while_it_decodes_is_not_at_its_end) {
+  copy_and_follow();
+  auto job = start_following();
+  pipeline_->target()->kill9();
+  insert(1000, 2000);
+  EXPECT_TRUE(says(kSpooling)) << tail(said());
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  job->kill9();
+  execute(*source_, "CREATE TABLE noise AS SELECT n, repeat(md5(n::text), 8) FROM generate_series(1, 1000000) n");
+  const std::string end = place();
+  execute(*source_, "DROP TABLE noise");
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  job = start();
+  EXPECT_TRUE(says(kCaughtUp)) << tail(said());
+  const std::string text = said();
+  std::string at = text.substr(text.find("lsn=", text.rfind(kCaughtUp)) + 4);
+  at.resize(at.find('\n'));
+  EXPECT_EQ(value(fmt::format("SELECT '{}'::pg_lsn >= '{}'::pg_lsn", at, end)), "t") << tail(text);
+  job->stop();
+  expect_exact();
+}
+
 // A table that is made while the target is away must be copied: the log waits in front of its rows.
 TEST_F(Spool, a_new_table_is_copied_when_the_target_is_back) {
   copy_and_follow();

@@ -40,8 +40,10 @@ class PostgresHeldLog : public HeldLog {
                slot->retained >> 20, options_.slot_name, options_.retained_log_warning >> 20);
     }
     over_limit_ = over;
-    return KeptLog{
-        .acknowledged = slot->confirmed.position(), .unacknowledged = slot->behind, .retained = slot->retained};
+    return KeptLog{.acknowledged = slot->confirmed.position(),
+                   .end = Lsn{slot->confirmed.value + slot->behind}.position(),
+                   .unacknowledged = slot->behind,
+                   .retained = slot->retained};
   }
 
   const PostgresSourceOptions options_;
