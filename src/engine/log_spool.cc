@@ -220,15 +220,16 @@ void LogSpool::read_until_told() {
     auto read = read_source(*reading_);
     if (reader_) delay = kFirstDelay;
     reader_.reset();
+    // A disk that is full may have room again; the source keeps what could not be written. What needs a copy, or a
+    // person, comes up when the target has everything before it.
+    const bool unwritable = !read && read.error().code() == ErrorCode::kState;
+    const bool settled = unwritable && log_->begun() && log_->settle();
     std::unique_lock lock(mutex_);
     if (read || !active_ || reading_->stop_requested()) return;
     const Error& error = read.error();
-    // A disk that is full may have room again; the source keeps what could not be written. What needs a copy, or a
-    // person, comes up when the target has everything before it.
-    const bool unwritable = error.code() == ErrorCode::kState;
     const bool ends = !unwritable && (!error.retryable() || error.code() == ErrorCode::kSchemaChanged);
-    // A target that has taken all there is need not wait for a disk.
-    const bool awaited = unwritable && attached_ && at_end_;
+    // A target that has committed all there is need not wait for a disk.
+    const bool awaited = settled && attached_ && have_base_ && covers(base_.position, log_->end().position);
     if (ends || awaited) {
       log_warn("the change log ends here for now: {}", error.describe());
       stopped_ = awaited ? Error(ErrorCode::kTransient, error.message()) : error;

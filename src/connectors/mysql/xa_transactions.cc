@@ -53,7 +53,7 @@ Result<std::optional<Event>> KeptEvents::next() {
 }
 
 void PreparedTransactions::begin(Position before) {
-  open_.emplace();
+  open_ = FirstPhase{};
   open_->number = ++count_;
   open_->before = std::move(before);
 }
