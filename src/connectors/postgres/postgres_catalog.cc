@@ -181,6 +181,7 @@ std::string postgres_table_to_json(const PostgresTable& table) {
                          {"columns", columns},
                          {"identity", std::string(1, static_cast<char>(table.identity))}};
   if (table.partitioned) json["partitioned"] = true;
+  if (table.before) json["before"] = {{"commit", table.before->commit.value}, {"columns", table.before->columns}};
   if (table.schema) json["schema"] = schema_to_json(*table.schema);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -197,6 +198,10 @@ Result<PostgresTable> postgres_table_from_json(std::string_view text) {
     }
     table.identity = static_cast<ReplicaIdentity>(identity[0]);
     table.partitioned = json.value("partitioned", false);
+    if (const auto before = json.find("before"); before != json.end()) {
+      table.before = PostgresColumnsBefore{.commit = {before->at("commit").get<uint64_t>()}, .columns = {}};
+      before->at("columns").get_to(table.before->columns);
+    }
     for (const nlohmann::json& column : json.at("columns")) {
       table.columns.push_back({.attribute = column.at(0).get<int16_t>(),
                                .type = column.at(1).get<uint32_t>(),

@@ -14,6 +14,7 @@
 #include "base/context.h"
 #include "base/result.h"
 #include "connectors/postgres/postgres_connection.h"
+#include "connectors/postgres/postgres_lsn.h"
 #include "connectors/postgres/postgres_types.h"
 #include "data/types.h"
 
@@ -30,6 +31,13 @@ struct PostgresSourceColumn {
   friend bool operator==(const PostgresSourceColumn&, const PostgresSourceColumn&) = default;
 };
 
+// What the columns were called before the transaction that commits at `commit` changed them: its rows may be older than
+// that, also when it is read again after its changes were carried out.
+struct PostgresColumnsBefore {
+  Lsn commit;
+  std::vector<std::pair<std::string, int16_t>> columns;  // name and attribute
+};
+
 // Generated columns are left out: the log does not carry them.
 struct PostgresTable {
   uint32_t oid = 0;
@@ -38,6 +46,7 @@ struct PostgresTable {
   ReplicaIdentity identity = ReplicaIdentity::kDefault;
   bool partitioned = false;   // a partitioned table: holds no rows of its own
   bool is_partition = false;  // not part of the definition
+  std::optional<PostgresColumnsBefore> before;
 };
 // One line of JSON with numbered format, for ledgers, and back. Two tables are the same if their JSON is.
 std::string postgres_table_to_json(const PostgresTable& table);

@@ -20,6 +20,7 @@ TEST(PostgresCatalogTest, a_table_comes_back_from_json_as_it_was) {
                   .comment = "t"});
   table.columns = {{.attribute = 1, .type = 23, .modifier = -1}, {.attribute = 7, .type = 16999, .modifier = -1}};
   table.identity = ReplicaIdentity::kFull;
+  table.before = {.commit = {1ULL << 63}, .columns = {{"id", 1}, {"w", 7}}};
   const std::string json = postgres_table_to_json(table);
   const auto read = postgres_table_from_json(json);
   ASSERT_TRUE(read.has_value());

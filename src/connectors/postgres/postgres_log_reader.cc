@@ -56,7 +56,8 @@ struct OpenTransaction {
     uint32_t xid;
     PgoutputRelation relation;
   };
-  std::vector<Shape> shapes;  // in order
+  std::vector<Shape> shapes;       // in order
+  std::set<uint32_t> used_before;  // relations with rows of the shape that an earlier transaction told
   struct Truncate {
     uint64_t message;  // number of the message
     uint64_t place;    // where it stands
@@ -376,6 +377,10 @@ Result<> PostgresLogReader::take_shape(std::string_view payload) {
   bool& wanted = transaction->wanted[message_.shape.oid];
   wanted = wanted || tracker_.counts(message_.shape);
   transaction->last_used = 0;
+  const auto told = [&](const OpenTransaction::Shape& other) { return other.relation.oid == message_.shape.oid; };
+  if (transaction->used.contains(message_.shape.oid) && std::ranges::none_of(transaction->shapes, told)) {
+    transaction->used_before.insert(message_.shape.oid);
+  }
   transaction->shapes.push_back({message_.xid, std::move(message_.shape)});
   return transaction->messages.append({.place = received_from_.value, .text = payload});
 }
@@ -458,7 +463,12 @@ Result<> PostgresLogReader::settle_shapes(Context& context, SchemaChangeEvent& e
   for (const auto& [xid, shape] : delivered_->shapes) {
     if (!delivered_->aborted.contains(xid)) told[shape.oid].push_back(&shape);
   }
-  for (const auto& [oid, shapes] : told) tracker_.tell(*shapes.back());
+  std::map<uint32_t, PgoutputRelation> told_before;
+  for (const auto& [oid, shapes] : told) {
+    const TrackedRelation* const known = delivered_->used_before.contains(oid) ? tracker_.find(oid) : nullptr;
+    if (known != nullptr) told_before.emplace(oid, known->shape);
+    tracker_.tell(*shapes.back());
+  }
   std::set<uint32_t> used = delivered_->used;
   for (const auto& truncate : delivered_->truncates) used.insert(truncate.relations.begin(), truncate.relations.end());
   bool visible = false;
@@ -477,12 +487,17 @@ Result<> PostgresLogReader::settle_shapes(Context& context, SchemaChangeEvent& e
         relation->filter != nullptr && relation->filter->known(delivered_->commit) == PostgresChunkFilter::Known::kAll;
     if (in_copy) continue;
     std::vector<const PgoutputRelation*> older;
+    const auto first = told_before.find(oid);
+    if (first != told_before.end()) older.push_back(&first->second);
     if (const auto shapes = told.find(oid); shapes != told.end()) {
-      older.assign(shapes->second.begin(), shapes->second.end() - 1);
+      older.insert(older.end(), shapes->second.begin(), shapes->second.end() - 1);
     }
     ASSIGN_OR_RETURN(PostgresConnection* const connection, catalog(context));
     if (!std::exchange(visible, true)) RETURN_IF_ERROR(wait_until_visible(context, *connection));
-    RETURN_IF_ERROR(tracker_.resolve(context, *connection, *relation, older, event));
+    RETURN_IF_ERROR(tracker_.resolve(context, *connection, *relation, older, delivered_->commit, event));
+    if (first != told_before.end() && relation->resolved) {
+      relation->plan = RelationTracker::plan_for(first->second, *relation, delivered_->commit);
+    }
   }
   return {};
 }
@@ -549,7 +564,7 @@ Result<> PostgresLogReader::deliver_message(const TransactionBuffer::Message& me
     // Rows of this shape follow, which the same transaction may have changed later.
     TrackedRelation* const relation = tracker_.find(message_.shape.oid);
     if (relation != nullptr && relation->resolved) {
-      relation->plan = RelationTracker::plan_for(message_.shape, *relation, changed_);
+      relation->plan = RelationTracker::plan_for(message_.shape, *relation, delivered_->commit);
     }
     return {};
   }

@@ -182,7 +182,7 @@ std::vector<PgoutputField> row(const std::vector<std::string>& texts) {
 
 TEST(PostgresRowPlan, a_value_out_of_line_that_did_not_change_is_absent_unless_the_old_row_has_it) {
   auto shape = shape_of(kBefore);
-  PostgresRowPlan plan(shape, kBefore, {});
+  PostgresRowPlan plan(shape, kBefore, nullptr);
   ChangeBatch batch(plan.schema());
   PgoutputMessage update{.kind = PgoutputKind::kUpdate};
   const std::vector<std::string> after = {"1", "u", "5"};
@@ -209,7 +209,7 @@ TEST(PostgresRowPlan, an_update_without_the_key_in_the_replica_identity_stops) {
   shape.identity = 'i';
   shape.columns[0].identity = false;
   shape.columns[2].identity = true;
-  PostgresRowPlan plan(shape, kBefore, {});
+  PostgresRowPlan plan(shape, kBefore, nullptr);
   ChangeBatch batch(plan.schema());
   PgoutputMessage message{.kind = PgoutputKind::kDelete, .old_kind = 'K'};
   const std::vector<std::string> old_row = {"1", "a", "2"};
@@ -226,7 +226,8 @@ TEST(PostgresRowPlan, an_update_without_the_key_in_the_replica_identity_stops) {
 TEST(PostgresRowPlan, rows_of_an_older_shape_get_what_rows_got_that_were_there) {
   const auto after = table_of({{1, "id", kInt, false}, {2, "c", kText}, {3, "b", kInt}, {4, "d", kText}});
   const auto diff = diff_between(kBefore, after, catalog_of(after, {{4, {.known = true, .text = "x"}}}));
-  PostgresRowPlan plan(shape_of(kBefore), diff.table, {{"a", "c"}});
+  const PostgresColumnsBefore before{.commit = {}, .columns = {{"id", 1}, {"a", 2}, {"b", 3}}};
+  PostgresRowPlan plan(shape_of(kBefore), diff.table, &before);
   EXPECT_TRUE(plan.certain());
   ChangeBatch batch(plan.schema());
   PgoutputMessage insert{.kind = PgoutputKind::kInsert};
@@ -236,7 +237,30 @@ TEST(PostgresRowPlan, rows_of_an_older_shape_get_what_rows_got_that_were_there) 
   EXPECT_EQ(batch.columns[1].bytes_at(0), "old");
   EXPECT_EQ(batch.columns[3].bytes_at(0), "x");
   // Without the names: 'a' may be 'c' or may be gone.
-  EXPECT_FALSE(PostgresRowPlan(shape_of(kBefore), diff.table, {}).certain());
+  EXPECT_FALSE(PostgresRowPlan(shape_of(kBefore), diff.table, nullptr).certain());
+  // In the middle 'b' is the column of before or that of after.
+  const auto swapped = table_of({{1, "id", kInt, false}, {2, "b", kText}, {3, "a", kInt}});
+  const auto middle = table_of({{1, "id", kInt, false}, {2, "b", kText}, {3, "c", kInt}});
+  EXPECT_TRUE(PostgresRowPlan(shape_of(kBefore), swapped, &before).certain());
+  EXPECT_FALSE(PostgresRowPlan(shape_of(middle), swapped, &before).certain());
+  EXPECT_TRUE(PostgresRowPlan(shape_of(swapped), swapped, nullptr).certain());
+}
+
+TEST(PostgresRowPlan, a_column_that_took_the_name_of_a_dropped_one_does_not_get_its_values) {
+  const auto after = table_of({{1, "id", kInt, false}, {3, "b", kInt}, {4, "a", kText}});
+  const PostgresColumnsBefore before{.commit = {}, .columns = {{"id", 1}, {"a", 2}, {"b", 3}}};
+  PostgresRowPlan plan(shape_of(kBefore), after, &before);
+  EXPECT_TRUE(plan.certain());
+  ChangeBatch batch(plan.schema());
+  PgoutputMessage insert{.kind = PgoutputKind::kInsert};
+  const std::vector<std::string> texts = {"1", "old", "2"};
+  insert.new_row = row(texts);
+  ASSERT_TRUE(plan.append(insert, {}, batch).has_value());
+  EXPECT_EQ(batch.columns[1].int_at(0), 2);
+  EXPECT_FALSE(batch.columns[2].has_value(0));
+  // In the same place: a row may be of either.
+  const auto same_place = table_of({{1, "id", kInt, false}, {2, "a", kText}, {4, "b", kInt}});
+  EXPECT_FALSE(PostgresRowPlan(shape_of(kBefore), same_place, &before).certain());
 }
 
 }  // namespace

@@ -38,13 +38,12 @@ Result<AddedValue> added_value(Context& context, PostgresConnection& connection,
   return AddedValue{.known = rows.at(0, 2) == "f", .text = {}};
 }
 
-std::vector<std::pair<std::string, std::string>> renamed_columns(const SchemaChangeEvent& event, const TableId& table) {
-  std::vector<std::pair<std::string, std::string>> renamed;
-  for (const auto& change : event.changes) {
-    if (change.kind != SchemaChangeKind::kRenameColumn || change.table() != table) continue;
-    for (size_t i = 0; i < change.columns.size(); ++i) renamed.emplace_back(change.columns[i], change.new_names[i]);
+std::vector<std::pair<std::string, int16_t>> columns_of(const PostgresTable& table) {
+  std::vector<std::pair<std::string, int16_t>> columns;
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    columns.emplace_back(table.schema->columns[i].name, table.columns[i].attribute);
   }
-  return renamed;
+  return columns;
 }
 
 SchemaChange create_of(const PostgresTable& table) {
@@ -125,7 +124,8 @@ void RelationTracker::track(TrackedRelation& relation, PostgresTable table, Sche
 }
 
 Result<> RelationTracker::resolve(Context& context, PostgresConnection& connection, TrackedRelation& relation,
-                                  const std::vector<const PgoutputRelation*>& older, SchemaChangeEvent& event) {
+                                  const std::vector<const PgoutputRelation*>& older, Lsn commit,
+                                  SchemaChangeEvent& event) {
   const PgoutputRelation& shape = relation.shape;
   RelationCatalog catalog;
   ASSIGN_OR_RETURN(catalog.today, read_postgres_table(context, connection, shape.oid));
@@ -146,6 +146,11 @@ Result<> RelationTracker::resolve(Context& context, PostgresConnection& connecti
     ASSIGN_OR_RETURN(RelationDiff diff, diff_relation(shape, known->second, catalog));
     if (!diff.copy_reason.empty()) RETURN_IF_ERROR(copy_again(diff.table, diff.copy_reason, event));
     for (auto& change : diff.changes) event.changes.push_back(std::move(change));
+    // Read again, the transaction has changed nothing any more; what it changed is kept until another does.
+    auto before = columns_of(known->second);
+    diff.table.before = before == columns_of(diff.table)
+                            ? known->second.before
+                            : std::optional(PostgresColumnsBefore{.commit = commit, .columns = std::move(before)});
     track(relation, std::move(diff.table), event);
   } else {
     if (!renamed) RETURN_IF_ERROR(meet(relation, catalog.today, event));
@@ -155,10 +160,10 @@ Result<> RelationTracker::resolve(Context& context, PostgresConnection& connecti
     event.changes.push_back(create_of(table));
     track(relation, std::move(table), event);
   }
-  relation.plan = plan_for(shape, relation, event);
+  relation.plan = plan_for(shape, relation, commit);
   relation.resolved = true;
   for (const PgoutputRelation* earlier : older) {
-    if (plan_for(*earlier, relation, event).certain()) continue;
+    if (plan_for(*earlier, relation, commit).certain()) continue;
     RETURN_IF_ERROR(copy_again(*relation.table, "it was altered within a transaction that changes its rows", event));
     event.changes.push_back(create_of(*relation.table));
     event.tracked.emplace_back(shape.id, postgres_table_to_json(*relation.table));
@@ -167,9 +172,9 @@ Result<> RelationTracker::resolve(Context& context, PostgresConnection& connecti
   return {};
 }
 
-PostgresRowPlan RelationTracker::plan_for(const PgoutputRelation& shape, const TrackedRelation& relation,
-                                          const SchemaChangeEvent& event) {
-  return {shape, *relation.table, renamed_columns(event, relation.table->schema->id)};
+PostgresRowPlan RelationTracker::plan_for(const PgoutputRelation& shape, const TrackedRelation& relation, Lsn commit) {
+  const auto& before = relation.table->before;
+  return {shape, *relation.table, before && before->commit == commit ? &*before : nullptr};
 }
 
 // The log tells the name of then. One that the table has lost again, or had before it was tracked, says nothing; and

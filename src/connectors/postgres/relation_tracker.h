@@ -47,13 +47,12 @@ class RelationTracker {
   TrackedRelation* find(uint32_t oid);
   // The log told a shape.
   void tell(const PgoutputRelation& shape);
-  // Compares the shape with the tracked definition; what changed goes into `event`. `older` are earlier shapes in the
-  // same transaction.
+  // Compares the shape with the tracked definition; what changed goes into `event`. `older` are earlier shapes that
+  // rows of the same transaction have, which commits at `commit`.
   Result<> resolve(Context& context, PostgresConnection& connection, TrackedRelation& relation,
-                   const std::vector<const PgoutputRelation*>& older, SchemaChangeEvent& event);
-  // The plan for rows of an earlier shape in the same transaction.
-  static PostgresRowPlan plan_for(const PgoutputRelation& shape, const TrackedRelation& relation,
-                                  const SchemaChangeEvent& event);
+                   const std::vector<const PgoutputRelation*>& older, Lsn commit, SchemaChangeEvent& event);
+  // The plan for rows of an earlier shape in the transaction that commits there.
+  static PostgresRowPlan plan_for(const PgoutputRelation& shape, const TrackedRelation& relation, Lsn commit);
   // TRUNCATE of a table that is resolved; `some_known`: parts of it were copied later than this.
   Result<> truncate(TrackedRelation& relation, bool some_known, SchemaChangeEvent& event);
   // Forgets the filters of tables whose copies are passed.

@@ -11,27 +11,59 @@
 
 namespace sluice {
 
-PostgresRowPlan::PostgresRowPlan(const PgoutputRelation& shape, const PostgresTable& table,
-                                 const std::vector<std::pair<std::string, std::string>>& renamed)
-    : schema_(table.schema), width_(shape.columns.size()) {
-  std::vector<std::string> names;
-  for (const auto& column : shape.columns) {
-    const auto found = std::ranges::find(renamed, column.name, &std::pair<std::string, std::string>::first);
-    names.push_back(found == renamed.end() ? column.name : found->second);
-  }
-  size_t matched = 0;
-  for (const auto& column : schema_->columns) {
-    Source& source = sources_.emplace_back();
-    const auto found = std::ranges::find(names, column.name);
-    if (found != names.end()) {
-      source.column = static_cast<int>(found - names.begin());
-      source.identity = shape.columns[static_cast<size_t>(source.column)].identity;
-      ++matched;
+namespace {
+
+template <typename List, typename Value, typename Member>
+std::optional<size_t> index_of(const List& list, const Value& value, Member member) {
+  const auto found = std::ranges::find(list, value, member);
+  if (found == list.end()) return std::nullopt;
+  return static_cast<size_t>(found - list.begin());
+}
+
+}  // namespace
+
+// A shape that is neither that of before nor that of after leaves a doubt: a name may be of the one or of the other.
+void PostgresRowPlan::match(const PgoutputRelation& shape, const PostgresTable& table,
+                            const PostgresColumnsBefore* before) {
+  constexpr auto kName = &std::pair<std::string, int16_t>::first;
+  const bool is_last = std::ranges::equal(shape.columns, schema_->columns, {}, &PgoutputColumn::name, &Column::name);
+  const bool is_first =
+      before != nullptr && std::ranges::equal(shape.columns, before->columns, {}, &PgoutputColumn::name, kName);
+  // A column was dropped, and one of its name stands in its place: nothing tells the two shapes apart.
+  certain_ = !is_first || !is_last;
+  sources_.resize(schema_->columns.size());
+  size_t left = 0;  // columns of the shape that may be columns of the table under another name
+  for (size_t i = 0; i < shape.columns.size(); ++i) {
+    const PgoutputColumn& column = shape.columns[i];
+    std::optional<size_t> target = index_of(schema_->columns, column.name, &Column::name);
+    if (before != nullptr && !is_last) {
+      const auto known = std::ranges::find(before->columns, column.name, kName);
+      if (known != before->columns.end()) {
+        const auto was = index_of(table.columns, known->second, &PostgresSourceColumn::attribute);
+        if (!is_first && target && target != was) certain_ = false;
+        if (is_first || !target) target = was;
+        if (!target) continue;  // it was dropped
+      }
+    }
+    if (target && sources_[*target].column < 0) {
+      sources_[*target] = {.column = static_cast<int>(i), .identity = column.identity, .fill = {}};
     } else {
-      source.fill = value_of_added_column(column);
+      ++left;
     }
   }
-  certain_ = matched == schema_->columns.size() || matched == shape.columns.size();
+  bool lacks = false;
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i].column >= 0) continue;
+    sources_[i].fill = value_of_added_column(schema_->columns[i]);
+    lacks = true;
+  }
+  if (left > 0 && lacks) certain_ = false;
+}
+
+PostgresRowPlan::PostgresRowPlan(const PgoutputRelation& shape, const PostgresTable& table,
+                                 const PostgresColumnsBefore* before)
+    : schema_(table.schema), width_(shape.columns.size()) {
+  match(shape, table, before);
   // Rows are found by key, or by all of their values.
   has_old_key_ = true;
   for (size_t i = 0; i < sources_.size(); ++i) {

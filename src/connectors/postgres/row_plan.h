@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -19,13 +20,12 @@ namespace sluice {
 class PostgresRowPlan {
  public:
   PostgresRowPlan() = default;
-  // Columns go by name, or by the name that `renamed` (old name, new name) says. Columns that the shape lacks, because
-  // the same transaction added them later, get what rows got that were there.
-  PostgresRowPlan(const PgoutputRelation& shape, const PostgresTable& table,
-                  const std::vector<std::pair<std::string, std::string>>& renamed);
+  // Columns go by name, and by what `before` says of those that the transaction of the rows changed (null: it changed
+  // none). Columns that the shape lacks, because that transaction added them later, get what rows got that were there.
+  PostgresRowPlan(const PgoutputRelation& shape, const PostgresTable& table, const PostgresColumnsBefore* before);
 
   const TableSchemaPtr& schema() const { return schema_; }
-  // False if columns of the shape and of the table are left that may be one and the same under two names.
+  // False if a column of the shape may be another one than that of its name, or one whose name the table lacks.
   bool certain() const { return certain_; }
   // Appends an insert, update or delete. Columns that the log did not carry are absent.
   Result<> append(const PgoutputMessage& message, const RowsOrigin& origin, ChangeBatch& out);
@@ -36,6 +36,7 @@ class PostgresRowPlan {
     bool identity = false;            // part of the replica identity
     std::optional<std::string> fill;  // for -1
   };
+  void match(const PgoutputRelation& shape, const PostgresTable& table, const PostgresColumnsBefore* before);
   Result<> append_row(RowKind kind, const std::vector<PgoutputField>& row, const std::vector<PgoutputField>* old_row,
                       bool only_identity, const RowsOrigin& origin, ChangeBatch& out);
   Result<> append_field(const Source& source, const PgoutputField& field, size_t column, ChangeBatch& out);

@@ -483,6 +483,60 @@ TEST_F(LogReaderTest, a_transaction_that_alters_and_empties_tables_is_read_again
   EXPECT_THAT(seen(), ElementsAre("I t 1|1|7", "I t 2|2|2", "I u 3"));
 }
 
+// Its first rows have the shape that an earlier transaction told: the server tells one again only when it has changed.
+TEST_F(LogReaderTest, rows_before_an_alter_have_the_shape_that_an_earlier_transaction_told) {
+  sql("CREATE TABLE t (id int PRIMARY KEY, a int, b int); CREATE TABLE w (id int PRIMARY KEY, a int);"
+      "CREATE TABLE n (id int PRIMARY KEY, a int)");
+  begin();
+  sql("INSERT INTO t VALUES (1, 10, 100); INSERT INTO w VALUES (1, 10); INSERT INTO n VALUES (1, 10)");
+  sql("BEGIN; INSERT INTO t VALUES (2, 20, 200); ALTER TABLE t DROP a; ALTER TABLE t ADD c int;"
+      "INSERT INTO t VALUES (3, 300, 3000); COMMIT");
+  sql("BEGIN; INSERT INTO w VALUES (2, 20); ALTER TABLE w ADD c int DEFAULT 7; INSERT INTO w VALUES (3, 30, 3); "
+      "COMMIT");
+  // No row has the old shape: nothing is in doubt.
+  sql("BEGIN; ALTER TABLE n DROP a; ALTER TABLE n ADD b int; INSERT INTO n VALUES (2, 20); COMMIT");
+  // Begins when all of it is done, so that the server's sessions have nothing to notice meanwhile.
+  ASSERT_OK(open());
+  ASSERT_OK(catch_up());
+  EXPECT_THAT(seen(), ElementsAre("I t 1|10|100", "I w 1|10", "I n 1|10",  //
+                                  "drop t a", "add t c", "I t 2|200|NULL", "I t 3|300|3000", "add w c", "I w 2|20|7",
+                                  "I w 3|30|3",  //
+                                  "drop n a", "add n b", "I n 2|20"));
+}
+
+// The process ended when the changes were done and no row of the transaction was durable.
+TEST_F(LogReaderTest, rows_before_an_alter_are_told_apart_when_the_transaction_is_read_again) {
+  for (const char* mode : {"initial", "latest-offset"}) {
+    options_.startup_mode = mode;
+    sql("CREATE TABLE t (id int PRIMARY KEY, price int); CREATE TABLE r (id int PRIMARY KEY, a int);"
+        "CREATE TABLE d (id int PRIMARY KEY, a int, b int)");
+    begin();
+    ASSERT_OK(open());
+    sql("BEGIN; INSERT INTO t VALUES (1, 10); INSERT INTO r VALUES (1, 10); INSERT INTO d VALUES (1, 10, 100);"
+        "ALTER TABLE t RENAME price TO old_price; ALTER TABLE t ADD price int; ALTER TABLE r RENAME a TO b;"
+        "ALTER TABLE d DROP a; ALTER TABLE d ADD a int;"
+        "INSERT INTO t VALUES (2, 20, 200); INSERT INTO r VALUES (2, 20); INSERT INTO d VALUES (2, 200, 20); COMMIT");
+    const std::vector<std::string> rows = {"I t 1|10|NULL", "I t 2|20|200",   "I r 1|10",
+                                           "I r 2|20",      "I d 1|100|NULL", "I d 2|200|20"};
+    events_.clear();
+    ASSERT_OK(catch_up());
+    auto first = seen();
+    ASSERT_THAT(events_, SizeIs(1)) << mode;
+    EXPECT_THAT(events_[0].needs_copy, IsEmpty());
+    ASSERT_GE(first.size(), rows.size());
+    EXPECT_THAT(std::vector(first.end() - 6, first.end()), testing::ElementsAreArray(rows));
+    start_.position = events_[0].position;
+    ASSERT_OK(open());
+    ASSERT_OK(catch_up());
+    EXPECT_THAT(seen(), testing::ElementsAreArray(rows)) << mode;
+    reader_.reset();
+    sql("DROP TABLE t, r, d");
+    ASSERT_TRUE(support::wait_until([this] {
+      return server_->query(fmt::format("SELECT pg_drop_replication_slot('{}')", database_)).has_value();
+    }));
+  }
+}
+
 TEST_F(LogReaderTest, changes_that_finished_chunks_contain_are_left_out) {
   sql("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0), (10, 0)");
   begin();
