@@ -54,10 +54,9 @@ class LogSpool::Reader : public LogReader, public QuietLog {
   Result<> poll(Context& context, std::vector<StreamElement>& out) override {
     if (inner_) return inner_->poll(context, out);
     std::vector<StreamElement> read;
-    spool_.set_at_end(true);
+    const uint64_t published = spool_.published();
     ASSIGN_OR_RETURN(const bool more, log_->next(read));
-    if (!more) return spool_.wait_for_more(inner_);
-    spool_.set_at_end(false);
+    if (!more) return spool_.wait_for_more(published, inner_);
     for (auto& element : read) {
       if (!passed_) drop_known(element);
       const auto* batch = std::get_if<ChangeBatch>(&element);
@@ -306,6 +305,7 @@ Result<> LogSpool::publish() {
   fault_point("after_spool_ack");
   progress_.set_change_log_bytes(log_->bytes());
   std::lock_guard lock(mutex_);
+  ++published_;
   at_end_ = false;
   changed_.notify_all();
   return {};
@@ -483,7 +483,8 @@ bool LogSpool::wants_log() const {
 
 Result<> LogSpool::acknowledge(const Position& position, bool in_memory) {
   std::unique_lock lock(mutex_);
-  base_.position = position;
+  // It may be one from before a schema change that the ledger has recorded since.
+  if (!covers(base_.position, position)) base_.position = position;
   LogState base;
   // What is on disk must know as much as the source will be told. Nobody else uses it while changes pass by memory.
   const bool rewrite = in_memory && log_ && (log_->empty() ? base_stale_ : covers(position, log_->end().position));
@@ -513,21 +514,24 @@ Result<> LogSpool::acknowledge(const Position& position, bool in_memory) {
   return {};
 }
 
-Result<> LogSpool::wait_for_more(std::unique_ptr<LogReader>& inner) {
+// Nothing was there when `published` was looked at.
+Result<> LogSpool::wait_for_more(uint64_t published, std::unique_ptr<LogReader>& inner) {
   std::unique_lock lock(mutex_);
+  if (published != published_) return {};
+  at_end_ = true;
   if (!handed_over_ && !stopped_) changed_.wait_for(lock, kPollWait);
   if (handed_over_) {
     inner = std::move(handed_over_);
     return {};
   }
-  // What was published since it looked comes first.
+  // What was published since comes first.
   if (stopped_ && at_end_) return *stopped_;
   return {};
 }
 
-void LogSpool::set_at_end(bool at_end) {
+uint64_t LogSpool::published() const {
   std::lock_guard lock(mutex_);
-  at_end_ = at_end;
+  return published_;
 }
 
 void LogSpool::detach() {

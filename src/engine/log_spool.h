@@ -72,8 +72,8 @@ class LogSpool final : public Task {
 
   // Of the Reader.
   Result<> acknowledge(const Position& position, bool in_memory);
-  Result<> wait_for_more(std::unique_ptr<LogReader>& inner);
-  void set_at_end(bool at_end);
+  Result<> wait_for_more(uint64_t published, std::unique_ptr<LogReader>& inner);
+  uint64_t published() const;
   void detach();
 
   uint64_t segment_bytes() const;
@@ -112,6 +112,7 @@ class LogSpool final : public Task {
   bool yield_ = false;       // the phase should end, so that the log can be spooled
   bool active_ = false;      // the task is to read the source
   bool busy_ = false;        // it does, or uses the change log
+  uint64_t published_ = 0;   // how often there was more in the change log
   bool at_end_ = false;      // the Reader has read all there is
   std::unique_ptr<LogReader> handed_over_;
   std::optional<Error> stopped_;  // the log cannot be spooled beyond its end
