@@ -144,6 +144,9 @@ std::set<int16_t> key_attributes(const PostgresTable& table) {
   return attributes;
 }
 
+// The log flags the other columns of a primary key that has a generated one, which is no key for us.
+bool is_not_whole_key(const RelationCatalog& catalog) { return catalog.today && catalog.today->schema->key.empty(); }
+
 // The schema with its columns replaced; the key refers to the same attributes as `key` says, in its order.
 class Shaper {
  public:
@@ -347,7 +350,8 @@ class Differ {
       if (shape_.columns[i].identity) now.insert(attributes_[i]);
     }
     // By default the identity is the primary key as of the log; else only the catalog knows, as of now.
-    if (shape_.identity != 'd' || now.empty()) {
+    const bool known = shape_.identity == 'd' && !now.empty() && !is_not_whole_key(catalog_);
+    if (!known) {
       if (!catalog_.today) return;
       now = key_attributes(*catalog_.today);
     }
@@ -390,7 +394,8 @@ Result<PostgresTable> new_relation(const PgoutputRelation& shape, const Relation
     table.columns.push_back({.attribute = now ? today->columns[*now].attribute : kUnmatched,
                              .type = column.type,
                              .modifier = column.modifier});
-    if (column.identity && shape.identity == 'd') schema->key.push_back(static_cast<uint32_t>(i));
+    if (column.identity && shape.identity == 'd' && !is_not_whole_key(catalog))
+      schema->key.push_back(static_cast<uint32_t>(i));
   }
   table.schema = std::move(schema);
   return table;

@@ -171,6 +171,25 @@ TEST(RelationDiff, columns_that_exchange_names_and_changed_keys_need_a_copy) {
   EXPECT_EQ(diff_between(kBefore, kBefore, catalog_of(other_key)).copy_reason, "");
 }
 
+// As of the catalog such a table has no key; the log flags the columns that it has of it.
+TEST(RelationDiff, a_primary_key_with_a_generated_column_is_none) {
+  auto keyless = kBefore;
+  auto schema = std::make_shared<TableSchema>(*kBefore.schema);
+  schema->key.clear();
+  keyless.schema = schema;
+  auto diff = diff_relation(shape_of(kBefore), keyless, catalog_of(keyless));
+  ASSERT_TRUE(diff.has_value());
+  EXPECT_EQ(diff->copy_reason, "");
+  EXPECT_THAT(diff->changes, IsEmpty());
+  auto shape = shape_of(kBefore);
+  shape.columns.pop_back();
+  const auto met = new_relation(shape, catalog_of(keyless));
+  ASSERT_TRUE(met.has_value());
+  EXPECT_THAT(met->schema->key, IsEmpty());
+  // A key that it got since is one.
+  EXPECT_THAT(diff_between(keyless, kBefore, catalog_of(kBefore)).copy_reason, HasSubstr("primary key"));
+}
+
 std::vector<PgoutputField> row(const std::vector<std::string>& texts) {
   std::vector<PgoutputField> fields;
   for (const auto& text : texts) {
