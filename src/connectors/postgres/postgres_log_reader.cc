@@ -122,6 +122,7 @@ class PostgresLogReader : public LogReader, public QuietLog {
   const PostgresSourceOptions options_;
   MessageFilter messages_;
   RelationTracker tracker_;
+  SchemaChangeEvent unpublished_;  // told first, if it says anything
   std::unique_ptr<ReplicationConnection> stream_;
   std::unique_ptr<PostgresConnection> catalog_;  // opened when needed
 
@@ -166,6 +167,10 @@ Result<> PostgresLogReader::open(Context& context, const LogStart& start,
   RETURN_IF_ERROR(tracker_.open(start));
   ASSIGN_OR_RETURN(PostgresConnection* const connection, catalog(context));
   RETURN_IF_ERROR(check_slot(context, *connection, options_.slot_name, start.position.empty() ? Lsn{} : reached_));
+  if (!start.second_reader) {
+    RETURN_IF_ERROR(tracker_.miss_unpublished(context, *connection, unpublished_));
+    unpublished_.position = reached_.position();
+  }
   if (!stream_) {
     ASSIGN_OR_RETURN(stream_, ReplicationConnection::connect(context, options_.connection()));
   }
@@ -210,6 +215,10 @@ Result<> PostgresLogReader::acknowledge(const Position& position) {
 }
 
 Result<> PostgresLogReader::read(Context& context, milliseconds wait, std::vector<StreamElement>& out) {
+  if (!unpublished_.needs_copy.empty()) {
+    out.emplace_back(std::exchange(unpublished_, {}));
+    return {};
+  }
   RETURN_IF_ERROR(keep_up(context));
   const size_t before = out.size();
   drained_ = false;

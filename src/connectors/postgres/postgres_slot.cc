@@ -9,6 +9,7 @@
 #include <atomic>
 #include <charconv>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/log.h"
@@ -21,7 +22,7 @@ constexpr size_t kMostNamesShown = 20;
 constexpr std::string_view kSlot = R"(
 SELECT slot_type, coalesce(plugin, ''), coalesce(database, ''), active, confirmed_flush_lsn, coalesce({}, ''),
        coalesce(pg_wal_lsn_diff(now, restart_lsn), 0)::bigint, current_database(),
-       coalesce(greatest(pg_wal_lsn_diff(now, confirmed_flush_lsn), 0), 0)::bigint
+       coalesce(greatest(pg_wal_lsn_diff(now, confirmed_flush_lsn), 0), 0)::bigint, now, pg_is_in_recovery()
 FROM pg_replication_slots, (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                                         ELSE pg_current_wal_lsn() END AS now) AS log
 WHERE slot_name = $1)";
@@ -68,11 +69,23 @@ std::string table_list(const std::vector<const PostgresTable*>& tables) {
 
 class Publication {
  public:
-  Publication(Context& context, PostgresConnection& connection, const PostgresSourceOptions& options)
-      : context_(context), connection_(connection), options_(options), name_(quote(options.publication_name)) {}
+  Publication(Context& context, PostgresConnection& connection, const PostgresSourceOptions& options,
+              const std::set<uint32_t>& streamed)
+      : context_(context),
+        connection_(connection),
+        options_(options),
+        streamed_(streamed),
+        name_(quote(options.publication_name)) {}
 
   Result<> ensure(const std::vector<PostgresTable>& tables) {
     ASSIGN_OR_RETURN(bool exists, check());
+    if (!exists && !streamed_.empty()) {
+      return Error(
+          ErrorCode::kPositionLost,
+          fmt::format("publication '{}' is gone, and the changes since with it", options_.publication_name),
+          "Start the job with --reset: it copies again. Or set log.lost.behavior: resynchronize in the pipeline "
+          "block.");
+    }
     if (!exists) {
       RETURN_IF_ERROR(create(tables));
       ASSIGN_OR_RETURN(exists, check());
@@ -86,19 +99,31 @@ class Publication {
     return Error(ErrorCode::kConfig, fmt::format("publication '{}' {}", options_.publication_name, why),
                  std::move(advice));
   }
+  // What it left out so far does not come any more.
+  std::string reset_advice(bool streamed) const {
+    return streamed ? " Then start the job with --reset: changes since then are missing." : "";
+  }
+  bool was_streamed(const PostgresTable& table) const { return streamed_.contains(table.oid); }
 
   // False if there is none.
   Result<bool> check() {
-    ASSIGN_OR_RETURN(const PostgresResult rows,
-                     connection_.query(context_,
-                                       "SELECT puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, "
-                                       "pubviaroot FROM pg_publication WHERE pubname = $1",
-                                       {options_.publication_name}));
+    ASSIGN_OR_RETURN(
+        const PostgresResult rows,
+        connection_.query(context_,
+                          fmt::format("SELECT puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, "
+                                      "pubviaroot, {} FROM pg_publication WHERE pubname = $1",
+                                      may_publish_generated() ? "pubgencols = 's'" : "false"),
+                          {options_.publication_name}));
     if (rows.rows() == 0) return false;
     for_all_ = rows.at(0, 0) == "t";
     if (rows.at(0, 1) != "t") {
       return wrong("leaves out some kinds of changes",
-                   fmt::format("ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate');", name_));
+                   fmt::format("ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate');{}", name_,
+                               reset_advice(!streamed_.empty())));
+    }
+    if (rows.at(0, 3) == "t") {
+      return wrong("publishes generated columns, which are not to be had",
+                   fmt::format("ALTER PUBLICATION {} SET (publish_generated_columns = none);", name_));
     }
     if ((rows.at(0, 2) == "t") != options_.partition_root) {
       return wrong(options_.partition_root ? "publishes partitions under their own names"
@@ -157,14 +182,19 @@ class Publication {
       if (rows.at(row, 2) == "t") filtered.insert(id);
       columns[id] = std::string(rows.at(row, 3));
     }
+    const bool adds = options_.publication_mode == "filtered";
     std::vector<const PostgresTable*> missing;
     std::vector<std::string> names;
+    bool any_streamed = false;
     for (const PostgresTable& table : tables) {
       const TableId& id = table.schema->id;
       if (filtered.contains(id)) {
-        return wrong(fmt::format("publishes only some rows of {}", id.text()), "Publish the table without WHERE.");
+        return wrong(fmt::format("publishes only some rows of {}", id.text()),
+                     "Publish the table without WHERE." + reset_advice(was_streamed(table)));
       }
       if (!published.contains(id)) {
+        if (adds && was_streamed(table)) continue;
+        any_streamed = any_streamed || was_streamed(table);
         missing.push_back(&table);
         names.push_back(id.text());
       } else if (has_filters) {
@@ -173,9 +203,10 @@ class Publication {
     }
     if (missing.empty()) return {};
     const std::string sql = fmt::format("ALTER PUBLICATION {} ADD TABLE {}", name_, table_list(missing));
-    if (options_.publication_mode != "filtered") {
+    if (!adds) {
       return wrong("does not have " + listed(names),
-                   sql + "; or let the job do it with publication.autocreate.mode: filtered.");
+                   any_streamed ? sql + ";" + reset_advice(true)
+                                : sql + "; or let the job do it with publication.autocreate.mode: filtered.");
     }
     auto added = connection_.execute(context_, sql);
     if (!added) {
@@ -190,18 +221,25 @@ class Publication {
 
   // `published` is a JSON list of names.
   Result<> check_columns(const PostgresTable& table, const std::string& published) const {
-    for (const Column& column : table.schema->columns) {
-      std::string quoted = "\"";
-      for (const char c : column.name) {
-        if (c == '"' || c == '\\') quoted += '\\';
-        quoted += c;
-      }
-      if (published.find(quoted + '"') != std::string::npos) continue;
+    const auto names = nlohmann::json::parse(published).get<std::vector<std::string>>();
+    const auto& columns = table.schema->columns;
+    for (const Column& column : columns) {
+      if (std::ranges::find(names, column.name) != names.end()) continue;
       return wrong(fmt::format("leaves out column '{}' of {}", column.name, table.schema->id.text()),
+                   "Publish the table without a list of columns." + reset_advice(was_streamed(table)));
+    }
+    if (!may_publish_generated()) return {};
+    for (const auto& name : names) {
+      if (std::ranges::find(columns, name, &Column::name) != columns.end()) continue;
+      return wrong(fmt::format("publishes the generated column '{}' of {}, which is not to be had", name,
+                               table.schema->id.text()),
                    "Publish the table without a list of columns.");
     }
     return {};
   }
+
+  // Before, servers say that generated columns are published although they are not.
+  bool may_publish_generated() const { return connection_.server_version() >= 180000; }
 
   // The server refuses updates and deletes of published tables that have no identity.
   Result<> report_unreplicated() {
@@ -224,6 +262,7 @@ WHERE p.pubname = $1 AND (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT E
   Context& context_;
   PostgresConnection& connection_;
   const PostgresSourceOptions& options_;
+  const std::set<uint32_t>& streamed_;
   const std::string name_;
   bool for_all_ = false;
 };
@@ -259,6 +298,8 @@ Result<std::optional<SlotState>> read_slot(Context& context, PostgresConnection&
   ASSIGN_OR_RETURN(state.confirmed, Lsn::parse(rows.at(0, 4)));
   state.retained = number(rows.at(0, 6));
   state.behind = number(rows.at(0, 8));
+  ASSIGN_OR_RETURN(state.end, Lsn::parse(rows.at(0, 9)));
+  state.recovering = rows.at(0, 10) == "t";
   return std::optional(state);
 }
 
@@ -271,6 +312,21 @@ Result<> check_slot(Context& context, PostgresConnection& connection, const std:
         "Start the job with --reset: it makes a new slot and copies again. Or set log.lost.behavior: resynchronize in "
         "the "
         "pipeline block.");
+  }
+  if (slot->end < position && slot->recovering) {
+    return Error(ErrorCode::kTransient,
+                 fmt::format("the source is a standby that has replayed its log up to {}, and the "
+                             "job is at {}",
+                             slot->end.text(), position.text()));
+  }
+  if (slot->end < position) {
+    return Error(
+        ErrorCode::kPositionLost,
+        fmt::format("the source's log ends at {}, and the job is at {}: this server lacks the last transactions of the "
+                    "one that the job read before",
+                    slot->end.text(), position.text()),
+        "If it took that one's place, the target has rows that the source has not: start the job with --reset, or set "
+        "log.lost.behavior: resynchronize in the pipeline block. Else give the address of the right server.");
   }
   if (slot->confirmed <= position) return {};
   return Error(
@@ -339,8 +395,28 @@ std::string fresh_slot_name(const PostgresSourceOptions& options, std::string_vi
 }
 
 Result<> ensure_publication(Context& context, PostgresConnection& connection, const PostgresSourceOptions& options,
-                            const std::vector<PostgresTable>& tables) {
-  return Publication(context, connection, options).ensure(tables);
+                            const std::vector<PostgresTable>& tables, const std::set<uint32_t>& streamed) {
+  return Publication(context, connection, options, streamed).ensure(tables);
+}
+
+Result<std::vector<uint32_t>> find_unpublished(Context& context, PostgresConnection& connection,
+                                               const PostgresSourceOptions& options,
+                                               const std::vector<uint32_t>& tables) {
+  // Its own tables are partitions or their roots, as the options say; others are not captured.
+  ASSIGN_OR_RETURN(const PostgresResult rows,
+                   connection.query(context, R"(
+SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = ANY ($1::oid[]) AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+  AND CASE WHEN $3::bool THEN NOT c.relispartition ELSE c.relkind = 'r' END
+  AND NOT EXISTS (SELECT FROM pg_publication_tables p
+                  WHERE p.pubname = $2 AND p.schemaname = n.nspname AND p.tablename = c.relname)
+  AND NOT EXISTS (SELECT FROM pg_publication p WHERE p.pubname = $2 AND p.puballtables)
+ORDER BY c.oid)",
+                                    {fmt::format("{{{}}}", fmt::join(tables, ",")), options.publication_name,
+                                     options.partition_root ? "true" : "false"}));
+  std::vector<uint32_t> found;
+  for (int row = 0; row < rows.rows(); ++row) found.push_back(static_cast<uint32_t>(number(rows.at(row, 0))));
+  return found;
 }
 
 }  // namespace sluice

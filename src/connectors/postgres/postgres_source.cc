@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "base/log.h"
 #include "connector/splits_transactions.h"
@@ -54,7 +55,7 @@ class PostgresSource : public Source, public ReadsKeyRanges, public SplitsTransa
   }
 
   Result<std::vector<SourceTable>> discover(Context& context) override {
-    published_ = false;
+    split_.clear();
     ASSIGN_OR_RETURN(tables_, read_postgres_tables(context, *connection_, nullptr));
     const size_t visible = tables_.size();
     // Rows of partitioned tables are captured once: as rows of the partitions, or of the root.
@@ -83,6 +84,7 @@ class PostgresSource : public Source, public ReadsKeyRanges, public SplitsTransa
   bool wants_stream() const override { return options_.startup_mode != "snapshot"; }
 
   Result<std::vector<SnapshotChunk>> split(Context& context, const TableSchemaPtr& schema) override {
+    split_.insert(schema->id);
     auto chunks = split_postgres_table(context, *connection_, *schema, options_);
     if (chunks || chunks.error().code() != ErrorCode::kAccess) return chunks;
     const std::string folder = PostgresConnection::quote_identifier(schema->id.schema);
@@ -94,8 +96,13 @@ class PostgresSource : public Source, public ReadsKeyRanges, public SplitsTransa
 
   Result<std::vector<std::unique_ptr<ChunkReader>>> open_chunk_readers(Context& context, int count) override {
     if (!wants_stream()) return open_plain_readers(context, count);
-    RETURN_IF_ERROR(publish(context));
     ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection_, options_.slot_name));
+    // Others than those whose copy begins may have been streamed already.
+    std::set<uint32_t> streamed;
+    for (const PostgresTable& table : tables_) {
+      if (slot && !split_.contains(table.schema->id)) streamed.insert(table.oid);
+    }
+    RETURN_IF_ERROR(publish(context, streamed));
     ASSIGN_OR_RETURN(const auto maker, ReplicationConnection::connect(context, options_.connection()));
     ExportedSnapshot snapshot;
     if (!slot) {
@@ -129,7 +136,12 @@ class PostgresSource : public Source, public ReadsKeyRanges, public SplitsTransa
 
   Result<std::unique_ptr<LogReader>> open_log_reader(Context& context, LogStart start) override {
     if (start.second_reader) return open_second_log_reader(context, std::move(start));
-    RETURN_IF_ERROR(publish(context));
+    std::set<uint32_t> streamed;
+    for (const auto& [id, detail] : start.tables) {
+      ASSIGN_OR_RETURN(const auto table, postgres_table_from_json(detail));
+      streamed.insert(table.oid);
+    }
+    RETURN_IF_ERROR(publish(context, streamed));
     streamed_ = true;
     return open_postgres_log_reader(context, options_, captured_, std::move(start));
   }
@@ -141,7 +153,7 @@ class PostgresSource : public Source, public ReadsKeyRanges, public SplitsTransa
   }
 
   Result<Position> start_position(Context& context) override {
-    RETURN_IF_ERROR(publish(context));
+    RETURN_IF_ERROR(publish(context, {}));
     ASSIGN_OR_RETURN(const auto slot, read_slot(context, *connection_, options_.slot_name));
     if (options_.startup_mode == "specific-offset") {
       ASSIGN_OR_RETURN(const Lsn lsn, Lsn::parse(*options_.startup_lsn));
@@ -218,11 +230,8 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
     return {};
   }
 
-  Result<> publish(Context& context) {
-    if (published_) return {};
-    RETURN_IF_ERROR(ensure_publication(context, *connection_, options_, tables_));
-    published_ = true;
-    return {};
+  Result<> publish(Context& context, const std::set<uint32_t>& streamed) {
+    return ensure_publication(context, *connection_, options_, tables_, streamed);
   }
 
   // They are in no log, so that their copy would grow old without a word.
@@ -278,7 +287,7 @@ FROM pg_roles r WHERE r.rolname = current_user)"));
   const PostgresCapturedTables captured_;
   std::unique_ptr<PostgresConnection> connection_;
   std::vector<PostgresTable> tables_;  // of the last discover()
-  bool published_ = false;             // all of them
+  std::set<TableId> split_;            // since then
   bool streamed_ = false;
   std::weak_ptr<ComparingSlot> comparing_slot_;  // of the last placed reader
 };

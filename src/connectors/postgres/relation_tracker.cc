@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "connectors/postgres/postgres_slot.h"
 #include "connectors/postgres/relation_diff.h"
 
 namespace sluice {
@@ -64,6 +65,30 @@ Result<> RelationTracker::open(const LogStart& start) {
     const uint32_t oid = table.oid;
     // Twice if it was renamed while nobody looked: the copy made since counts.
     if (!tables_.contains(oid) || filters_.contains(id)) tables_[oid] = std::move(table);
+  }
+  return {};
+}
+
+Result<> RelationTracker::miss_unpublished(Context& context, PostgresConnection& connection,
+                                           SchemaChangeEvent& event) const {
+  std::vector<uint32_t> tracked;
+  for (const auto& [oid, table] : tables_) tracked.push_back(oid);
+  ASSIGN_OR_RETURN(const auto missing, find_unpublished(context, connection, options_, tracked));
+  for (const uint32_t oid : missing) {
+    ASSIGN_OR_RETURN(const auto today, read_postgres_table(context, connection, oid));
+    if (!today || !captures(today->schema->id)) continue;
+    if (!copies()) {
+      return Error(ErrorCode::kPositionLost,
+                   fmt::format("publication '{}' does not have table {} any more, and its changes since then are lost",
+                               options_.publication_name, today->schema->id.text()),
+                   "Start the job with --reset: it puts the table back and begins as scan.startup.mode says.");
+    }
+    RETURN_IF_ERROR(copy_again(*today,
+                               fmt::format("publication '{}' does not have it any more, and its changes since "
+                                           "then are lost",
+                                           options_.publication_name),
+                               event));
+    event.changes.push_back(create_of(*today));
   }
   return {};
 }

@@ -38,6 +38,9 @@ class RelationTracker {
 
   Result<> open(const LogStart& start);
 
+  // Tables whose changes the publication has not told for a while must be copied; says so in `event`.
+  Result<> miss_unpublished(Context& context, PostgresConnection& connection, SchemaChangeEvent& event) const;
+
   // The job can copy a table again.
   bool copies() const { return options_.startup_mode == "initial"; }
   bool captures(const TableId& table) const { return captured_.contains(table); }

@@ -285,6 +285,78 @@ TEST(PostgresSource, says_what_the_server_or_the_user_lacks) {
   test.sql(fmt::format("DROP ROLE reader_{}", name));
 }
 
+// Its changes meanwhile are in no log that the job reads.
+TEST(PostgresSource, a_table_that_left_the_publication_is_copied_again) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE u (id int PRIMARY KEY)");
+  test.sql("INSERT INTO t VALUES (1, 1), (2, 2)");
+  const auto pipeline = test.to("sqlite");
+  const std::string filtered = "publication.autocreate.mode: filtered\n";
+  pipeline->source_options(filtered);
+  catch_up_and_verify(*pipeline);
+  test.sql("ALTER PUBLICATION dbz_publication DROP TABLE t; UPDATE t SET v = -v; DELETE FROM t WHERE id = 1");
+  // A copy of another table must not put it back unseen.
+  test.sql("CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)");
+  catch_up_and_verify(*pipeline);
+  test.sql("INSERT INTO t VALUES (3, 3); INSERT INTO later VALUES (2)");
+  catch_up_and_verify(*pipeline);
+  EXPECT_THAT(pipeline->target_rows("id, v", "t", "id"), ElementsAre("2|-2", "3|3"));
+
+  const auto stops = [&](const std::string& options, int code, const std::string& alter, const std::string& back) {
+    pipeline->source_options(options);
+    test.sql("ALTER PUBLICATION dbz_publication " + alter);
+    const auto job = pipeline->start({"run", "JOB", "--until-caught-up"});
+    EXPECT_EQ(job->wait().value_or(-1), code) << job->err();
+    EXPECT_THAT(job->err(), HasSubstr("--reset")) << alter;
+    test.sql("ALTER PUBLICATION dbz_publication " + back);
+  };
+  stops(filtered, 3, "SET TABLE later, u, t WHERE (id > 2)", "SET TABLE later, t, u");
+  stops(filtered, 3, "SET TABLE later, u, t (id)", "SET TABLE later, t, u");
+  stops(filtered, 3, "SET (publish = 'insert')", "SET (publish = 'insert, update, delete, truncate')");
+  stops("publication.autocreate.mode: disabled", 3, "DROP TABLE t", "ADD TABLE t");
+  stops(filtered + "scan.startup.mode: latest-offset", 5, "DROP TABLE t", "ADD TABLE t");
+  pipeline->source_options(filtered);
+  test.sql("DROP PUBLICATION dbz_publication");
+  const auto job = pipeline->start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 5) << job->err();
+  EXPECT_THAT(job->err(), HasSubstr("publication 'dbz_publication' is gone"));
+}
+
+TEST(PostgresSource, refuses_a_publication_of_generated_columns) {
+  if (const std::string why = PostgresServer::newest_unavailable(); !why.empty()) GTEST_SKIP() << why;
+  PostgresTest test("postgres_18");
+  test.sql("CREATE TABLE t (id int PRIMARY KEY, v int, g int GENERATED ALWAYS AS (v + 1) STORED)");
+  test.sql("CREATE PUBLICATION dbz_publication FOR TABLE t WITH (publish_generated_columns = stored)");
+  const auto pipeline = test.to("sqlite");
+  const auto stops = [&](const std::string& why) {
+    const auto job = pipeline->start({"run", "JOB", "--until-caught-up"});
+    EXPECT_EQ(job->wait().value_or(-1), 3) << job->err();
+    EXPECT_THAT(job->err(), HasSubstr(why));
+  };
+  stops("SET (publish_generated_columns = none)");
+  test.sql("ALTER PUBLICATION dbz_publication SET (publish_generated_columns = none)");
+  test.sql("ALTER PUBLICATION dbz_publication SET TABLE t (id, v, g)");
+  stops("publishes the generated column 'g'");
+  test.sql("ALTER PUBLICATION dbz_publication SET TABLE t (id, v)");
+  catch_up_and_verify(*pipeline);
+  test.sql("INSERT INTO t VALUES (1, 1)");
+  catch_up_and_verify(*pipeline);
+}
+
+// The log flags the other columns as the key, which they are not.
+TEST(PostgresSource, a_primary_key_with_a_generated_column_is_no_key) {
+  PostgresTest test;
+  test.sql("CREATE TABLE t (a int, b int, g int GENERATED ALWAYS AS (b % 2) STORED, PRIMARY KEY (a, g))");
+  test.sql("INSERT INTO t VALUES (1, 1)");
+  const auto pipeline = test.to("sqlite");
+  pipeline->run_until_caught_up();
+  test.sql("INSERT INTO t VALUES (1, 2)");
+  const auto job = pipeline->start({"run", "JOB", "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 0) << job->err();
+  EXPECT_THAT(job->err(), testing::Not(HasSubstr("copied again")));
+  EXPECT_EQ(pipeline->verify(), 0);
+}
+
 TEST(PostgresSource, columns_that_a_key_s_index_includes_are_not_part_of_the_key) {
   PostgresTest test;
   test.sql("CREATE TABLE t (id int, v int, PRIMARY KEY (id) INCLUDE (v)); INSERT INTO t VALUES (1, 1)");

@@ -609,6 +609,20 @@ TEST_F(LogReaderTest, a_slot_that_was_made_anew_is_a_lost_position) {
   EXPECT_EQ(opened.error().code(), ErrorCode::kPositionLost) << opened.error().describe();
 }
 
+// As where an asynchronous standby was promoted that lacks the last transactions.
+TEST_F(LogReaderTest, a_server_whose_log_ends_before_the_position_has_lost_it) {
+  sql("CREATE TABLE t (id int PRIMARY KEY)");
+  begin();
+  start_.position = lsn("SELECT pg_current_wal_flush_lsn()").position();
+  ASSERT_OK(open());
+  reader_.reset();
+  start_.position = Lsn{now().value + (1 << 20)}.position();
+  const auto opened = open();
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code(), ErrorCode::kPositionLost) << opened.error().describe();
+  EXPECT_THAT(opened.error().message(), HasSubstr("lacks the last transactions"));
+}
+
 TEST_F(LogReaderTest, heartbeats_run) {
   sql("CREATE TABLE beat (id int PRIMARY KEY, n int); INSERT INTO beat VALUES (1, 0)");
   options_.heartbeat_interval = std::chrono::milliseconds(20);
