@@ -81,7 +81,7 @@ class IncrementalCopy {
   void halt();
   Result<bool> hand_on(CopiedPiece piece);
   bool drop_changed_rows(CopiedPiece& piece) const;
-  Result<bool> has_key_in_target(const TableSchemaPtr& schema);
+  Result<std::optional<ScanStatus>> look_at_targets(const TableSchemaPtr& schema);
   Result<> finish_table(ScanStatus status);
   Result<> record();
   void notify(const QueuedSnapshot& snapshot, std::string_view type,
@@ -107,7 +107,7 @@ class IncrementalCopy {
   bool unrecorded_ = false;
   bool holds_stream_ = false;
   MonotonicTime recorded_{};
-  TableSchemaPtr checked_;  // the last shape that has_key_in_target() found well
+  TableSchemaPtr checked_;  // the last shape that look_at_targets() found well
   std::unique_ptr<RangeCopier> copier_;
 };
 

@@ -613,7 +613,13 @@ TEST_F(LogReaderTest, a_slot_that_was_made_anew_is_a_lost_position) {
 TEST_F(LogReaderTest, a_server_whose_log_ends_before_the_position_has_lost_it) {
   sql("CREATE TABLE t (id int PRIMARY KEY)");
   begin();
-  start_.position = lsn("SELECT pg_current_wal_flush_lsn()").position();
+  ASSERT_OK(open());
+  sql("INSERT INTO t VALUES (1)");
+  ASSERT_OK(catch_up());
+  // One that was only restarted has all of it.
+  reader_.reset();
+  server_->kill9();
+  ASSERT_OK(server_->restart());
   ASSERT_OK(open());
   reader_.reset();
   start_.position = Lsn{now().value + (1 << 20)}.position();
