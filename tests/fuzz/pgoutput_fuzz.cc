@@ -46,7 +46,7 @@ int try_input(const uint8_t* data, size_t size) {
       for (auto& column : now->columns) column.attribute = ++attribute;
       if (table) (void)diff_relation(message.shape, *table, catalog_with(*now));
       table = *std::move(now);
-      plan.emplace(message.shape, *table, std::vector<std::pair<std::string, std::string>>());
+      plan.emplace(message.shape, *table, nullptr);
     } else if (plan && (message.kind == PgoutputKind::kInsert || message.kind == PgoutputKind::kUpdate ||
                         message.kind == PgoutputKind::kDelete)) {
       ChangeBatch batch(plan->schema());
