@@ -125,9 +125,8 @@ Result<> ChangeLog::scan_last() {
       ASSIGN_OR_RETURN(state_, decode_state(record.payload));
       data_begin_ = whole = record.end;
     } else if (record.type == RecordType::kTables) {
-      ASSIGN_OR_RETURN(LogState more, decode_state(record.payload));
-      state_.tables.merge(more.tables);
-      std::ranges::move(more.chunks, std::back_inserter(state_.chunks));
+      ASSIGN_OR_RETURN(const LogState some, decode_state(record.payload));
+      state_.replace(some);
       whole = record.end;
     } else if (record.type != RecordType::kBatch && record.type != RecordType::kTransactions) {
       ASSIGN_OR_RETURN(const auto element, decoder.decode(record.type, record.payload));
@@ -180,11 +179,10 @@ Result<> ChangeLog::append(const StreamElement& element) {
   return {};
 }
 
-Result<> ChangeLog::add_tables(const LogState& more) {
-  const Record record{RecordType::kTables, encode_state(more)};
+Result<> ChangeLog::replace_tables(const LogState& some) {
+  const Record record{RecordType::kTables, encode_state(some)};
   RETURN_IF_ERROR(append_records({&record, 1}));
-  for (const auto& [table, detail] : more.tables) state_.tables.try_emplace(table, detail);
-  std::ranges::copy(more.chunks, std::back_inserter(state_.chunks));
+  state_.replace(some);
   whole_ = writer_->offset();
   return {};
 }

@@ -42,8 +42,8 @@ class ChangeLog {
   // Forgets everything; the log begins, empty, at `state`. All or nothing, also in a crash.
   Result<> begin_at(LogState state);
   Result<> append(const StreamElement& element);
-  // Tables that were copied meanwhile, between two groups.
-  Result<> add_tables(const LogState& more);
+  // Between two groups: what is known of some tables takes the place of what was (LogState::replace).
+  Result<> replace_tables(const LogState& some);
   // Everything appended is durable, whole groups can be read.
   Result<> sync();
   // Nothing was appended behind the last whole group that is durable.

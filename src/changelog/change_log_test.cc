@@ -166,14 +166,18 @@ TEST_F(ChangeLogTest, follows_what_the_source_knows_about_its_tables) {
   ASSERT_TRUE(log_->append(event).has_value());
   LogState more;
   more.tables[{"s", "copied"}] = "its detail";
-  more.tables[{"s", "gone"}] = "not to come back";
-  ASSERT_TRUE(log_->add_tables(more).has_value());
+  more.chunks.push_back({.chunk = {.table = {"s", "copied"}, .lower = {}, .upper = {}}, .position = at(1)});
+  ASSERT_TRUE(log_->replace_tables(more).has_value());
+  more.chunks.front().position = at(2);
+  ASSERT_TRUE(log_->replace_tables(more).has_value());
   ASSERT_TRUE(log_->sync().has_value());
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(log_->end().position, at(2));
     const auto start = log_->end().start();
     EXPECT_THAT(start.tables, testing::ElementsAre(std::pair{TableId{"s", "copied"}, std::string("its detail")},
                                                    std::pair{TableId{"s", "t"}, std::string("new detail")}));
+    ASSERT_EQ(start.chunks.size(), 1U);
+    EXPECT_EQ(start.chunks.front().position, at(2));
     ASSERT_TRUE(open().has_value());
   }
 }

@@ -249,6 +249,12 @@ void LogState::follow(const SchemaChangeEvent& event) {
   position = event.position;
 }
 
+void LogState::replace(const LogState& some) {
+  for (const auto& [table, detail] : some.tables) tables[table] = detail;
+  std::erase_if(chunks, [&](const FinishedChunk& chunk) { return some.tables.contains(chunk.chunk.table); });
+  chunks.insert(chunks.end(), some.chunks.begin(), some.chunks.end());
+}
+
 LogStart LogState::start() const {
   LogStart start{.position = position, .tables = {}, .chunks = chunks};
   for (const auto& [table, detail] : tables) {

@@ -26,7 +26,7 @@ enum class RecordType : uint8_t {
   kBatch = 4,
   kGroupEnd = 5,
   kSchemaChange = 6,
-  kTables = 7,  // tables that were added to what the source knows: they were copied meanwhile
+  kTables = 7,  // what is known of some tables from here on: they were copied meanwhile
   kSynced = 8,  // everything before this record is on disk
 };
 
@@ -39,6 +39,8 @@ struct LogState {
   bool first = false;  // of its log: segments with smaller numbers belong to an older one
 
   void follow(const SchemaChangeEvent& event);
+  // What is known of some tables, and of their chunks, takes the place of what was.
+  void replace(const LogState& some);
   LogStart start() const;
 };
 

@@ -199,7 +199,8 @@ Result<bool> Job::begin_attempt() {
   }
   if (!source_->wants_stream()) return false;
   if (streaming_begun) return true;
-  if (earliest_chunk(state) != copied_from) RETURN_IF_ERROR(look_for_late_tables(parts, state));
+  const bool left_out = spool_ && spool_->end_copy();
+  if (left_out || earliest_chunk(state) != copied_from) RETURN_IF_ERROR(look_for_late_tables(parts, state));
   RETURN_IF_ERROR(begin_stream(parts, state, tables, std::move(start)));
   return true;
 }

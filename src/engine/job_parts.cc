@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/job_parts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
+#include <random>
 
 namespace sluice {
 
@@ -56,6 +59,56 @@ Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, c
     if (may_differ) RETURN_IF_ERROR(parts.policy.add_missing_columns(parts.context, target));
   }
   return {};
+}
+
+namespace {
+
+// What the log must be read from while snapshots at `now` are read: chunks that wait will stand there, or behind.
+LogStart start_beside_copy(const Source& source, const JobState& state, const Position& now) {
+  LogStart start;
+  start.position = now;
+  for (const Position& lane : state.lanes) {
+    if (source.covers(start.position, lane)) start.position = lane;
+  }
+  for (const auto& [table, table_state] : state.tables) {
+    start.tables.emplace_back(table, table_state.detail);
+    const auto& chunks = table_state.chunks;
+    if (!chunks.empty() && std::ranges::all_of(chunks, &Position::empty, &PlannedChunk::position)) {
+      start.chunks.push_back({.chunk = {.table = table, .lower = {}, .upper = {}}, .position = now});
+      continue;
+    }
+    for (const auto& chunk : chunks) {
+      start.chunks.push_back({chunk.chunk, chunk.position.empty() ? now : chunk.position});
+      const Position& position = start.chunks.back().position;
+      if (state.lanes.empty() && source.covers(start.position, position)) start.position = position;
+    }
+  }
+  return start;
+}
+
+}  // namespace
+
+Result<std::vector<std::unique_ptr<ChunkReader>>> open_copy_readers(JobParts& parts, size_t count, JobState& state) {
+  const auto wanted = static_cast<int>(count);
+  if (parts.spool == nullptr) return parts.source.open_chunk_readers(parts.context, wanted);
+  RETURN_IF_ERROR(settle_life(parts, state));
+  parts.spool->pause();
+  auto readers = parts.source.open_chunk_readers(parts.context, wanted);
+  Result<> begun;
+  if (readers) {
+    const LogStart start = start_beside_copy(parts.source, state, readers->front()->position());
+    begun = parts.spool->begin_copy(parts.context, start, state.life, state.lanes.empty());
+  }
+  parts.spool->resume();
+  RETURN_IF_ERROR(std::move(begun));
+  return readers;
+}
+
+Result<> settle_life(JobParts& parts, JobState& state) {
+  if (!state.life.empty()) return {};
+  std::random_device random;
+  state.life = fmt::format("{:08x}{:08x}", random(), random());
+  return parts.ledger.record_life(parts.context, state.life);
 }
 
 }  // namespace sluice

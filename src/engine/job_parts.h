@@ -41,5 +41,10 @@ Result<std::unique_ptr<JobTransform>> make_transform(const JobSpec& spec, const 
 // Creates missing target tables. Those of tables that were copied by an earlier run are taken to be there: asking for
 // thousands of them would take longer than anything else at a start.
 Result<> open_targets(JobParts& parts, const std::vector<SourceTable>& tables, const JobState& state);
+// Readers of the rows of now, for the chunks of `state` that have no position. From here on the source's log goes into
+// the change log if it becomes too much.
+Result<std::vector<std::unique_ptr<ChunkReader>>> open_copy_readers(JobParts& parts, size_t count, JobState& state);
+// Gives the job a life if it has none. Only a job with a spool needs one.
+Result<> settle_life(JobParts& parts, JobState& state);
 
 }  // namespace sluice

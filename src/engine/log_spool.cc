@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -43,12 +47,16 @@ LogState state_of(const LogStart& start, const std::string& life) {
 // Reads the change log, then the source.
 class LogSpool::Reader : public LogReader, public QuietLog {
  public:
-  Reader(LogSpool& spool, Position start, std::unique_ptr<ChangeLogReader> log, std::unique_ptr<LogReader> inner)
-      : spool_(spool), start_(std::move(start)), log_(std::move(log)), inner_(std::move(inner)) {}
+  Reader(LogSpool& spool, std::unique_ptr<LogReader> source) : spool_(spool), inner_(std::move(source)) {}
+  Reader(LogSpool& spool, const LogStart& start, std::unique_ptr<ChangeLogReader> log,
+         std::unique_ptr<CopiedChanges> copied)
+      : spool_(spool), start_(start.position), log_(std::move(log)), copied_(std::move(copied)) {
+    for (const auto& [table, detail] : start.tables) tables_.insert(table);
+  }
   ~Reader() override {
     inner_.reset();
     log_.reset();
-    spool_.detach();
+    spool_.resume();
   }
 
   Result<> poll(Context& context, std::vector<StreamElement>& out) override {
@@ -59,12 +67,8 @@ class LogSpool::Reader : public LogReader, public QuietLog {
     if (!more) return spool_.wait_for_more(published, inner_);
     for (auto& element : read) {
       if (!passed_) drop_known(element);
-      const auto* batch = std::get_if<ChangeBatch>(&element);
-      // The job may have been told since to leave the table alone.
-      const bool captured =
-          batch != nullptr && (is_logical_message(*batch->schema) || spool_.source_.captures(batch->schema->id));
-      const bool wanted = batch == nullptr ? passed_ : batch->rows() > 0 && captured;
-      if (wanted) out.push_back(std::move(element));
+      if (copied_) RETURN_IF_ERROR(copied_->drop_from(element));
+      if (is_wanted(element)) out.push_back(std::move(element));
     }
     return {};
   }
@@ -85,6 +89,23 @@ class LogSpool::Reader : public LogReader, public QuietLog {
   }
 
  private:
+  // The job may have been told since to leave the table alone. Or the table went away before it was copied in whole:
+  // then the ledger does not know it, though a job that copies knows each table of which it reads changes.
+  bool is_lost(const TableId& table) const {
+    return !spool_.source_.captures(table) || (spool_.source_.wants_snapshot() && !tables_.contains(table));
+  }
+  bool is_wanted(StreamElement& element) const {
+    if (const auto* batch = std::get_if<ChangeBatch>(&element)) {
+      return batch->rows() > 0 && (is_logical_message(*batch->schema) || !is_lost(batch->schema->id));
+    }
+    auto* const event = std::get_if<SchemaChangeEvent>(&element);
+    if (!passed_ || event == nullptr) return passed_;
+    const auto copies = [&](const TableId& table) { return std::ranges::count(event->needs_copy, table) > 0; };
+    std::erase_if(event->changes,
+                  [&](const SchemaChange& change) { return is_lost(change.table()) && !copies(change.table()); });
+    std::erase_if(event->tracked, [&](const auto& told) { return is_lost(told.first) && !copies(told.first); });
+    return !event->changes.empty() || !event->tracked.empty() || !event->needs_copy.empty();
+  }
   bool covered(const Position& position) const { return spool_.covers(start_, position); }
 
   // The change log begins at or before what the target has: rows that it has are taken out, whole groups and schema
@@ -102,7 +123,9 @@ class LogSpool::Reader : public LogReader, public QuietLog {
 
   LogSpool& spool_;
   const Position start_;
+  std::set<TableId> tables_;  // of the ledger
   std::unique_ptr<ChangeLogReader> log_;
+  std::unique_ptr<CopiedChanges> copied_;
   std::unique_ptr<LogReader> inner_;
   bool passed_ = false;
 };
@@ -111,6 +134,7 @@ LogSpool::LogSpool(Source& source, std::unique_ptr<HeldLog> held, const Pipeline
                    Progress& progress, Task& coordinator)
     : source_(source),
       held_(std::move(held)),
+      beside_(dynamic_cast<ReadsBesideCopies*>(held_.get())),
       limit_(static_cast<uint64_t>(options.change_log_retained_limit)),
       max_bytes_(static_cast<uint64_t>(options.change_log_max_bytes)),
       longest_delay_(options.restart_delay_max),
@@ -247,11 +271,13 @@ Result<> LogSpool::begin_reading(Context& context) {
   LogState base;
   bool of_ledger = false;
   bool attached = false;
+  bool beside_copy = false;
   {
     std::lock_guard lock(mutex_);
     base = base_;
     of_ledger = have_base_;
     attached = attached_;
+    beside_copy = first_copy_;
   }
   if (log_->begun()) RETURN_IF_ERROR(log_->settle());
   if (!of_ledger) {
@@ -264,7 +290,9 @@ Result<> LogSpool::begin_reading(Context& context) {
   // While somebody reads it, it is as attach() left it.
   if (!useful && !attached) RETURN_IF_ERROR(log_->begin_at(std::move(base)));
   log_info("spooling the source's log from {} to {}", log_->end().position.text, folder_);
-  ASSIGN_OR_RETURN(reader_, held_->open_reader(context, log_->end().start()));
+  LogStart start = log_->end().start();
+  ASSIGN_OR_RETURN(reader_, beside_copy ? beside_->open_reader_beside_copy(context, std::move(start))
+                                        : held_->open_reader(context, std::move(start)));
   last_sync_ = monotonic_now();
   return {};
 }
@@ -360,8 +388,41 @@ Result<> LogSpool::forget() {
   pause();
   log_.reset();
   auto removed = ChangeLog::remove(folder_);
-  detach();
+  {
+    std::lock_guard lock(mutex_);
+    have_base_ = first_copy_ = false;
+  }
+  resume();
   return removed;
+}
+
+Result<> LogSpool::begin_copy(Context& context, const LogStart& start, const std::string& life, bool first) {
+  std::optional<Error> unusable;
+  auto spooled = take_up(start, life, unusable);
+  if (spooled && !*spooled) {
+    // Asked now, not after hours of copying.
+    const auto held = source_.held_log();
+    ASSIGN_OR_RETURN(const KeptLog kept, held->look(context));
+    if (!kept.acknowledged.empty() && !covers(start.position, kept.acknowledged)) {
+      const auto reader = held->open_reader(context, start);
+      if (!reader) return unusable ? std::move(*unusable) : reader.error();
+    }
+  }
+  if (!spooled) return std::move(spooled).error();
+  {
+    std::lock_guard lock(mutex_);
+    first_copy_ = first && beside_ != nullptr;
+  }
+  return {};
+}
+
+bool LogSpool::end_copy() {
+  pause();
+  std::unique_lock lock(mutex_);
+  const bool left_out = std::exchange(first_copy_, false);
+  lock.unlock();
+  resume();
+  return left_out;
 }
 
 Result<std::unique_ptr<LogReader>> LogSpool::attach(Context& phase, const LogStart& start, const std::string& life) {
@@ -370,50 +431,64 @@ Result<std::unique_ptr<LogReader>> LogSpool::attach(Context& phase, const LogSta
   {
     std::lock_guard lock(mutex_);
     wanted = yield_;
-    base_ = state_of(start, life);
-    have_base_ = true;
-    base_stale_ = yield_ = blocked_ = at_end_ = false;
-    stopped_.reset();
-    handed_over_.reset();
     phase_ = &phase;
-    last_word_ = monotonic_now();
   }
-  auto spooled = prepare(start, life);
   std::optional<Error> unusable;
-  if (!spooled && spooled.error().code() == ErrorCode::kState) {
-    unusable = spooled.error();
-    log_warn("the change log cannot be used, so the source keeps its log while the target does not take it: {}",
-             unusable->describe());
-    log_.reset();
-    spooled = false;
-  }
+  auto spooled = take_up(start, life, unusable);
   if (!spooled) {
-    detach();
+    resume();
     return std::move(spooled).error();
   }
   {
     std::lock_guard lock(mutex_);
     can_spool_ = log_ != nullptr;
   }
-  if (!*spooled && !(wanted && log_)) {
-    auto inner = source_.open_log_reader(phase, start);
-    if (!inner) {
-      detach();
-      // What the source no longer has may be in there.
-      const bool may_have_it = unusable && inner.error().code() == ErrorCode::kPositionLost;
-      return may_have_it ? std::move(*unusable) : std::move(inner).error();
-    }
-    return std::unique_ptr<LogReader>(new Reader(*this, start.position, nullptr, std::move(inner).value()));
+  const bool from_log = *spooled || (wanted && log_);
+  auto reader = from_log ? read_back(start) : source_.open_log_reader(phase, start);
+  if (!reader) {
+    resume();
+    // What the source no longer has may be in there.
+    const bool may_have_it = unusable && reader.error().code() == ErrorCode::kPositionLost;
+    return may_have_it ? std::move(*unusable) : std::move(reader).error();
   }
+  if (from_log) return reader;
+  return std::unique_ptr<LogReader>(new Reader(*this, std::move(reader).value()));
+}
+
+Result<std::unique_ptr<LogReader>> LogSpool::read_back(const LogStart& start) {
   log_info("what the target lacks comes from the change log {}, up to {}", folder_, log_->end().position.text);
+  std::unique_ptr<CopiedChanges> copied;
+  if (beside_ != nullptr && !start.chunks.empty()) {
+    ASSIGN_OR_RETURN(copied, beside_->copied_changes(start.chunks));
+  }
   auto log = log_->read([&](const Position& position) { return covers(start.position, position); });
   std::lock_guard lock(mutex_);
   active_ = true;
   wake();
-  return std::unique_ptr<LogReader>(new Reader(*this, start.position, std::move(log), nullptr));
+  return std::unique_ptr<LogReader>(new Reader(*this, start, std::move(log), std::move(copied)));
 }
 
-// True if the change log has something that the target lacks.
+// The ledger's place is known, and the change log is made ready for it. True if that has something that the target
+// lacks.
+Result<bool> LogSpool::take_up(const LogStart& start, const std::string& life, std::optional<Error>& unusable) {
+  {
+    std::lock_guard lock(mutex_);
+    base_ = state_of(start, life);
+    have_base_ = true;
+    first_copy_ = base_stale_ = yield_ = blocked_ = at_end_ = false;
+    stopped_.reset();
+    handed_over_.reset();
+    last_word_ = monotonic_now();
+  }
+  auto spooled = prepare(start, life);
+  if (spooled || spooled.error().code() != ErrorCode::kState) return spooled;
+  unusable = spooled.error();
+  log_warn("the change log cannot be used, so the source keeps its log while the target does not take it: {}",
+           unusable->describe());
+  log_.reset();
+  return false;
+}
+
 Result<bool> LogSpool::prepare(const LogStart& start, const std::string& life) {
   std::error_code missing;
   if (!log_ && limit_ == 0 && !std::filesystem::exists(folder_, missing)) return false;
@@ -447,18 +522,31 @@ Result<bool> LogSpool::prepare(const LogStart& start, const std::string& life) {
   return false;
 }
 
-// Tables that were copied after the end of the change log was written.
+// What the ledger knows better: tables whose copy stands behind all that is in the change log, where the chunks of
+// others have come to stand, and which tables are of no interest any more.
 Result<> LogSpool::merge_tables(const LogStart& start) {
+  const LogState& end = log_->end();
+  std::map<TableId, std::vector<FinishedChunk>> chunks;
+  for (const auto& chunk : start.chunks) chunks[chunk.chunk.table].push_back(chunk);
   LogState more;
+  std::set<TableId> present;
   for (const auto& [table, detail] : start.tables) {
-    if (log_->end().tables.contains(table)) continue;
-    more.tables.emplace(table, detail);
-    for (const auto& chunk : start.chunks) {
-      if (chunk.chunk.table == table) more.chunks.push_back(chunk);
-    }
+    present.insert(table);
+    auto& copied = chunks[table];
+    const auto known = end.tables.find(table);
+    const bool newer = !copied.empty() && std::ranges::all_of(copied, [&](const FinishedChunk& chunk) {
+      return covers(chunk.position, end.position);
+    });
+    const bool stays = known != end.tables.end() && !newer;
+    if (stays && copied.empty()) continue;
+    more.tables.emplace(table, stays ? known->second : detail);
+    std::ranges::move(copied, std::back_inserter(more.chunks));
+  }
+  for (const auto& [table, detail] : end.tables) {
+    if (source_.wants_snapshot() && !detail.empty() && !present.contains(table)) more.tables.emplace(table, "");
   }
   if (more.tables.empty()) return {};
-  RETURN_IF_ERROR(log_->add_tables(more));
+  RETURN_IF_ERROR(log_->replace_tables(more));
   return log_->sync();
 }
 
@@ -534,7 +622,7 @@ uint64_t LogSpool::published() const {
   return published_;
 }
 
-void LogSpool::detach() {
+void LogSpool::resume() {
   std::lock_guard lock(mutex_);
   attached_ = can_spool_ = at_end_ = blocked_ = false;
   phase_ = nullptr;

@@ -8,8 +8,12 @@
 // to go on (tables, position), so that a job that starts while its target is away can spool, too.
 //
 // A task of its own looks how much the server keeps, and reads (in one long step) while the log is spooled: whether an
-// attempt to run the job is under way or not. The stream phase reads through what attach() gives. begin(), forget(),
-// attach() and schema_changed() are the coordinator's; set_blocked() and wants_log() may be called from any thread.
+// attempt to run the job is under way or not. The stream phase reads through what attach() gives. set_blocked() and
+// wants_log() may be called from any thread, all others by the coordinator.
+//
+// While tables are copied the log is read beside that, as if every chunk that is to be read stood where the snapshots
+// do that are open now: it may come to stand behind that, never before it. The Reader then leaves out what the chunks
+// turned out to contain. Tables that appear during the first copy are left out; they are copied after the others.
 #pragma once
 
 #include <condition_variable>
@@ -22,6 +26,7 @@
 #include "base/context.h"
 #include "changelog/change_log.h"
 #include "config/job_spec.h"
+#include "connector/reads_beside_copies.h"
 #include "connector/source.h"
 #include "engine/progress.h"
 #include "engine/task_pool.h"
@@ -39,6 +44,16 @@ class LogSpool final : public Task {
   void begin(TaskPool& tasks, bool fresh);
   // Removes the change log: the job begins anew.
   Result<> forget();
+
+  // Before the snapshots are opened in which rows are copied: what is read of the log from here to the call of
+  // begin_copy(), or resume(), is nothing.
+  void pause();
+  void resume();
+  // They are open: start.chunks has all chunks of the tables that are copied, those that wait with the snapshots'
+  // place. The job begins with this copy if `first`. An error if what lies between the target and the source is lost.
+  Result<> begin_copy(Context& context, const LogStart& start, const std::string& life, bool first);
+  // From here on no table is left out. True if any may have been.
+  bool end_copy();
 
   // A reader of all changes behind start.position, from the change log and then from the source. `life` names the life
   // of the job that the ledger belongs to. `phase` is asked to stop when the log must be spooled. One at a time.
@@ -66,21 +81,22 @@ class LogSpool final : public Task {
   bool hand_over();
 
   // While the task is idle.
-  void pause();
+  Result<bool> take_up(const LogStart& start, const std::string& life, std::optional<Error>& unusable);
   Result<bool> prepare(const LogStart& start, const std::string& life);
   Result<> merge_tables(const LogStart& start);
 
   // Of the Reader.
+  Result<std::unique_ptr<LogReader>> read_back(const LogStart& start);
   Result<> acknowledge(const Position& position, bool in_memory);
   Result<> wait_for_more(uint64_t published, std::unique_ptr<LogReader>& inner);
   uint64_t published() const;
-  void detach();
 
   uint64_t segment_bytes() const;
   bool covers(const Position& reached, const Position& other) const { return source_.covers(reached, other); }
 
   Source& source_;
   const std::unique_ptr<HeldLog> held_;
+  ReadsBesideCopies* const beside_;  // held_, if it can
   const uint64_t limit_;
   const uint64_t max_bytes_;
   const std::chrono::milliseconds longest_delay_;
@@ -101,10 +117,11 @@ class LogSpool final : public Task {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
-  LogState base_;            // what the ledger says; its position is durable in the target
-  bool have_base_ = false;   // the ledger has been read
-  bool base_stale_ = false;  // the change log on disk, empty of changes, knows less
-  bool attached_ = false;
+  LogState base_;             // what the ledger says; its position is durable in the target
+  bool have_base_ = false;    // the ledger has been read
+  bool base_stale_ = false;   // the change log on disk, empty of changes, knows less
+  bool attached_ = false;     // or paused
+  bool first_copy_ = false;   // is being made, or was broken off
   Context* phase_ = nullptr;  // while attached
   bool can_spool_ = false;    // while attached: there is a change log
   bool blocked_ = false;

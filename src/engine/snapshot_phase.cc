@@ -325,7 +325,7 @@ Result<> copy_tables(JobParts& parts, const std::vector<SourceTable>& tables, Jo
   }
   if (tasks.empty()) return {};
   const auto wanted = std::min(parts.parallelism, tasks.size());
-  ASSIGN_OR_RETURN(auto readers, parts.source.open_chunk_readers(parts.context, static_cast<int>(wanted)));
+  ASSIGN_OR_RETURN(auto readers, open_copy_readers(parts, wanted, state));
   std::vector<Worker> workers;
   for (auto& reader : readers) {
     ASSIGN_OR_RETURN(auto writer, parts.sink.open_writer(parts.context, parts.ledger.job(), parts.ledger.epoch()));

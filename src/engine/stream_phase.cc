@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <random>
 #include <span>
 #include <utility>
 
@@ -199,11 +198,7 @@ Result<> Stream::open_reader(LogStart start) {
     ASSIGN_OR_RETURN(reader_, parts_.source.open_log_reader(parts_.context, std::move(start)));
     return {};
   }
-  if (state_.life.empty()) {
-    std::random_device random;
-    state_.life = fmt::format("{:08x}{:08x}", random(), random());
-    RETURN_IF_ERROR(parts_.ledger.record_life(parts_.context, state_.life));
-  }
+  RETURN_IF_ERROR(settle_life(parts_, state_));
   ASSIGN_OR_RETURN(reader_, parts_.spool->attach(context_, start, state_.life));
   return {};
 }

@@ -115,8 +115,9 @@ std::span<const Option<PipelineOptions>> PipelineOptions::options() {
         .min = -1},
        &P::restart_attempts},
       {{.name = "change-log.retained-limit",
-        .summary = "When the source keeps more bytes of log than this for a target that does not take them, changes go "
-                   "to a change log in the state directory, so that the source can drop them (PostgreSQL); 0: never.",
+        .summary = "When the source keeps more bytes of log than this for a target that does not take them, or while "
+                   "tables are copied, changes go to a change log in the state directory, so that the source can "
+                   "drop them (PostgreSQL); 0: never.",
         .default_value = "1073741824",
         .min = 0},
        &P::change_log_retained_limit},

@@ -119,8 +119,8 @@ struct TableResult {
 
 class Resynchronizing {
  public:
-  Resynchronizing(JobParts& parts, const std::vector<SourceTable>& tables, std::deque<Unit> units)
-      : parts_(parts), tables_(tables), context_(&parts.context), units_(std::move(units)) {}
+  Resynchronizing(JobParts& parts, const std::vector<SourceTable>& tables, JobState& state, std::deque<Unit> units)
+      : parts_(parts), tables_(tables), state_(state), context_(&parts.context), units_(std::move(units)) {}
 
   Result<> run();
 
@@ -148,6 +148,7 @@ class Resynchronizing {
 
   JobParts& parts_;
   const std::vector<SourceTable>& tables_;
+  JobState& state_;
   Context context_;  // of the workers
   std::deque<Unit> units_;
   std::atomic<size_t> next_{0};
@@ -286,7 +287,7 @@ void Resynchronizing::report() {
 Result<> Resynchronizing::run() {
   if (units_.empty()) return {};
   const size_t wanted = std::min(parts_.parallelism, units_.size());
-  ASSIGN_OR_RETURN(auto readers, parts_.source.open_chunk_readers(parts_.context, static_cast<int>(wanted)));
+  ASSIGN_OR_RETURN(auto readers, open_copy_readers(parts_, wanted, state_));
   std::deque<Worker> workers;
   for (auto& reader : readers) {
     ASSIGN_OR_RETURN(Worker worker, open_worker(std::move(reader)));
@@ -316,7 +317,7 @@ Result<> resynchronize(JobParts& parts, const std::vector<SourceTable>& tables, 
   const auto transform = make_transform(parts.spec, tables);
   if (!transform) return transform.error();
   ASSIGN_OR_RETURN(auto units, Planner(tables, state).plan(**transform));
-  return Resynchronizing(parts, tables, std::move(units)).run();
+  return Resynchronizing(parts, tables, state, std::move(units)).run();
 }
 
 }  // namespace sluice

@@ -27,9 +27,7 @@ PostgresChunkFilter::Known PostgresChunkFilter::known(Lsn commit) const {
   return commit < first_ ? Known::kAll : Known::kSome;
 }
 
-Result<> PostgresChunkFilter::drop_known_rows(Lsn commit, uint32_t column, ChangeBatch& batch) const {
-  // The lower bounds of all chunks but the first, in the form of the column's values.
-  const DataType& type = batch.schema->columns[column].type;
+Result<ColumnVector> PostgresChunkFilter::bounds(const DataType& type) const {
   ColumnVector bounds(type.kind);
   std::string scratch;
   for (size_t i = 1; i < chunks_.size(); ++i) {
@@ -39,13 +37,19 @@ Result<> PostgresChunkFilter::drop_known_rows(Lsn commit, uint32_t column, Chang
     }
     RETURN_IF_ERROR(append_postgres_text(bounds, type, *chunks_[i].range.lower, scratch));
   }
-  const ColumnVector& keys = batch.columns[column];
+  return bounds;
+}
+
+Result<> PostgresChunkFilter::drop_known_rows(std::span<const Lsn> commits, uint32_t column, ChangeBatch& batch) const {
+  std::optional<ColumnVector> lower;
   const auto is_below = [&](size_t row, size_t bound) {
-    return keys.storage() == Storage::kInt64 ? keys.int_at(row) < bounds.int_at(bound)
-                                             : keys.bytes_at(row) < bounds.bytes_at(bound);
+    const ColumnVector& keys = batch.columns[column];
+    return keys.storage() == Storage::kInt64 ? keys.int_at(row) < lower->int_at(bound)
+                                             : keys.bytes_at(row) < lower->bytes_at(bound);
   };
-  const auto is_known = [&](size_t row) {
-    size_t low = 0;  // the last chunk whose lower bound is not greater than the key
+  // The last chunk whose lower bound is not greater than the key.
+  const auto chunk_of = [&](size_t row) -> const Chunk& {
+    size_t low = 0;
     size_t high = chunks_.size() - 1;
     while (low < high) {
       const size_t middle = (low + high + 1) / 2;
@@ -55,20 +59,26 @@ Result<> PostgresChunkFilter::drop_known_rows(Lsn commit, uint32_t column, Chang
         low = middle;
       }
     }
-    return commit < chunks_[low].position;
+    return chunks_[low];
   };
-  std::vector<bool> known;
+  std::vector<bool> is_known;
+  bool any = false;
   for (size_t row = 0; row < batch.rows(); ++row) {
-    if (!keys.has_value(row)) {
+    const Known whole = known(commits[row]);
+    if (whole == Known::kSome && !lower) {
+      ASSIGN_OR_RETURN(lower, bounds(batch.schema->columns[column].type));
+    }
+    if (whole == Known::kSome && !batch.columns[column].has_value(row)) {
       return Error(ErrorCode::kUnsupported,
                    fmt::format("a change of table {} does not tell the old value of column '{}', by which its copy was "
                                "cut",
                                batch.schema->id.text(), batch.schema->columns[column].name),
                    "Cut it by its key (scan.incremental.snapshot.chunk.key-column) and start the job with --reset.");
     }
-    known.push_back(is_known(row));
+    is_known.push_back(whole == Known::kAll || (whole == Known::kSome && commits[row] < chunk_of(row).position));
+    any = any || is_known.back();
   }
-  return drop_known_changes(batch, known);
+  return any ? drop_known_changes(batch, is_known) : Result<>();
 }
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "connector/source.h"
@@ -25,15 +26,19 @@ class PostgresChunkFilter {
   // True once nothing behind `reached` can be in the copy.
   bool passed(Lsn reached) const { return reached >= last_; }
 
-  // For a transaction of which kSome is known: drops from `batch` the rows that are. `column` is the chunk column,
-  // whose values in the batch must be present. An update that moves a row between chunks loses the half that is known.
-  Result<> drop_known_rows(Lsn commit, uint32_t column, ChangeBatch& batch) const;
+  // Drops from `batch` the rows that are known. `commits` are their transactions', one for each. Where kSome of one is
+  // known, `column` is the chunk column, whose values in the batch must be present. An update that moves a row between
+  // chunks loses the half that is known.
+  Result<> drop_known_rows(std::span<const Lsn> commits, uint32_t column, ChangeBatch& batch) const;
 
  private:
   struct Chunk {
     SnapshotChunk range;
     Lsn position;
   };
+  // The lower bounds of all chunks but the first, in the form of the column's values.
+  Result<ColumnVector> bounds(const DataType& type) const;
+
   std::vector<Chunk> chunks_;  // ordered by index, hence by range
   Lsn first_;                  // of all positions
   Lsn last_;

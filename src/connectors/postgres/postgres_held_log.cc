@@ -4,14 +4,16 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "connector/reads_beside_copies.h"
 #include "connectors/postgres/postgres_connection.h"
+#include "connectors/postgres/postgres_copied_changes.h"
 #include "connectors/postgres/postgres_log_reader.h"
 #include "connectors/postgres/postgres_slot.h"
 
 namespace sluice {
 namespace {
 
-class PostgresHeldLog : public HeldLog {
+class PostgresHeldLog : public HeldLog, public ReadsBesideCopies {
  public:
   PostgresHeldLog(const PostgresSourceOptions& options, const PostgresCapturedTables& captured)
       : options_(options), captured_(captured) {}
@@ -24,6 +26,14 @@ class PostgresHeldLog : public HeldLog {
 
   Result<std::unique_ptr<LogReader>> open_reader(Context& context, LogStart start) override {
     return open_postgres_log_reader(context, options_, captured_, std::move(start));
+  }
+
+  Result<std::unique_ptr<LogReader>> open_reader_beside_copy(Context& context, LogStart start) override {
+    return open_postgres_log_reader(context, options_, captured_, std::move(start), nullptr,
+                                    UnknownTables::kAreCopiedLater);
+  }
+  Result<std::unique_ptr<CopiedChanges>> copied_changes(const std::vector<FinishedChunk>& chunks) const override {
+    return make_postgres_copied_changes(options_, chunks);
   }
 
  private:

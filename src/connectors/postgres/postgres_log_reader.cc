@@ -74,8 +74,8 @@ struct OpenTransaction {
 
 class PostgresLogReader : public LogReader, public QuietLog {
  public:
-  PostgresLogReader(const PostgresSourceOptions& options, const PostgresCapturedTables& captured)
-      : options_(options), tracker_(options, captured) {}
+  PostgresLogReader(const PostgresSourceOptions& options, const PostgresCapturedTables& captured, UnknownTables unknown)
+      : options_(options), tracker_(options, captured, unknown) {}
 
   Result<> open(Context& context, const LogStart& start, std::unique_ptr<ReplicationConnection> stream);
   Result<> poll(Context& context, std::vector<StreamElement>& out) override { return read(context, kPollWait, out); }
@@ -624,7 +624,8 @@ Result<> PostgresLogReader::deliver_row(TrackedRelation& relation, const Transac
   RETURN_IF_ERROR(relation.plan.append(message_, origin, some));
   ASSIGN_OR_RETURN(const auto column, postgres_chunk_column(*some.schema, options_));
   if (!column) return Error(ErrorCode::kInternal, "chunks of one snapshot stand at different positions");
-  RETURN_IF_ERROR(relation.filter->drop_known_rows(delivered_->commit, *column, some));
+  const std::vector<Lsn> commits(some.rows(), delivered_->commit);
+  RETURN_IF_ERROR(relation.filter->drop_known_rows(commits, *column, some));
   ChangeBatch& batch = group_.batch(some.schema);
   for (size_t row = 0; row < some.rows(); ++row) batch.append_row_from(some, row);
   group_.add_rows(1, message.text.size());
@@ -664,8 +665,9 @@ void PostgresLogReader::run_heartbeat(Context& context) {
 
 Result<std::unique_ptr<LogReader>> open_postgres_log_reader(Context& context, const PostgresSourceOptions& options,
                                                             const PostgresCapturedTables& captured, LogStart start,
-                                                            std::unique_ptr<ReplicationConnection> connection) {
-  auto reader = std::make_unique<PostgresLogReader>(options, captured);
+                                                            std::unique_ptr<ReplicationConnection> connection,
+                                                            UnknownTables unknown) {
+  auto reader = std::make_unique<PostgresLogReader>(options, captured, unknown);
   RETURN_IF_ERROR(reader->open(context, start, std::move(connection)));
   return std::unique_ptr<LogReader>(std::move(reader));
 }

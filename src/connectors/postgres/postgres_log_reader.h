@@ -11,12 +11,14 @@
 #include "connector/source.h"
 #include "connectors/postgres/postgres_replication.h"
 #include "connectors/postgres/postgres_source_options.h"
+#include "connectors/postgres/relation_tracker.h"
 
 namespace sluice {
 
 // On a connection of its own if none is given; one that is given may own the slot.
-Result<std::unique_ptr<LogReader>> open_postgres_log_reader(
-    Context& context, const PostgresSourceOptions& options, const PostgresCapturedTables& captured, LogStart start,
-    std::unique_ptr<ReplicationConnection> connection = nullptr);
+Result<std::unique_ptr<LogReader>> open_postgres_log_reader(Context& context, const PostgresSourceOptions& options,
+                                                            const PostgresCapturedTables& captured, LogStart start,
+                                                            std::unique_ptr<ReplicationConnection> connection = nullptr,
+                                                            UnknownTables unknown = UnknownTables::kAreCopiedNow);
 
 }  // namespace sluice

@@ -239,6 +239,11 @@ Result<> RelationTracker::meet(TrackedRelation& relation, const std::optional<Po
                  fmt::format("the publication sends the rows of partition {} under its name", id.text()),
                  "Set publish.via.partition.root: false, or ALTER PUBLICATION to publish_via_partition_root = true.");
   }
+  if (copies() && unknown_ == UnknownTables::kAreCopiedLater) {
+    log_info("table {} has appeared during the copy, which goes on with it later", id.text());
+    relation.gone = true;
+    return {};
+  }
   // A job that can copy plans the table when it starts again.
   if (copies()) return Error(ErrorCode::kSchemaChanged, fmt::format("table {} has appeared", id.text()));
   return {};

@@ -31,10 +31,15 @@ struct TrackedRelation {
   PostgresChunkFilter* filter = nullptr;  // null: the copy contains none of what comes
 };
 
+// Captured tables that are not tracked, of a job that can copy them: the log ends in front of their rows, or these are
+// left out, because the copy that the job is making will have them.
+enum class UnknownTables : uint8_t { kAreCopiedNow, kAreCopiedLater };
+
 class RelationTracker {
  public:
-  RelationTracker(const PostgresSourceOptions& options, const PostgresCapturedTables& captured)
-      : options_(options), captured_(captured) {}
+  RelationTracker(const PostgresSourceOptions& options, const PostgresCapturedTables& captured,
+                  UnknownTables unknown = UnknownTables::kAreCopiedNow)
+      : options_(options), captured_(captured), unknown_(unknown) {}
 
   Result<> open(const LogStart& start);
 
@@ -72,6 +77,7 @@ class RelationTracker {
 
   const PostgresSourceOptions& options_;
   const PostgresCapturedTables& captured_;
+  const UnknownTables unknown_;
   PostgresTypeCatalog types_;
   std::unordered_map<uint32_t, TrackedRelation> relations_;
   std::map<uint32_t, PostgresTable> tables_;  // tracked
