@@ -7,13 +7,16 @@
 namespace sluice {
 namespace {
 
-// "'it''s'" without its quotes; backslash escapes as MySQL prints them.
+// "'it''s'" without its quotes; backslash escapes as MariaDB prints them.
 std::string unquote(std::string_view text) {
+  constexpr std::string_view kEscapes = "nr0";
+  constexpr std::string_view kEscaped("\n\r\0", 3);
   std::string value;
   for (size_t i = 1; i + 1 < text.size(); ++i) {
     const char c = text[i];
     if ((c == '\'' || c == '\\') && i + 2 < text.size()) ++i;
-    value += c == '\\' ? text[i] : c;
+    const size_t escape = c == '\\' ? kEscapes.find(text[i]) : std::string_view::npos;
+    value += escape == std::string_view::npos ? text[i] : kEscaped[escape];
   }
   return value;
 }

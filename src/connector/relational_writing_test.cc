@@ -14,6 +14,9 @@ TEST(AddedColumnTest, literal_defaults_fill_existing_rows) {
   EXPECT_EQ(value({.kind = TypeKind::kInt32}, "5"), "5");
   EXPECT_EQ(value({.kind = TypeKind::kInt32}, "'5'"), "5");
   EXPECT_EQ(value({.kind = TypeKind::kString}, "'it''s'"), "it's");
+  EXPECT_EQ(value({.kind = TypeKind::kString}, R"('C:\\new')"), R"(C:\new)");
+  EXPECT_EQ(value({.kind = TypeKind::kString}, R"('a\nb\rc\0d')"), std::string("a\nb\rc\0d", 7));
+  EXPECT_EQ(value({.kind = TypeKind::kString}, R"('\\')"), "\\");
   EXPECT_EQ(value({.kind = TypeKind::kString}, "open"), "open");
   EXPECT_EQ(value({.kind = TypeKind::kDecimal, .precision = 10, .scale = 2}, "1.5"), "1.50");
   EXPECT_EQ(value({.kind = TypeKind::kDate}, "'2024-02-29'"), "2024-02-29");

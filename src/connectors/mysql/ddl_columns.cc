@@ -6,6 +6,7 @@
 
 #include "connectors/mysql/charset.h"
 #include "connectors/mysql/ddl_cursor.h"
+#include "connectors/mysql/mysql_types.h"
 
 namespace sluice::mysql {
 namespace {
@@ -41,15 +42,6 @@ constexpr Synonym kSynonyms[] = {
     {"varcharacter", "varchar"},
     {"geomcollection", "geometrycollection"},
 };
-
-std::string quoted_label(std::string_view label) {
-  std::string out = "'";
-  for (char c : label) {
-    if (c == '\'') out += c;
-    out += c;
-  }
-  return out + "'";
-}
 
 // Reads a type in any spelling and brings it to the one of information_schema.
 class TypeReader {

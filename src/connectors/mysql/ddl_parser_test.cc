@@ -68,12 +68,13 @@ TEST(DdlParserTest, enters_executed_comments_and_leaves_others) {
 TEST(DdlParserTest, prints_defaults_as_the_server_does) {
   std::string sql =
       "CREATE TABLE t (a int DEFAULT -1, b char(3) DEFAULT _utf8mb4'x''y', c timestamp DEFAULT now(), d json DEFAULT "
-      "(json_array()))";
+      R"((json_array()), e char(9) DEFAULT 'C:\\new\n', f enum('N\\A','a\nb')))";
   auto mysql = parsed<CreateTable>(sql);
   EXPECT_EQ(mysql.columns[0].default_expression, "-1");
   EXPECT_EQ(mysql.columns[1].default_expression, "x'y");
   EXPECT_EQ(mysql.columns[2].default_expression, "CURRENT_TIMESTAMP");
   EXPECT_EQ(mysql.columns[3].type, "json");
+  EXPECT_EQ(mysql.columns[4].default_expression, "C:\\new\n");
   DdlOptions mariadb = options();
   mariadb.mariadb = true;
   auto other = parsed<CreateTable>(sql, mariadb);
@@ -81,6 +82,8 @@ TEST(DdlParserTest, prints_defaults_as_the_server_does) {
   EXPECT_EQ(other.columns[2].default_expression, "current_timestamp()");
   EXPECT_EQ(other.columns[3].type, "longtext");
   EXPECT_EQ(other.columns[3].collation, "utf8mb4_bin");
+  EXPECT_EQ(other.columns[4].default_expression, R"('C:\\new\n')");
+  EXPECT_EQ(other.columns[5].type, R"(enum('N\\A','a\nb'))");
 }
 
 TEST(DdlParserTest, reads_all_clauses_of_alter_table) {

@@ -316,11 +316,12 @@ void print(const Node& node, std::string& out) {
   printer.end(object);
 }
 
-// One step of a path: .key or [index].
+// One step of a path: .key, [index], [last] or [last-index].
 struct Leg {
   bool member = false;
   std::string key;
   uint64_t index = 0;
+  bool from_end = false;
 };
 
 // Undoes JSON's escapes in a quoted member name.
@@ -356,15 +357,31 @@ bool unquote(std::string_view& path, std::string& key) {
   return true;
 }
 
+// What stands behind [; it is taken off the path.
+bool parse_index(std::string_view& path, Leg& leg) {
+  constexpr std::string_view kLast = "last";
+  leg.from_end = path.starts_with(kLast);
+  if (leg.from_end) path.remove_prefix(kLast.size());
+  const bool has_number = !leg.from_end || path.starts_with('-');
+  if (leg.from_end && has_number) path.remove_prefix(1);
+  if (has_number) {
+    const auto [end, code] = std::from_chars(path.data(), path.data() + path.size(), leg.index);
+    if (code != std::errc()) return false;
+    path.remove_prefix(static_cast<size_t>(end - path.data()));
+  }
+  if (!path.starts_with(']')) return false;
+  path.remove_prefix(1);
+  return true;
+}
+
 bool parse_path(std::string_view path, std::vector<Leg>& legs) {
   if (path.empty() || path[0] != '$') return false;
   path.remove_prefix(1);
   while (!path.empty()) {
     Leg leg;
     if (path[0] == '[') {
-      auto [end, code] = std::from_chars(path.data() + 1, path.data() + path.size(), leg.index);
-      if (code != std::errc() || end == path.data() + path.size() || *end != ']') return false;
-      path.remove_prefix(static_cast<size_t>(end - path.data()) + 1);
+      path.remove_prefix(1);
+      if (!parse_index(path, leg)) return false;
     } else if (path[0] == '.') {
       leg.member = true;
       path.remove_prefix(1);
@@ -386,7 +403,9 @@ bool parse_path(std::string_view path, std::vector<Leg>& legs) {
 // Where a leg leads inside its parent; the size of the parent if it is not there.
 size_t find_child(const Node& parent, const Leg& leg) {
   if (leg.member != (parent.kind == Node::Kind::kObject)) return parent.children.size();
-  if (!leg.member) return static_cast<size_t>(std::min<uint64_t>(leg.index, parent.children.size()));
+  const size_t size = parent.children.size();
+  if (!leg.member && leg.from_end) return leg.index < size ? size - 1 - leg.index : size;
+  if (!leg.member) return static_cast<size_t>(std::min<uint64_t>(leg.index, size));
   return static_cast<size_t>(std::find(parent.keys.begin(), parent.keys.end(), leg.key) - parent.keys.begin());
 }
 
@@ -423,6 +442,8 @@ Result<> apply_difference(Node& root, Difference operation, std::string_view pat
       if (exists) return damaged("a difference adds a member that is there");
       where = std::lower_bound(parent->keys.begin(), parent->keys.end(), last.key, key_before) - parent->keys.begin();
       parent->keys.insert(parent->keys.begin() + where, last.key);
+    } else if (last.from_end && !exists) {
+      where = 0;  // [last-9] of a shorter array is in front of it
     }
     parent->children.insert(parent->children.begin() + where, std::move(value));
     return {};

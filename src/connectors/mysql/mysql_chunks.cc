@@ -169,6 +169,7 @@ std::string key_literal(const MysqlConnection& connection, const Column& column,
   const TypeKind kind = column.type.kind;
   if (kind == TypeKind::kTime) return fmt::format("CAST({} AS TIME(6))", literal);
   if (kind == TypeKind::kUuid) return fmt::format("CAST({} AS UUID)", literal);
+  if (is_internet_address(column.type)) return fmt::format("CAST({} AS {})", literal, column.type.source_type);
   if (kind == TypeKind::kDate || kind == TypeKind::kTimestamp || kind == TypeKind::kTimestampTz) {
     return fmt::format("CAST({} AS DATETIME(6))", literal);
   }

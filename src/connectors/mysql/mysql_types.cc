@@ -24,7 +24,11 @@ struct TypeText {
   bool has(std::string_view word) const { return std::find(words.begin(), words.end(), word) != words.end(); }
 };
 
-// 'it''s' at the front of `text`; only the quote is doubled in information_schema.
+// What stands behind the backslash for each character that does not stand for itself in quotes.
+constexpr std::string_view kEscapes = "\\nr0";
+constexpr std::string_view kEscaped("\\\n\r\0", 4);
+
+// The other way of quoted_label: reads it at the front of `text`.
 bool take_quoted(std::string_view& text, std::string& out) {
   text.remove_prefix(1);
   while (!text.empty()) {
@@ -32,6 +36,10 @@ bool take_quoted(std::string_view& text, std::string& out) {
     text.remove_prefix(1);
     if (c == '\'') {
       if (text.empty() || text[0] != '\'') return true;
+      text.remove_prefix(1);
+    } else if (c == '\\' && !text.empty()) {
+      const size_t escape = kEscapes.find(text[0]);
+      c = escape == std::string_view::npos ? text[0] : kEscaped[escape];
       text.remove_prefix(1);
     }
     out += c;
@@ -101,12 +109,7 @@ std::string source_type_text(const TypeText& type) {
   std::string text = type.base;
   for (size_t i = 0; keep && i < type.arguments.size(); ++i) {
     text += i == 0 ? "(" : ",";
-    if (quoted) text += '\'';
-    for (char c : type.arguments[i]) {
-      if (c == '\'') text += c;
-      text += c;
-    }
-    if (quoted) text += '\'';
+    text += quoted ? quoted_label(type.arguments[i]) : type.arguments[i];
   }
   if (keep && !type.arguments.empty()) text += ')';
   if (type.has("unsigned") || type.has("zerofill")) text += " unsigned";
@@ -204,6 +207,19 @@ bool is_zero_date(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_internet_address(const DataType& type) { return type.source_type == "inet4" || type.source_type == "inet6"; }
+
+std::string quoted_label(std::string_view label) {
+  std::string out = "'";
+  for (const char c : label) {
+    const size_t escape = kEscaped.find(c);
+    if (c == '\'') out += c;
+    if (escape != std::string_view::npos) out += '\\';
+    out += escape == std::string_view::npos ? c : kEscapes[escape];
+  }
+  return out + "'";
+}
 
 Result<DataType> mysql_data_type(std::string_view column_type, std::string_view charset, bool nullable,
                                  const TypeOptions& options) {

@@ -41,6 +41,12 @@ std::string snapshot_expression(const DataType& type, std::string_view quoted_na
 // NULL is append_null() at the caller. Zero dates follow append_zero_date.
 Result<> append_mysql_text(ColumnVector& column, const DataType& type, std::string_view text);
 
+// MariaDB's INET4 and INET6, which are text to us.
+bool is_internet_address(const DataType& type);
+
+// 'it''s' and 'back\\slash': labels, and MariaDB's defaults, as information_schema has them and any session reads them.
+std::string quoted_label(std::string_view label);
+
 // The policy for dates with a zero year, month or day: NULL if the column is nullable, else 1970-01-01 00:00:00.
 void append_zero_date(ColumnVector& column, const DataType& type);
 

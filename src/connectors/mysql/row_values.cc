@@ -32,6 +32,39 @@ int64_t clock_micros(uint64_t hour, uint64_t minute, uint64_t second) {
   return static_cast<int64_t>((hour * 60 + minute) * 60 + second) * kSecond;
 }
 
+// As MariaDB prints it: the longest run of zero groups is left out, the first of them, also if it is a single group
+// (which inet_ntop() keeps).
+std::string inet6_text(const uint8_t (&address)[16]) {
+  constexpr size_t kGroups = 8;
+  const auto group = [&](size_t index) {
+    return static_cast<uint32_t>(address[2 * index] << 8 | address[2 * index + 1]);
+  };
+  size_t gap = kGroups;
+  size_t gap_length = 0;
+  for (size_t i = 0; i < kGroups; ++i) {
+    size_t end = i;
+    while (end < kGroups && group(end) == 0) ++end;
+    if (end - i > gap_length) {
+      gap = i;
+      gap_length = end - i;
+    }
+    i = end;
+  }
+  const bool holds_inet4 = gap == 0 && (gap_length == 6 || (gap_length == 5 && group(5) == 0xffff));
+  std::string text;
+  for (size_t i = 0; i < kGroups; ++i) {
+    if (i == gap) {
+      text += i == 0 ? "::" : ":";
+      i += gap_length - 1;
+    } else if (i == 6 && holds_inet4) {
+      return text + fmt::format("{}.{}.{}.{}", address[12], address[13], address[14], address[15]);
+    } else {
+      text += fmt::format("{:x}{}", group(i), i + 1 < kGroups ? ":" : "");
+    }
+  }
+  return text;
+}
+
 bool pad(std::string_view bytes, uint8_t* out, size_t size) {
   if (bytes.size() > size) return false;
   std::memset(out, 0, size);
@@ -180,9 +213,7 @@ bool append_inet4(std::string_view bytes, ColumnVector& out) {
 bool append_inet6(std::string_view bytes, ColumnVector& out) {
   uint8_t address[16];
   if (!pad(bytes, address, sizeof(address))) return false;
-  char text[INET6_ADDRSTRLEN];
-  inet_ntop(AF_INET6, address, text, sizeof(text));
-  out.append_bytes(text);
+  out.append_bytes(inet6_text(address));
   return true;
 }
 

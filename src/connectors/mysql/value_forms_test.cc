@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decimals, JSON, character sets and column types: the pieces that rows are made of.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "connectors/mysql/binlog_test_data.h"
@@ -95,6 +96,33 @@ TEST(JsonBinaryTest, applies_differences) {
   EXPECT_FALSE(append_json_with_differences(document, wrong, out));
 }
 
+// The server logs the path that the statement has.
+TEST(JsonBinaryTest, applies_differences_that_count_from_the_end) {
+  const auto document = from_hex(
+      "000200220012000100130001000501000214006162"
+      "02000e0005010005020000000000");
+  const auto apply = [&](char operation, std::string_view path, std::string_view value) {
+    std::string bytes(1, operation);
+    bytes += static_cast<char>(path.size());
+    bytes.append(path).append(value);
+    std::string out;
+    const auto result =
+        append_json_with_differences(document, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, out);
+    return result ? out : result.error().message();
+  };
+  constexpr char kReplace = 0, kInsert = 1, kRemove = 2;
+  const std::string_view seven("\3\5\7\0", 4);
+  EXPECT_EQ(apply(kReplace, "$.b[last]", seven), R"({"a": 1, "b": [1, 7]})");
+  EXPECT_EQ(apply(kReplace, "$.b[last-1]", seven), R"({"a": 1, "b": [7, 2]})");
+  EXPECT_EQ(apply(kRemove, "$.b[last-1]", ""), R"({"a": 1, "b": [2]})");
+  EXPECT_EQ(apply(kInsert, "$.b[last]", seven), R"({"a": 1, "b": [1, 7, 2]})");
+  EXPECT_EQ(apply(kInsert, "$.b[last-9]", seven), R"({"a": 1, "b": [7, 1, 2]})");
+  EXPECT_THAT(apply(kRemove, "$.b[last-2]", ""), testing::HasSubstr("a path that is not there"));
+  for (const char* path : {"$.b[last", "$.b[last-]", "$.b[last-x]", "$.b[lasting]", "$.b[]", "$.b["}) {
+    EXPECT_THAT(apply(kRemove, path, ""), testing::HasSubstr("unreadable path")) << path;
+  }
+}
+
 TEST(CharsetTest, converts_as_the_server_does) {
   auto convert = [](std::string_view charset, std::string_view hex) {
     auto converter = CharsetConverter::make(charset, "t.c").value();
@@ -140,6 +168,11 @@ TEST(MysqlTypesTest, maps_column_types) {
   EXPECT_EQ(mysql_data_type("bit(9)", "", true, {}).value().length, 9u);
   EXPECT_EQ(mysql_data_type("varchar(20)", "binary", true, {}).value().kind, TypeKind::kBytes);
   EXPECT_EQ(mysql_data_type("enum('a','b''c,')", "utf8", true, {}).value().labels->at(1), "b'c,");
+  // Backslashes and line breaks are escaped, by MySQL too.
+  constexpr const char* kOdd = R"(enum('N\\A','a\nb\r\0','\\'''))";
+  EXPECT_EQ(*mysql_data_type(kOdd, "utf8", true, {}).value().labels,
+            (std::vector<std::string>{"N\\A", std::string("a\nb\r\0", 5), "\\'"}));
+  EXPECT_EQ(mysql_data_type(kOdd, "utf8", true, {}).value().source_type, kOdd);
   EXPECT_EQ(mysql_data_type("text /*M!100301 COMPRESSED*/", "utf8", true, {}).value().source_type, "text");
   EXPECT_EQ(mysql_data_type("int(10) unsigned", "", true, {}).value().source_type, "int unsigned");
   EXPECT_EQ(map("decimal(10,2)"), "DECIMAL(10, 2)");
@@ -185,6 +218,27 @@ TEST(RowValuesTest, negative_times_keep_sign_and_fraction) {
   EXPECT_EQ(time2_micros(from_hex("4b9105").data(), 0), -3'020'399'000'000);
   EXPECT_EQ(time2_micros(from_hex("80c8b8").data(), 0), 45'296'000'000);
   EXPECT_EQ(old_time_micros(from_hex("c01dfe").data(), 0), -45'296'000'000 + 0);
+}
+
+// What MariaDB 10.11 prints for these; inet_ntop() would keep a single group of zeros.
+TEST(RowValuesTest, prints_internet_addresses_as_mariadb_does) {
+  const auto print = [](std::string_view hex) {
+    const auto bytes = from_hex(hex);
+    ColumnVector column(TypeKind::kString);
+    EXPECT_TRUE(append_inet6(as_text(bytes), column));
+    return std::string(column.bytes_at(0));
+  };
+  EXPECT_EQ(print("00"), "::");
+  EXPECT_EQ(print("00000000000000000000000000000001"), "::1");
+  EXPECT_EQ(print("20010db8000000010001000100010001"), "2001:db8::1:1:1:1:1");
+  EXPECT_EQ(print("000a000b000c000d000e000f00010000"), "a:b:c:d:e:f:1::");
+  EXPECT_EQ(print("0000000b000c000d000e000f00010002"), "::b:c:d:e:f:1:2");
+  EXPECT_EQ(print("00010000000000010000000000010001"), "1::1:0:0:1:1");
+  EXPECT_EQ(print("00010000000100000000000100000001"), "1:0:1::1:0:1");
+  EXPECT_EQ(print("00000000000000000000ffff01020304"), "::ffff:1.2.3.4");
+  EXPECT_EQ(print("00000000000000000000000001020304"), "::1.2.3.4");
+  EXPECT_EQ(print("00000000000000000000000000000102"), "::102");
+  EXPECT_EQ(print("00000000000000000000fffe01020304"), "::fffe:102:304");
 }
 
 }  // namespace

@@ -77,6 +77,8 @@ class MysqlUnderTest final : public SourceUnderTest {
                          return fmt::format("'{:08x}-e89b-12d3-a456-{:012x}'", static_cast<uint32_t>(i) * 0x1234567U,
                                             200 - i);
                        }});
+      types.push_back({"INET4", [](int i) { return fmt::format("'10.{}.9.{}'", i / 20, i % 20 * 7); }});
+      types.push_back({"INET6", [](int i) { return fmt::format("'2001:db8:{:x}::{:x}'", i / 20, i % 20 * 7); }});
     }
     return types;
   }
