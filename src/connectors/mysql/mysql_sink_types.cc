@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 
+#include "connectors/mysql/mysql_types.h"
 #include "data/value_text.h"
 
 namespace sluice {
@@ -21,12 +22,7 @@ std::string quoted_labels(const DataType& type) {
   if (!type.labels) return sql;
   for (const std::string& label : *type.labels) {
     if (!sql.empty()) sql += ',';
-    sql += '\'';
-    for (const char c : label) {
-      if (c == '\'' || c == '\\') sql += c;
-      sql += c;
-    }
-    sql += '\'';
+    sql += mysql::quoted_label(label);
   }
   return sql;
 }
@@ -217,13 +213,19 @@ DataType mysql_data_type(std::string_view data_type, std::string_view column_typ
   return type;
 }
 
+std::string mysql_enum_error_index(const DataType& type) {
+  const auto is_label = [&](const std::string& text) {
+    return type.labels && std::ranges::find(*type.labels, text) != type.labels->end();
+  };
+  if (type.kind != TypeKind::kEnum || is_label("")) return {};
+  std::string index = "0";
+  while (is_label(index)) index += '0';
+  return index;
+}
+
 void append_mysql_literal(const MysqlConnection& connection, const ColumnVector& values, const DataType& type,
                           size_t row, std::string& sql) {
-  const bool has_label_of_nothing = type.labels && std::ranges::find(*type.labels, "") != type.labels->end();
-  if (type.kind == TypeKind::kEnum && values.bytes_at(row).empty() && !type.source_type.empty() &&
-      !has_label_of_nothing) {
-    sql += '0';  // the index of MySQL's error value, which '' cannot name in strict mode
-  } else if (is_binary(type.kind)) {
+  if (is_binary(type.kind)) {
     MysqlConnection::append_hex_literal(values.bytes_at(row), sql);
   } else if (type.kind == TypeKind::kFloat) {
     append_exact(values.double_at(row), sql);

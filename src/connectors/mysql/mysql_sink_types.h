@@ -20,6 +20,10 @@ DataType mysql_data_type(std::string_view data_type, std::string_view column_typ
                          int64_t scale, int64_t datetime_precision);
 bool is_mysql_type_text(std::string_view source_type);
 
+// The error value of an ENUM reads as ''. In strict mode MySQL takes this text for it: the index, which is no label.
+// Empty: '' is a label, or the type is another.
+std::string mysql_enum_error_index(const DataType& type);
+
 // Appends a present value as a literal of a statement.
 void append_mysql_literal(const MysqlConnection& connection, const ColumnVector& values, const DataType& type,
                           size_t row, std::string& sql);

@@ -191,6 +191,9 @@ Result<> MysqlWriter::load(Context& context, Plan& plan, const ChangeBatch& batc
       const ColumnVector& values = batch.columns[column];
       if (!values.has_value(row)) {
         sql_ += "\\N";
+      } else if (is_error_value(plan, values, column, row)) {
+        ASSIGN_OR_RETURN(const std::string_view index, error_index(plan, column));
+        sql_ += index;
       } else {
         if (values.storage() == Storage::kDouble && !std::isfinite(values.double_at(row))) {
           RETURN_IF_ERROR(append_value(plan, batch, column, row));
@@ -241,7 +244,7 @@ Result<> MysqlWriter::insert(Context& context, Plan& plan, const ChangeBatch& ba
     sql_ += pending++ > 0 ? ",(" : "(";
     for (size_t c = 0; c < columns.size(); ++c) {
       if (c > 0) sql_ += ',';
-      RETURN_IF_ERROR(append_value(plan, batch, columns[c], value_row(batch, columns[c], rows[i])));
+      RETURN_IF_ERROR(append_new_value(plan, batch, columns[c], value_row(batch, columns[c], rows[i])));
     }
     sql_ += ')';
     if (i + 1 < rows.size() && pending < kStatementRows && sql_.size() < limits_.statement_bytes) continue;
@@ -295,7 +298,7 @@ Result<> MysqlWriter::append_assignments(const Plan& plan, const ChangeBatch& ba
                                          const std::vector<uint32_t>& columns) {
   for (size_t i = 0; i < columns.size(); ++i) {
     sql_ += (i > 0 ? ", " : "") + plan.names[columns[i]] + " = ";
-    RETURN_IF_ERROR(append_value(plan, batch, columns[i], value_row(batch, columns[i], row)));
+    RETURN_IF_ERROR(append_new_value(plan, batch, columns[i], value_row(batch, columns[i], row)));
   }
   return {};
 }
@@ -334,6 +337,22 @@ Result<> MysqlWriter::append_value(const Plan& plan, const ChangeBatch& batch, u
   return {};
 }
 
+Result<> MysqlWriter::append_new_value(const Plan& plan, const ChangeBatch& batch, uint32_t column, size_t row) {
+  if (!is_error_value(plan, batch.columns[column], column, row)) return append_value(plan, batch, column, row);
+  ASSIGN_OR_RETURN(const std::string_view index, error_index(plan, column));
+  sql_.append("'").append(index).append("'");
+  return {};
+}
+
+Result<std::string_view> MysqlWriter::error_index(const Plan& plan, uint32_t column) const {
+  if (!connection_->is_mariadb()) return std::string_view(plan.error_index[column]);
+  return Error(ErrorCode::kData,
+               fmt::format("column '{}' of {} holds the error value of an ENUM (''), which MariaDB takes in no way",
+                           plan.schema->columns[column].name, plan.schema->id.text()),
+               "Give the rows a label at the source, replace the value by a projection, or make the column a VARCHAR "
+               "in the target.");
+}
+
 Result<MysqlWriter::Plan*> MysqlWriter::plan_for(Context& context, const TableSchemaPtr& schema) {
   if (const auto found = plans_.find(schema.get()); found != plans_.end()) return found->second.get();
   if (plans_.size() >= kMaxPlans) plans_.clear();
@@ -359,6 +378,8 @@ Result<MysqlWriter::Plan*> MysqlWriter::plan_for(Context& context, const TableSc
     plan->all_columns.push_back(i);
     plan->names.push_back(MysqlConnection::quote_identifier(column.name));
     plan->is_json.push_back(target.schema.columns[*found].type.kind == TypeKind::kJson && !connection_->is_mariadb());
+    const bool is_enum = target.schema.columns[*found].type.kind == TypeKind::kEnum;
+    plan->error_index.push_back(is_enum ? mysql_enum_error_index(column.type) : std::string());
     const bool hex = is_hex_field(column.type.kind);
     fields += (i > 0 ? ", " : "") + (hex ? fmt::format("@v{}", i) : plan->names[i]);
     if (!hex) continue;

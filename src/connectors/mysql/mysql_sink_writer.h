@@ -36,11 +36,12 @@ class MysqlWriter : public SinkWriter {
   enum class Upsert : uint8_t { kOnDuplicateKey, kDeleteInsert, kRowByRow };
   // What is known of one table in one shape.
   struct Plan {
-    TableSchemaPtr schema;           // keeps the address that the plan is found by
-    std::string table;               // quoted
-    std::string doing;               // "writing shop.orders"
-    std::vector<std::string> names;  // quoted
-    std::vector<bool> is_json;       // MySQL's JSON, which does not equal its text
+    TableSchemaPtr schema;                 // keeps the address that the plan is found by
+    std::string table;                     // quoted
+    std::string doing;                     // "writing shop.orders"
+    std::vector<std::string> names;        // quoted
+    std::vector<bool> is_json;             // MySQL's JSON, which does not equal its text
+    std::vector<std::string> error_index;  // of columns that are an ENUM here too, as mysql_enum_error_index
     std::vector<uint32_t> all_columns;
     Upsert upsert = Upsert::kOnDuplicateKey;
     bool in_order = false;          // constraints hold at every step only if changes are made one after the other
@@ -61,7 +62,13 @@ class MysqlWriter : public SinkWriter {
   // Updates one row found by the key of `key_row`; returns the rows matched.
   Result<uint64_t> update(Context& context, Plan& plan, const ChangeBatch& batch, size_t row, size_t key_row,
                           const std::vector<uint32_t>& columns);
+  // To compare with, and to store.
   Result<> append_value(const Plan& plan, const ChangeBatch& batch, uint32_t column, size_t row);
+  Result<> append_new_value(const Plan& plan, const ChangeBatch& batch, uint32_t column, size_t row);
+  static bool is_error_value(const Plan& plan, const ColumnVector& values, uint32_t column, size_t row) {
+    return !plan.error_index[column].empty() && values.has_value(row) && values.bytes_at(row).empty();
+  }
+  Result<std::string_view> error_index(const Plan& plan, uint32_t column) const;
   Result<> append_assignments(const Plan& plan, const ChangeBatch& batch, size_t row,
                               const std::vector<uint32_t>& columns);
   Result<> append_whole_row(const Plan& plan, const ChangeBatch& batch, size_t row);

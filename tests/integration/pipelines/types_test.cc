@@ -56,11 +56,16 @@ const std::vector<TypeCase>& type_cases() {
       {"TIMESTAMP(6) NULL", {"'2024-06-30 23:59:59.999999'"}},
       {"YEAR", {"1901", "2155", "0"}},
       {"ENUM('small','medium','it''s')", {"'small'", "'it''s'"}},
+      {R"(ENUM('N\\A','a\nb\rc','\\'''))", {R"('N\\A')", R"('a\nb\rc')", R"('\\''')"}},
       {"SET('a','b','c')", {"'a,c'", "''", "'a,b,c'"}},
+      {R"(SET('x\\y','z\n'))", {R"('x\\y,z\n')"}},
       {"GEOMETRY", {"ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('POLYGON((0 0,0 1,1 1,0 0))')"}},
       {"JSON", {"'{\"a\": [1, 2.5, null, \"x\"], \"b\": {\"c\": true}}'", "'[]'", "'\"text\"'", "'-12345678901234'"}},
       {"UUID", {"'123e4567-e89b-12d3-a456-426614174000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"}, "mariadb"},
-      {"INET6", {"'2001:db8::ff00:42:8329'", "'::'"}, "mariadb"},
+      {"INET6",
+       {"'2001:db8::ff00:42:8329'", "'::'", "'::1'", "'2001:db8:0:1:1:1:1:1'", "'1:0:0:1:0:0:1:0'", "'::1.2.3.4'",
+        "'::ffff:1.2.3.4'"},
+       "mariadb"},
       {"INET4", {"'192.168.0.1'"}, "mariadb"},
       {"VECTOR(3)", {"TO_VECTOR('[1,2,3.5]')"}, "mysql"},
   };
@@ -137,6 +142,57 @@ TEST(TypesRegressions, integers_behind_a_year_keep_their_sign) {
     pipeline.run_until_caught_up();
     EXPECT_THAT(pipeline.target_rows("y, id, n, z, m", "t", "id"), testing::ElementsAre("2024|-1|4294967295|1999|-5"));
   }
+}
+
+// The log has the path as it was written.
+TEST(TypesRegressions, differences_of_json_may_count_from_the_end) {
+  DatabaseServer* const source = Servers::shared().get("mysql");
+  if (source == nullptr) GTEST_SKIP() << MysqlServer::unavailable();
+  const std::string database = fresh_database(*source, "json");
+  execute(*source, "CREATE TABLE t (id INT PRIMARY KEY, d JSON)", database);
+  execute(*source,
+          "INSERT INTO t SELECT id, JSON_OBJECT('a', JSON_ARRAY(1, 2, JSON_ARRAY(3, 4)), 'pad', REPEAT('x', 500)) FROM "
+          "(SELECT 1 AS id UNION SELECT 2 UNION SELECT 3 UNION SELECT 4) AS ids",
+          database);
+  const Pipeline pipeline(*source, "sqlite", database);
+  pipeline.run_until_caught_up();
+  execute(*source,
+          "SET SESSION binlog_row_value_options = PARTIAL_JSON; "
+          "UPDATE t SET d = JSON_SET(d, '$.a[last]', 9, '$.a[last-1]', 8) WHERE id = 1; "
+          "UPDATE t SET d = JSON_REMOVE(d, '$.a[last][last-1]') WHERE id = 2; "
+          "UPDATE t SET d = JSON_SET(d, '$.a[last-9]', 7) WHERE id = 3; "
+          "UPDATE t SET d = JSON_SET(d, '$.a[last][last]', 6) WHERE id = 4",
+          database);
+  pipeline.run_until_caught_up();
+  EXPECT_THAT(pipeline.target_rows("json_extract(d, '$.a')", "t", "id"),
+              testing::ElementsAre("[1,8,9]", "[1,2,[4]]", "[7,1,2,[3,4]]", "[1,2,[3,6]]"));
+  EXPECT_EQ(pipeline.verify(), 0);
+}
+
+// What a session that is not strict stored for a label that is none.
+TEST(TypesRegressions, the_error_value_of_an_enum_is_written_or_named) {
+  DatabaseServer* const mysql = Servers::shared().get("mysql");
+  if (mysql == nullptr) GTEST_SKIP() << MysqlServer::unavailable();
+  const std::string database = fresh_database(*mysql, "enums");
+  execute(*mysql, "CREATE TABLE t (id INT PRIMARY KEY, v ENUM('x','0')); CREATE TABLE keyless LIKE t", database);
+  execute(*mysql, "ALTER TABLE keyless DROP PRIMARY KEY", database);
+  execute(*mysql, "SET SESSION sql_mode = ''; INSERT INTO t VALUES (1, 'none'), (2, '0')", database);
+  const Pipeline pipeline(*mysql, "mysql", database);
+  execute(*pipeline.target(), "SET GLOBAL local_infile = ON");  // the copy goes by LOAD DATA
+  pipeline.run_until_caught_up();
+  execute(*mysql,
+          "SET SESSION sql_mode = ''; INSERT INTO t VALUES (3, 'none'), (4, '0'); INSERT INTO keyless SELECT * FROM t; "
+          "DELETE FROM keyless WHERE id > 2; UPDATE keyless SET id = 5 WHERE id = 1",
+          database);
+  pipeline.run_until_caught_up();
+  EXPECT_THAT(pipeline.target_rows("id, v, v + 0", "t", "id"), testing::ElementsAre("1||0", "2|0|2", "3||0", "4|0|2"));
+  EXPECT_THAT(pipeline.target_rows("id, v", "keyless", "id"), testing::ElementsAre("2|0", "5|"));
+  EXPECT_EQ(pipeline.verify(), 0);
+
+  const Pipeline other(*mysql, "mariadb", database);
+  const auto job = other.start({"run", "JOB", "--until-caught-up"});
+  EXPECT_NE(job->wait().value_or(-1), 0);
+  EXPECT_THAT(job->err(), testing::HasSubstr("holds the error value of an ENUM"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Matrix, Types,
