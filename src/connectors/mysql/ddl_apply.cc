@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "connectors/mysql/charset.h"
 #include "connectors/mysql/schema_edit.h"
@@ -19,8 +20,9 @@ bool is_schema_change_helper(std::string_view table) {
   });
 }
 
-bool is_computed_default(const std::optional<std::string>& expression) {
+bool is_computed_default(std::string_view column_type, const std::optional<std::string>& expression) {
   if (!expression) return false;
+  if (column_type.starts_with("timestamp")) return true;
   // MariaDB prints literals quoted and MySQL bare; what looks like a call is taken for one.
   const std::string& text = *expression;
   if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') return false;
@@ -41,8 +43,8 @@ bool generates_column_anew(const AlterAction& action) {
 bool computes_values(const AlterAction& action) {
   if (generates_column_anew(action)) return true;
   const auto* add = std::get_if<AddColumn>(&action);
-  return add != nullptr &&
-         (add->column.generated || add->column.auto_increment || is_computed_default(add->column.default_expression));
+  return add != nullptr && (add->column.generated || add->column.auto_increment ||
+                            is_computed_default(add->column.type, add->column.default_expression));
 }
 
 // True if a column gets the name that another one had when the statement began.
@@ -130,13 +132,17 @@ class DdlApplier {
     SchemaEdit edit(*found, catalog_.database_charset(alter.table.schema), catalog_.options_);
     std::optional<TableId> new_name;
     const bool passes_on = passes_names_on(alter, *found->schema);
-    if (passes_on || std::ranges::any_of(alter.actions, computes_values)) effect_.needs_copy.push_back(alter.table);
     for (const AlterAction& action : alter.actions) {
       if (const auto* rename = std::get_if<RenameTo>(&action)) new_name = rename->table;
       if (std::holds_alternative<TruncatePartition>(action)) effect_.rows_changed.push_back(alter.table);
     }
     RETURN_IF_ERROR(edit.apply(alter.actions).context(fmt::format("altering {}", alter.table.text())));
+    const size_t changes_before = effect_.changes.size();
     MysqlTable result = edit.finish(effect_.changes);
+    const bool keeps = keep_values(changes_before);
+    if (passes_on || !keeps || std::ranges::any_of(alter.actions, computes_values)) {
+      effect_.needs_copy.push_back(alter.table);
+    }
     const bool other_values = passes_on || std::ranges::any_of(alter.actions, generates_column_anew);
     if (other_values && is_schema_change_helper(alter.table.table)) result.other_values = true;
     if (!(result == *found)) put(alter.table, std::move(result));
@@ -207,6 +213,12 @@ class DdlApplier {
   }
   void put(const TableId& id, MysqlTable table) { pending_[id] = std::move(table); }
 
+  // True if all changes from the one with this number on do.
+  bool keep_values(size_t first) const {
+    return std::ranges::all_of(std::span(effect_.changes).subspan(first),
+                               [](const auto& change) { return keeps_values(change); });
+  }
+
   void drop(const TableId& id) {
     const MysqlTable* table = find(id);
     if (table == nullptr) return;
@@ -262,13 +274,14 @@ class DdlApplier {
       effect_.unknown.push_back(name);
       return;
     }
+    const size_t changes_before = effect_.changes.size();
     if (was_known) {
       append_difference(*before->schema, after->schema, effect_.changes);
     } else {
       effect_.changes.push_back({SchemaChangeKind::kCreateTable, nullptr, after->schema, {}, {}});
     }
-    const bool same_rows =
-        was_known && is_schema_change_helper(origin.table) && rows_follow_from_difference(*before, *after);
+    const bool same_rows = was_known && is_schema_change_helper(origin.table) &&
+                           rows_follow_from_difference(*before, *after) && keep_values(changes_before);
     if (!same_rows) effect_.needs_copy.push_back(name);
     if (!is_schema_change_helper(name.table)) pending_[name]->other_values = false;
   }

@@ -45,8 +45,9 @@ struct CharsetChoice {
 // _t_old (pt-online-schema-change). A table that takes its place under the old name holds the same rows.
 bool is_schema_change_helper(std::string_view table);
 
-// True for a default, as printed by the server or written in a statement, whose value only the server knows.
-bool is_computed_default(const std::optional<std::string>& expression);
+// True for a default, as printed by the server or written in a statement, whose value only the server knows. That of a
+// TIMESTAMP is a moment in the time zone of the session that adds the column.
+bool is_computed_default(std::string_view column_type, const std::optional<std::string>& expression);
 
 std::vector<std::string> key_names(const TableSchema& schema);
 
@@ -74,6 +75,7 @@ class SchemaCatalog {
  public:
   explicit SchemaCatalog(TypeOptions options) : options_(options) {}
 
+  const TypeOptions& options() const { return options_; }
   const MysqlTable* find(const TableId& id) const;
   void put(const TableId& id, MysqlTable table) { tables_[id] = std::move(table); }
   void erase(const TableId& id) { tables_.erase(id); }

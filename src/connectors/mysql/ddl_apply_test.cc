@@ -188,9 +188,10 @@ TEST_F(DdlApplyTest, sees_a_gh_ost_swap_as_the_difference) {
 
 // The old rows' values of these columns are nowhere in the log.
 TEST_F(DdlApplyTest, copies_again_after_a_swap_that_renamed_or_computed_columns) {
-  for (const char* change : {"change a b int", "change a id int, change id a int", "add b int as (a * 2) stored",
-                             "modify a int as (id * 2) stored", "add b int auto_increment unique",
-                             "add b timestamp not null default current_timestamp"}) {
+  for (const char* change :
+       {"change a b int", "change a id int, change id a int", "add b int as (a * 2) stored",
+        "modify a int as (id * 2) stored", "add b int auto_increment unique",
+        "add b timestamp not null default current_timestamp", "add b timestamp default '2020-01-01 00:00:00'"}) {
     run("drop table if exists t, _t_old");
     run("create table t (id int primary key, a int)");
     run("create table _t_new like t");
@@ -202,10 +203,10 @@ TEST_F(DdlApplyTest, copies_again_after_a_swap_that_renamed_or_computed_columns)
 
 // What a column begins with is of no matter to rows that have values in it.
 TEST_F(DdlApplyTest, copies_nothing_after_a_swap_that_changed_defaults) {
-  for (const char* change : {"modify a timestamp not null default current_timestamp", "modify a int default (1 + 1)",
+  for (const char* change : {"modify a timestamp not null default current_timestamp", "modify b int default (1 + 1)",
                              "modify id int auto_increment"}) {
     run("drop table if exists t, _t_old");
-    run("create table t (id int primary key, a timestamp)");
+    run("create table t (id int primary key, a timestamp, b int)");
     run("create table _t_new like t");
     run(std::string("alter table _t_new ") + change);
     const auto effect = run("rename table t to _t_old, _t_new to t");
@@ -229,10 +230,86 @@ TEST_F(DdlApplyTest, remembers_of_a_helper_table_that_names_were_passed_on) {
 TEST_F(DdlApplyTest, copies_again_when_the_server_computed_values) {
   run("create table t (id int primary key, a int)");
   EXPECT_TRUE(run("alter table t add b int default 5, add c varchar(9) default 'x'").needs_copy.empty());
+  EXPECT_TRUE(
+      run("alter table t add e datetime default '2020-01-01 00:00:00', add f timestamp null").needs_copy.empty());
+  // A moment in the time zone of the session.
+  EXPECT_EQ(run("alter table t add g timestamp default '2020-01-01 00:00:00'").needs_copy.size(), 1u);
   EXPECT_EQ(run("alter table t add n int auto_increment unique").needs_copy.size(), 1u);
   EXPECT_EQ(run("alter table t add u varchar(40) default (uuid())").needs_copy.size(), 1u);
   EXPECT_EQ(run("alter table t add d int as (a + 1) stored").needs_copy.size(), 1u);
   EXPECT_EQ(run("alter table t modify d int as (a + 2) stored").needs_copy.size(), 1u);
+}
+
+// Another database would make other values of those that are there.
+TEST_F(DdlApplyTest, copies_again_when_another_type_alters_values) {
+  const auto copies = [&](const std::string& from, const std::string& to) {
+    run("drop table if exists t, _t_old, _t_new");
+    run("create table t (id int primary key, a " + from + ")");
+    run("create table _t_new like t");
+    const bool altered = !run("alter table t modify a " + to).needs_copy.empty();
+    run("drop table t");
+    run("create table t (id int primary key, a " + from + ")");
+    run("alter table _t_new modify a " + to);
+    const auto swapped = run("rename table t to _t_old, _t_new to t").needs_copy;
+    EXPECT_EQ(altered, std::ranges::find(swapped, TableId{"d", "t"}) != swapped.end()) << from << " to " << to;
+    return altered;
+  };
+  const std::vector<std::pair<const char*, const char*>> altering = {
+      {"blob", "text"},
+      {"varbinary(9)", "varchar(9)"},
+      {"text character set latin1", "blob"},
+      {"bit(8)", "int"},
+      {"bit(8)", "bit(16)"},
+      {"timestamp", "datetime"},
+      {"datetime", "timestamp"},
+      {"date", "datetime"},
+      {"datetime(6)", "datetime"},
+      {"time", "time(3)"},
+      {"decimal(10,4)", "decimal(10,2)"},
+      {"decimal(10,2)", "decimal(12,4)"},
+      {"bigint", "int"},
+      {"int unsigned", "int"},
+      {"int", "int unsigned"},
+      {"int", "tinyint(1)"},
+      {"int(5) zerofill", "varchar(20)"},
+      {"int", "varchar(5)"},
+      {"float", "double"},
+      {"varchar(9)", "char(9)"},
+      {"binary(4)", "binary(8)"},
+      {"varchar(9)", "varchar(5)"},
+      {"text", "varchar(9)"},
+      {"varchar(9)", "enum('a')"},
+      {"enum('a','b')", "enum('a','c')"},
+      {"set('a','b')", "set('b','a')"},
+      {"year", "int"},
+      {"text", "json"},
+  };
+  for (const auto& [from, to] : altering) EXPECT_TRUE(copies(from, to)) << from << " to " << to;
+  const std::vector<std::pair<const char*, const char*>> keeping = {
+      {"tinyint(1)", "tinyint"},
+      {"tinyint(1)", "int"},
+      {"int", "bigint"},
+      {"int unsigned", "bigint"},
+      {"int unsigned", "bigint unsigned"},
+      {"int", "int not null"},
+      {"bigint unsigned", "varchar(20)"},
+      {"int", "text"},
+      {"varchar(9)", "varchar(20)"},
+      {"varchar(9)", "text"},
+      {"varchar(9) character set latin1", "varchar(9) character set utf8mb4"},
+      {"char(9)", "varchar(9)"},
+      {"text", "longtext"},
+      {"binary(4)", "varbinary(4)"},
+      {"blob", "longblob"},
+      {"decimal(10,2)", "decimal(12,2)"},
+      {"enum('a','b')", "enum('a','x','b','c')"},
+      {"set('a','b')", "set('a','b','c')"},
+      {"datetime(6)", "datetime(6) not null"},
+  };
+  for (const auto& [from, to] : keeping) EXPECT_FALSE(copies(from, to)) << from << " to " << to;
+  run("drop table t");
+  run("create table t (id int primary key, a text)");
+  EXPECT_EQ(run("alter table t convert to character set binary").needs_copy.size(), 1u);
 }
 
 TEST_F(DdlApplyTest, sees_other_renames_as_drop_and_create_with_rows) {

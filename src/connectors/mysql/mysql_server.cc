@@ -78,6 +78,7 @@ Result<> read_column_rows(Context& context, MysqlConnection& connection, const s
     if (column.default_expression == "NULL") column.default_expression.reset();
     column.comment = row[8].value_or("");
     const std::string extra = row[9].value_or("");
+    const bool computed_default = is_computed_default(column.type.source_type, column.default_expression);
     found->second.columns.push_back(std::move(column));
     if (row[10] == "PRI") out.lack_indexes.insert(id);
     out.tables[id].columns.push_back({.charset = row[4].value_or(""),
@@ -86,7 +87,7 @@ Result<> read_column_rows(Context& context, MysqlConnection& connection, const s
                                       .invisible = extra.find("INVISIBLE") != std::string::npos,
                                       .computed = extra.find("GENERATED") != std::string::npos ||
                                                   extra.find("auto_increment") != std::string::npos ||
-                                                  is_computed_default(row[7])});
+                                                  computed_default});
   }
   return {};
 }

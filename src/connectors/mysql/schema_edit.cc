@@ -13,7 +13,7 @@ namespace sluice::mysql {
 namespace {
 
 bool is_text(const DataType& type) {
-  bool text = type.kind == TypeKind::kString && type.source_type.rfind("inet", 0) != 0;
+  bool text = type.kind == TypeKind::kString && !is_internet_address(type);
   return text || type.kind == TypeKind::kEnum || type.kind == TypeKind::kSet;
 }
 
@@ -30,7 +30,7 @@ Result<BuiltColumn> build_column(const DdlColumn& ddl, const CharsetChoice& tabl
   if (ddl.binary_collation) built.info.collation = built.info.charset + "_bin";
   built.info.generated_virtual = ddl.generated_virtual;
   built.info.invisible = ddl.invisible;
-  built.info.computed = ddl.generated || ddl.auto_increment || is_computed_default(ddl.default_expression);
+  built.info.computed = ddl.generated || ddl.auto_increment || is_computed_default(ddl.type, ddl.default_expression);
   bool nullable = ddl.nullable.value_or(true) && !ddl.primary_key;
   ASSIGN_OR_RETURN(built.column.type, mysql_data_type(ddl.type, built.info.charset, nullable, options));
   built.column.name = ddl.name;
@@ -116,7 +116,98 @@ Result<> put_key(const CreateTable& create, TableSchema& schema, MysqlTable& tab
 // The same as far as a target can tell.
 bool same_definition(const Column& a, const Column& b) { return a.type == b.type; }
 
+struct IntegerSize {
+  int bits = 0;  // 0: no integer
+  bool is_unsigned = false;
+};
+
+IntegerSize integer_size(const DataType& type) {
+  constexpr std::pair<std::string_view, int> kBits[] = {
+      {"tinyint", 8}, {"smallint", 16}, {"mediumint", 24}, {"int", 32}, {"bigint", 64}};
+  if (type.kind == TypeKind::kBoolean) return {1, true};
+  for (const auto& [name, bits] : kBits) {
+    if (type.source_type.starts_with(name)) return {bits, type.source_type.find(" unsigned") != std::string::npos};
+  }
+  return {};
+}
+
+constexpr uint64_t kBytesPerCharacter = 4;
+
+// The most bytes that the text or bytes have; 0 for another type.
+uint64_t capacity(const DataType& type) {
+  constexpr std::pair<std::string_view, uint64_t> kLongest[] = {
+      {"tiny", 255}, {"medium", (1 << 24) - 1}, {"long", (uint64_t{1} << 32) - 1}, {"text", 65535}, {"blob", 65535}};
+  if (type.kind != TypeKind::kString && type.kind != TypeKind::kBytes) return 0;
+  if (type.length != 0) return uint64_t{type.length} * (type.kind == TypeKind::kString ? kBytesPerCharacter : 1);
+  for (const auto& [name, bytes] : kLongest) {
+    if (type.source_type.starts_with(name)) return bytes;
+  }
+  return 0;
+}
+
+// The labels of `from` in their order, perhaps with others between and behind them.
+bool has_labels(const DataType& from, const DataType& to) {
+  if (!from.labels || !to.labels) return false;
+  auto next = from.labels->begin();
+  for (const std::string& label : *to.labels) {
+    if (next != from.labels->end() && *next == label) ++next;
+  }
+  return next == from.labels->end();
+}
+
+bool keeps_values(const DataType& from, const DataType& to) {
+  const IntegerSize was = integer_size(from);
+  const IntegerSize is = integer_size(to);
+  if (was.bits != 0 && is.bits != 0) {
+    return was.is_unsigned == is.is_unsigned ? was.bits <= is.bits : was.is_unsigned && was.bits < is.bits;
+  }
+  if (was.bits > 1 && to.kind == TypeKind::kString) {
+    constexpr uint64_t kLongestNumber = 20 * kBytesPerCharacter;
+    return from.source_type.find("zerofill") == std::string::npos && capacity(to) >= kLongestNumber;
+  }
+  if (from.kind != to.kind) return false;
+  switch (from.kind) {
+    case TypeKind::kString:
+    case TypeKind::kBytes: {
+      // CHAR loses blanks, and BINARY gets zeros, at the end.
+      const bool same_end = !to.fixed_length || (from.fixed_length && from.kind == TypeKind::kString);
+      if (capacity(from) != 0 && capacity(from) <= capacity(to) && same_end) return true;
+      break;
+    }
+    case TypeKind::kEnum:
+    case TypeKind::kSet: return has_labels(from, to);
+    case TypeKind::kDecimal: return from.scale == to.scale && from.precision <= to.precision;
+    case TypeKind::kBoolean:
+    case TypeKind::kInt8:
+    case TypeKind::kInt16:
+    case TypeKind::kInt32:
+    case TypeKind::kInt64:
+    case TypeKind::kUInt64:
+    case TypeKind::kFloat:
+    case TypeKind::kDouble:
+    case TypeKind::kDate:
+    case TypeKind::kTime:
+    case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+    case TypeKind::kYear:
+    case TypeKind::kJson:
+    case TypeKind::kBit:
+    case TypeKind::kUuid:
+    case TypeKind::kGeometry: break;
+  }
+  return from.source_type == to.source_type;
+}
+
 }  // namespace
+
+bool keeps_values(const SchemaChange& change) {
+  if (change.kind != SchemaChangeKind::kAlterColumnType) return true;
+  return std::ranges::all_of(change.columns, [&](const std::string& name) {
+    const auto from = change.before->find_column(name);
+    const auto to = change.after->find_column(name);
+    return from && to && keeps_values(change.before->columns[*from].type, change.after->columns[*to].type);
+  });
+}
 
 TableSchemaPtr with_id(const TableSchema& schema, const TableId& id) {
   auto copy = std::make_shared<TableSchema>(schema);

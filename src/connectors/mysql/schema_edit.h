@@ -25,6 +25,10 @@ Result<MysqlTable> new_table(const CreateTable& create, const CharsetChoice& cha
 // Appends what turns `before` into `after`: dropped, added, altered columns, comment. The last change ends at `after`.
 void append_difference(const TableSchema& before, const TableSchemaPtr& after, std::vector<SchemaChange>& changes);
 
+// True if rows that are there have the same values in any database when their columns become what the change says, so
+// that ALTER does there what it did at the source.
+bool keeps_values(const SchemaChange& change);
+
 class SchemaEdit {
  public:
   SchemaEdit(const MysqlTable& table, CharsetChoice database_charset, const TypeOptions& options);

@@ -132,12 +132,13 @@ std::string add_column_sql(const TableSchema& schema, uint32_t index) {
 }
 
 // The default that an added column was filled by may not fit the new type; rows always bring every value.
-std::vector<std::string> alter_sql(const TableSchema& schema, uint32_t index, bool through_text) {
+// `through`: a type to convert by, empty if the server knows how.
+std::vector<std::string> alter_sql(const TableSchema& schema, uint32_t index, std::string_view through) {
   const Column& column = schema.columns[index];
   const std::string head = fmt::format("ALTER TABLE {} ALTER COLUMN {} ", qualified(schema.id), quote(column.name));
   const std::string type = postgres_type_sql(column.type);
   std::string change = fmt::format("{}TYPE {}", head, type);
-  if (through_text) change += fmt::format(" USING {}::text::{}", quote(column.name), type);
+  if (!through.empty()) change += fmt::format(" USING {}::{}::{}", quote(column.name), through, type);
   const bool not_null = !column.type.nullable || schema.is_key(index);
   return {head + "DROP DEFAULT", change, head + (not_null ? "SET NOT NULL" : "DROP NOT NULL")};
 }
@@ -165,15 +166,23 @@ Result<> create_schema(Context& context, PostgresConnection& connection, const s
   return connection.execute(context, "CREATE SCHEMA IF NOT EXISTS " + quote(schema));
 }
 
-Result<> alter_column(Context& context, PostgresConnection& connection, const TableSchema& schema, uint32_t index) {
+bool is_number(TypeKind kind) {
+  return kind == TypeKind::kInt8 || kind == TypeKind::kInt16 || kind == TypeKind::kInt32 || kind == TypeKind::kInt64 ||
+         kind == TypeKind::kUInt64 || kind == TypeKind::kDecimal;
+}
+
+Result<> alter_column(Context& context, PostgresConnection& connection, const PostgresColumn& existing,
+                      const TableSchema& schema, uint32_t index) {
   RETURN_IF_ERROR(connection.execute(context, "SAVEPOINT altering"));
-  for (const bool through_text : {false, true}) {
+  // The text of a truth value is no number.
+  const bool truth = existing.type_name == "bool" && is_number(schema.columns[index].type.kind);
+  for (const std::string_view through : {"", truth ? "int" : "text"}) {
     std::string script;
-    for (const std::string& sql : alter_sql(schema, index, through_text)) script += sql + ";";
+    for (const std::string& sql : alter_sql(schema, index, through)) script += sql + ";";
     auto altered = connection.execute(context, script);
     if (altered) return {};
     // datatype_mismatch: there is no implicit conversion.
-    if (through_text || connection.last_state() != "42804") return altered;
+    if (!through.empty() || connection.last_state() != "42804") return altered;
     RETURN_IF_ERROR(connection.execute(context, "ROLLBACK TO SAVEPOINT altering"));
   }
   return {};
@@ -205,8 +214,9 @@ Result<> apply_inside(Context& context, PostgresConnection& connection, const Sc
       for (const std::string& name : change.columns) {
         const auto index = change.after->find_column(name);
         if (!index) return lacks_column(change, name);
-        if (find(existing, change.after->columns[*index].name) == nullptr) continue;
-        RETURN_IF_ERROR(alter_column(context, connection, *change.after, *index));
+        const PostgresColumn* const column = find(existing, change.after->columns[*index].name);
+        if (column == nullptr) continue;
+        RETURN_IF_ERROR(alter_column(context, connection, *column, *change.after, *index));
       }
       return {};
     case SchemaChangeKind::kRenameColumn:
@@ -296,7 +306,7 @@ std::vector<std::string> postgres_ddl(const SchemaChange& change) {
       for (const std::string& name : change.columns) {
         const auto index = change.after->find_column(name);
         if (!index) continue;
-        for (std::string& sql : alter_sql(*change.after, *index, false)) statements.push_back(std::move(sql));
+        for (std::string& sql : alter_sql(*change.after, *index, "")) statements.push_back(std::move(sql));
       }
       break;
     case SchemaChangeKind::kRenameColumn:
