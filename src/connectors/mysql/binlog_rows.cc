@@ -240,6 +240,11 @@ Result<> RowDecoder::Plan::image(const Event& event, const RowsHead& head, bool 
   size_t json_ordinal = 0;
   for (size_t i = 0; i < columns.size(); ++i) {
     const ColumnPlan& column = columns[i];
+    if (column.hidden) {
+      if (bit_at(present, i) && !bit_at(nulls, ordinal++)) rows.skip(column.size);
+      if (rows.failed()) return damaged(event, rows);
+      continue;
+    }
     ColumnVector& vector = out.columns[column.target];
     bool is_json = column.form == ValueForm::kJson;
     bool differences = is_json && !partial.empty() && bit_at(partial, json_ordinal++);

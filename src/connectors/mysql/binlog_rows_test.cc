@@ -140,6 +140,35 @@ TEST_F(BinlogRowsTest, reports_every_cut_and_survives_every_flipped_byte) {
   }
 }
 
+// MariaDB 10.11: create table lu3 (id int primary key, a text unique, d bigint); insert into lu3 values (1,'x',7),
+// (2,null,8), with binlog_row_metadata = NO_LOG. The hash of `a` stands at the end.
+TEST_F(BinlogRowsTest, passes_over_columns_that_mariadb_keeps_for_itself) {
+  constexpr std::string_view kMap =
+      "1457036b13010000002f000000d202000000003400000000000100017800036c7533000403fc080801020ecaee0034";
+  constexpr std::string_view kRows =
+      "1457036b1701000000460000001803000000003400000000000100040ff0010000000100780700000000000000b902000000000000fa0200"
+      "00000800000000000000f7abfd48";
+  schema_.columns.clear();
+  columns_.clear();
+  add("id", "int", "", false);
+  add("a", "text", "latin1", true);
+  add("d", "bigint", "", true);
+  TableMap map = parse_table_map(event(kMap), {}).value();
+  const auto make = [&] { return RowDecoder::make(map, std::make_shared<TableSchema>(schema_), columns_); };
+  EXPECT_FALSE(make()) << "the server has no such index";
+  map.hidden = 1;
+  auto rows = make().value();
+  ChangeBatch batch(rows->schema());
+  ASSERT_EQ(rows->decode(event(kRows), {}, {}, batch).value(), 2u);
+  EXPECT_EQ(row(batch, 0), "1|x|7");
+  EXPECT_EQ(row(batch, 1), "2|NULL|8");
+  map.hidden = 0;
+  map.names = {"id", "a", "d", "DB_ROW_HASH_1"};
+  EXPECT_TRUE(make());
+  map.names.back() = "added";
+  EXPECT_FALSE(make());
+}
+
 TEST_F(BinlogRowsTest, reads_full_metadata) {
   TableMap map = parse_table_map(event(kMysqlTableMap), {}).value();
   EXPECT_EQ(map.names, (std::vector<std::string>{"id", "a", "b", "c", "d", "e", "f"}));

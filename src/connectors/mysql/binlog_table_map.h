@@ -77,6 +77,10 @@ struct TableMap {
   std::vector<KeyPart> primary_key;
   bool has_primary_key = false;
 
+  // Columns at the end that the server shows nowhere else (count_hidden_columns). The reader of the log says how many at most;
+  // with names it need not.
+  size_t hidden = 0;
+
   // The event's body; two events with equal bytes mean the same, so a caller can keep what it built for the last one.
   std::vector<uint8_t> bytes;
 

@@ -84,7 +84,6 @@ class MysqlLogReader : public LogReader, public QuietLog {
   Error at_position(Error error) const;
   Result<MysqlConnection*> metadata(Context& context);
   Result<> learn_server_defaults(Context& context);
-  Result<> learn_key_indexes(Context& context);
 
   const MysqlSourceOptions& options_;
   const CapturedTables& captured_;
@@ -139,7 +138,7 @@ Result<> MysqlLogReader::open(Context& context, LogStart start) {
     catalog_.put(id, std::move(table));
   }
   RETURN_IF_ERROR(learn_server_defaults(context));
-  RETURN_IF_ERROR(learn_key_indexes(context));
+  RETURN_IF_ERROR(learn_key_indexes(context, *metadata_, catalog_));
   std::map<TableId, std::vector<FinishedChunk>> chunks;
   for (auto& chunk : start.chunks) chunks[chunk.chunk.table].push_back(std::move(chunk));
   for (const auto& [id, list] : chunks) {
@@ -168,25 +167,6 @@ Result<> MysqlLogReader::learn_server_defaults(Context& context) {
                                      "@@global.lower_case_table_names"));
   catalog_.set_server_charset({server[0][0].value_or(""), server[0][1].value_or("")});
   lower_case_names_ = server[0][2] != "0";
-  return {};
-}
-
-// Ledgers of earlier versions do not tell them.
-Result<> MysqlLogReader::learn_key_indexes(Context& context) {
-  std::vector<TableId> unknown;
-  for (const auto& [id, table] : catalog_.tables()) {
-    if (table.schema && !table.schema->key.empty() && table.key_index.empty()) unknown.push_back(id);
-  }
-  if (unknown.empty()) return {};
-  ASSIGN_OR_RETURN(MysqlConnection* const connection, metadata(context));
-  ASSIGN_OR_RETURN(const auto tables,
-                   read_tables(context, *connection, unknown, {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
-  for (const auto& [id, now] : tables) {
-    MysqlTable table = *catalog_.find(id);
-    if (key_names(*now.schema) != key_names(*table.schema)) continue;
-    table.key_index = now.key_index;
-    catalog_.put(id, std::move(table));
-  }
   return {};
 }
 
@@ -702,7 +682,9 @@ Result<bool> MysqlLogReader::meet_unknown_table(Context& context, const TableId&
   ASSIGN_OR_RETURN(auto tables,
                    read_tables(context, *connection, {id}, {.tinyint1_as_boolean = options_.tinyint1_as_boolean}));
   if (tables.empty()) {
-    log_warn("changes of table {} are left out: it was not there when the job began and is gone now", id.text());
+    ASSIGN_OR_RETURN(const bool sequence, is_sequence(context, *connection, id));
+    if (!sequence)
+      log_warn("changes of table {} are left out: it was not there when the job began and is gone now", id.text());
     catalog_.erase(id);
     return false;
   }
@@ -760,6 +742,10 @@ Result<> MysqlLogReader::handle_rows(Context& context, const Event& event) {
     if (table == nullptr || !table->schema) {
       return Error(ErrorCode::kUnsupported, fmt::format("the columns of table {} are not known", mapped.id.text()),
                    "Start the job with --reset to copy again.");
+    }
+    if (mapped.map.columns() > table->schema->columns.size()) {
+      ASSIGN_OR_RETURN(MysqlConnection* const connection, metadata(context));
+      ASSIGN_OR_RETURN(mapped.map.hidden, count_hidden_columns(context, *connection, mapped.id));
     }
     ASSIGN_OR_RETURN(mapped.decoder, RowDecoder::make(mapped.map, table->schema, table->columns));
     if (mapped.filter != nullptr) {

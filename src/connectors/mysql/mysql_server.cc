@@ -25,6 +25,8 @@ std::string log_status_statement(const MysqlConnection& connection) {
   return !connection.is_mariadb() && connection.version() >= 80200 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
 }
 
+constexpr std::string_view kTableTypes = "TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')";
+
 // Another one may drop and create tables while these are read: then a definition is put together from two tables.
 constexpr int kReadings = 10;
 
@@ -38,12 +40,17 @@ Result<> read_table_rows(Context& context, MysqlConnection& connection, const st
                          const std::set<TableId>& wanted, Definitions& out) {
   ASSIGN_OR_RETURN(const auto rows,
                    connection.query(context,
-                                    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_COMMENT, TABLE_COLLATION, ENGINE FROM "
-                                    "information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND " +
-                                        where));
+                                    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_COMMENT, TABLE_COLLATION, ENGINE, "
+                                    "TABLE_TYPE FROM information_schema.TABLES WHERE " +
+                                        std::string(kTableTypes) + " AND " + where));
   for (const auto& row : rows) {
     const TableId id{row[0].value_or(""), row[1].value_or("")};
     if (!wanted.contains(id)) continue;
+    if (row[5] == "SYSTEM VERSIONED") {
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("table {} is system-versioned: its log tells old rows as it tells new ones", id.text()),
+                   "Leave it out with tables.exclude.");
+    }
     out.schemas[id].id = id;
     out.schemas[id].comment = row[2].value_or("");
     MysqlTable& table = out.tables[id];
@@ -209,11 +216,12 @@ Result<BinlogPosition> earliest_binlog_position(Context& context, MysqlConnectio
 }
 
 Result<std::vector<TableId>> list_tables(Context& context, MysqlConnection& connection) {
-  ASSIGN_OR_RETURN(const auto rows,
-                   connection.query(context,
-                                    "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE "
-                                    "TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN ('mysql', "
-                                    "'information_schema', 'performance_schema', 'sys') ORDER BY 1, 2"));
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      connection.query(context, fmt::format("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE "
+                                            "{} AND TABLE_SCHEMA NOT IN ('mysql', "
+                                            "'information_schema', 'performance_schema', 'sys') ORDER BY 1, 2",
+                                            kTableTypes)));
   std::vector<TableId> tables;
   for (const auto& row : rows) tables.push_back({row[0].value_or(""), row[1].value_or("")});
   return tables;
@@ -239,6 +247,41 @@ Result<std::vector<NamedTable>> read_tables(Context& context, MysqlConnection& c
     }
   }
   return result;
+}
+
+Result<> learn_key_indexes(Context& context, MysqlConnection& connection, SchemaCatalog& catalog) {
+  std::vector<TableId> unknown;
+  for (const auto& [id, table] : catalog.tables()) {
+    if (table.schema && !table.schema->key.empty() && table.key_index.empty()) unknown.push_back(id);
+  }
+  ASSIGN_OR_RETURN(const auto tables, read_tables(context, connection, unknown, catalog.options()));
+  for (const auto& [id, now] : tables) {
+    MysqlTable table = *catalog.find(id);
+    if (key_names(*now.schema) != key_names(*table.schema)) continue;
+    table.key_index = now.key_index;
+    catalog.put(id, std::move(table));
+  }
+  return {};
+}
+
+Result<size_t> count_hidden_columns(Context& context, MysqlConnection& connection, const TableId& table) {
+  std::string sql =
+      "SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND "
+      "INDEX_TYPE = 'HASH' AND TABLE_SCHEMA = ";
+  connection.append_quoted(table.schema, sql);
+  sql += " AND TABLE_NAME = ";
+  connection.append_quoted(table.table, sql);
+  ASSIGN_OR_RETURN(const auto count, connection.query_value(context, sql));
+  return to_number(count);
+}
+
+Result<bool> is_sequence(Context& context, MysqlConnection& connection, const TableId& table) {
+  std::string sql = "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ";
+  connection.append_quoted(table.schema, sql);
+  sql += " AND TABLE_NAME = ";
+  connection.append_quoted(table.table, sql);
+  ASSIGN_OR_RETURN(const auto type, connection.query_value(context, sql));
+  return type == "SEQUENCE";
 }
 
 }  // namespace sluice::mysql

@@ -29,9 +29,15 @@ struct NamedTable {
   TableId id;
   MysqlTable table;
 };
-// The definitions of these tables (those that still exist).
+// The definitions of these tables (those that still exist). kUnsupported if one is system-versioned.
 Result<std::vector<NamedTable>> read_tables(Context& context, MysqlConnection& connection,
                                             const std::vector<TableId>& tables, const TypeOptions& options);
+
+// The name of the index that each key is made of, for tables of ledgers of earlier versions, which do not tell it.
+Result<> learn_key_indexes(Context& context, MysqlConnection& connection, SchemaCatalog& catalog);
+// MariaDB's unique indexes of long text have a column of hashes each, behind all others, that only the log shows.
+Result<size_t> count_hidden_columns(Context& context, MysqlConnection& connection, const TableId& table);
+Result<bool> is_sequence(Context& context, MysqlConnection& connection, const TableId& table);
 
 std::string quoted(const TableId& table);
 

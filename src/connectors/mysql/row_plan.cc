@@ -200,17 +200,32 @@ Result<uint32_t> find_target(const TableMap& map, size_t index, const TableSchem
   return *found;
 }
 
+// True if the columns from this one on are hashes that MariaDB keeps for itself.
+bool only_hidden_from(const TableMap& map, size_t first) {
+  if (first == map.columns()) return true;
+  if (map.names.empty() && map.columns() - first > map.hidden) return false;
+  for (size_t i = first; i < map.columns(); ++i) {
+    if (map.types[i] != BinlogType::kLongLong) return false;
+    if (!map.names.empty() && !map.names[i].starts_with("DB_ROW_HASH_")) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<std::vector<ColumnPlan>> plan_columns(const TableMap& map, const TableSchema& schema,
                                              std::span<const MysqlColumnInfo> columns) {
-  if (map.columns() != schema.columns.size() || columns.size() != schema.columns.size()) {
-    return differs(map,
-                   fmt::format("the log has {} columns and the schema has {}", map.columns(), schema.columns.size()));
+  const size_t shown = schema.columns.size();
+  if (map.columns() < shown || columns.size() != shown || !only_hidden_from(map, shown)) {
+    return differs(map, fmt::format("the log has {} columns and the schema has {}", map.columns(), shown));
   }
   std::vector<ColumnPlan> plans(map.columns());
   std::vector<bool> taken(map.columns());
-  for (size_t i = 0; i < map.columns(); ++i) {
+  for (size_t i = shown; i < map.columns(); ++i) {
+    fixed(plans[i], ValueForm::kInt64, 8);
+    plans[i].hidden = true;
+  }
+  for (size_t i = 0; i < shown; ++i) {
     ColumnPlan& plan = plans[i];
     ASSIGN_OR_RETURN(plan.target, find_target(map, i, schema));
     const Column& column = schema.columns[plan.target];

@@ -56,6 +56,7 @@ struct ColumnPlan {
   ValueForm form = ValueForm::kInt8;
   uint8_t length_size = 0;  // bytes of the length in front; 0: the value has `size` bytes
   bool plain = false;       // the bytes behind the length are the value
+  bool hidden = false;      // of the server's own: skipped
   uint32_t size = 0;
   uint32_t target = 0;                          // column of the schema
   const DataType* type = nullptr;               // in the schema

@@ -390,6 +390,51 @@ TEST_P(Regressions, p64_json_set_and_enum_are_the_same_from_copy_and_log) {
   EXPECT_THAT(all[0], testing::HasSubstr("|a,c|it's"));
 }
 
+TEST_P(Regressions, labels_and_defaults_keep_their_backslashes) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY)");
+  sql("INSERT INTO t VALUES (1)");
+  catch_up_and_verify();
+  sql(R"(ALTER TABLE t ADD p VARCHAR(20) DEFAULT 'C:\\new', ADD l VARCHAR(20) DEFAULT 'a\nb',)"
+      R"( ADD e ENUM('N\\A','a\nb') DEFAULT 'N\\A')");
+  sql(R"(INSERT INTO t VALUES (2, 'C:\\new', 'a\nb', 'N\\A'), (3, '', '', 'a\nb'))");
+  sql(R"(CREATE TABLE late (id INT PRIMARY KEY, e ENUM('N\\A','a\nb'), s SET('x\\y','z')))");
+  sql(R"(INSERT INTO late VALUES (1, 'N\\A', 'x\\y,z'), (2, 'a\nb', 'x\\y'))");
+  catch_up_and_verify();
+  expect_same_as_source("id, p, l, e");
+  expect_same_as_source("id, e, s", "late");
+}
+
+// The server keeps a column of hashes for each of them, which only the log shows.
+TEST_P(Regressions, tables_with_unique_indexes_of_long_text_are_followed) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, a TEXT UNIQUE, b INT, c VARCHAR(4000), d BIGINT, UNIQUE (c, b))");
+  sql("INSERT INTO t VALUES (1, 'x', 1, 'z', 7), (2, NULL, NULL, NULL, NULL), (3, 'c', 3, 'c', 3)");
+  catch_up_and_verify();
+  sql("INSERT INTO t VALUES (4, 'y', NULL, 'w', -4); UPDATE t SET a = 'b', d = 8 WHERE id = 1; DELETE FROM t WHERE id "
+      "= 3");
+  sql("ALTER TABLE t ADD e BIGINT");
+  sql("INSERT INTO t VALUES (5, 'v', 5, 'v', 5, 55)");
+  catch_up_and_verify();
+  expect_same_as_source("id, a, b, c, d, e");
+}
+
+// Its log holds the old rows, too. A sequence has a log and no rows to copy.
+TEST_P(Regressions, a_system_versioned_table_is_refused_and_a_sequence_passed_over) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY); CREATE SEQUENCE numbers");
+  sql("CREATE TABLE versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING");
+  const auto refused =
+      pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state"), "--until-caught-up"});
+  EXPECT_NE(refused->wait().value_or(-1), 0);
+  EXPECT_THAT(refused->err(), testing::HasSubstr("versioned is system-versioned"));
+  EXPECT_THAT(refused->err(), testing::HasSubstr("tables.exclude"));
+  pipeline_->source_options("tables.exclude: " + database_ + ".versioned");
+  catch_up_and_verify();
+  sql("INSERT INTO t VALUES (NEXTVAL(numbers)); INSERT INTO versioned VALUES (1)");
+  const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state"), "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 0) << tail(job->err());
+  EXPECT_THAT(job->err(), testing::Not(testing::HasSubstr("are left out")));
+  expect_same_as_source("id");
+}
+
 // 73, 21, 23 (PeerDB 4534, DBZ-7594): dates far away or before 1970, microseconds, negative TIME.
 TEST_P(Regressions, p73_p21_p23_dates_and_times_keep_every_digit) {
   sql("CREATE TABLE t (id INT PRIMARY KEY, d DATE, dt DATETIME(6), tm TIME(6))");
