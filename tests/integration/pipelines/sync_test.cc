@@ -131,6 +131,20 @@ TEST_P(Sync, changed_types_have_the_source_s_values_in_rows_that_were_there) {
               ElementsAre(R"(h\ello|é|5|1|1.23|y)", R"(h\ello|é|5|7|1.23|y)"));
 }
 
+// Without a copy: the target does what the source did.
+TEST_P(Sync, a_truth_value_becomes_a_number_in_place) {
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v TINYINT(1))");
+  sql("INSERT INTO t VALUES (1, 1), (2, 0), (3, NULL)");
+  catch_up_and_verify();
+  sql("ALTER TABLE t MODIFY v INT");
+  sql("INSERT INTO t VALUES (4, -7)");
+  const auto job = pipeline_->start({"run", "JOB", "--state", pipeline_->folder().file("state"), "--until-caught-up"});
+  EXPECT_EQ(job->wait().value_or(-1), 0) << job->err();
+  EXPECT_EQ(job->err().find("must be copied"), std::string::npos) << job->err();
+  EXPECT_EQ(pipeline_->verify(), 0);
+  EXPECT_THAT(pipeline_->target_rows("id, v", "t", "id"), ElementsAre("1|1", "2|0", "3|NULL", "4|-7"));
+}
+
 TEST_P(Sync, a_table_that_must_be_copied_again_survives_a_kill_on_the_way) {
   sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
   sql("INSERT INTO t VALUES (1, 10), (2, 20)");
