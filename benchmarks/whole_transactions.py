@@ -9,6 +9,7 @@ from measuring import Job, say
 from private_servers import Mariadb, Postgres, temp_folder
 
 MODES = {"transactional": ("apply: transactional", "parallelism: 4"),
+         "one_writer": ("apply: transactional", "parallelism: 1"),
          "one_lane": ("apply: parallel", "parallelism: 1"),
          "four_lanes": ("apply: parallel", "parallelism: 4")}
 
@@ -47,6 +48,7 @@ def _compare(bench, server, name, lines, rows):
     jobs["transactional"].verify()
     bench.report.add(f"P4w apply: transactional, MariaDB -> {name}", "rows/s", rates["transactional"],
                      anchor=rates["four_lanes"], anchor_name="apply: parallel, 4 lanes",
+                     one_writer_rounds=[round(rate) for rate in rates["one_writer"]],
                      one_lane_rounds=[round(rate) for rate in rates["one_lane"]], changes_last_round=changes, cpu_s=cpu)
     source.stop()
     server.stop()

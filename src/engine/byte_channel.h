@@ -56,6 +56,10 @@ class ByteChannel {
     std::lock_guard lock(mutex_);
     return closed_ && queue_.empty();
   }
+  bool closed() const {
+    std::lock_guard lock(mutex_);
+    return closed_;
+  }
   size_t bytes() const {
     std::lock_guard lock(mutex_);
     return bytes_;

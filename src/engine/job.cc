@@ -170,6 +170,7 @@ Result<bool> Job::begin_attempt() {
                                                      .coordinator = *this,
                                                      .parallelism = plan_.parallelism,
                                                      .lanes = plan_.lanes,
+                                                     .writers = plan_.writers,
                                                      .spool = spool_.get()});
   const bool guarantee_exact = sink_->guarantee() == Guarantee::kExactlyOnce;
   log_info("job '{}' (epoch {}): {} to {}, guarantee {}{}", job_name(spec_), ledger.epoch(), spec_.source.type,
@@ -375,7 +376,7 @@ Result<> Job::forget_passed_chunks(JobParts& parts, JobState& state) {
 // Which tables keep to one lane from now on; what the ledger says where nobody knows better.
 Result<std::optional<std::set<TableId>>> Job::confined_tables(JobParts& parts, const JobState& state) {
   auto* const confines = dynamic_cast<ConfinesTables*>(sink_.get());
-  if (confines == nullptr || parts.lanes == 1) return state.confined;
+  if (confines == nullptr || parts.writers == 1) return state.confined;
   // The transform follows the tables' shapes from here on, and must not be told of those of then again.
   for (const auto& table : std::exchange(attempt_->tables, {})) {
     ASSIGN_OR_RETURN(const auto targets, parts.transform.targets(table.schema));

@@ -31,7 +31,8 @@ struct JobParts {
   SignalInbox& inbox;
   Task& coordinator;          // whose steps these parts are used in
   size_t parallelism;         // readers and writers of the copy: what is asked for, as far as the sink allows
-  size_t lanes = 1;           // writers of the stream
+  size_t lanes = 1;           // of the stream
+  size_t writers = 1;         // of the stream: as many as lanes, or those of one lane
   LogSpool* spool = nullptr;  // null if the source drops its log by itself
 };
 

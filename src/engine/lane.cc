@@ -12,10 +12,6 @@
 namespace sluice {
 namespace {
 
-// A lane without rows still moves its position, so that a restart does not read the log again.
-constexpr std::chrono::seconds kIdleCommitInterval{1};
-// A lane with nothing to do asks now and then whether the job is still its own.
-constexpr std::chrono::seconds kOwnershipCheckInterval{5};
 constexpr std::chrono::milliseconds kNoWait{0};
 // Then it is another task's turn, if one waits.
 constexpr std::chrono::milliseconds kLongestStep{10};
@@ -24,67 +20,22 @@ constexpr std::chrono::milliseconds kLongestStep{10};
 
 Lane::Lane(JobParts& parts, Context& context, size_t number, std::unique_ptr<SinkWriter> writer, Position start,
            size_t channel_bytes)
-    : parts_(parts),
-      context_(context),
+    : StreamLane(parts, context, std::move(start), channel_bytes),
       number_(number),
       writer_(std::move(writer)),
-      channel_(channel_bytes),
       events_(dynamic_cast<EventSink*>(&parts.sink)),
-      last_commit_(monotonic_now()),
-      durable_(std::move(start)) {
+      last_commit_(monotonic_now()) {
   Task::start(parts.tasks);
 }
 
-Lane::~Lane() {
-  channel_.close();
-  wake();
-  join();
-}
-
-bool Lane::send(LaneElement element, size_t bytes) {
-  const bool sent = channel_.push(std::move(element), bytes);
-  wake();
-  return sent;
-}
-
-bool Lane::flush() {
-  {
-    std::lock_guard lock(mutex_);
-    ++flushes_asked_;
-  }
-  if (!send(Flush{}, 0)) return false;
-  std::unique_lock lock(mutex_);
-  flushed_.wait(lock, [this] { return flushes_done_ == flushes_asked_ || error_; });
-  return !error_;
-}
-
-void Lane::set_position(const Position& position) {
-  {
-    std::lock_guard lock(mutex_);
-    durable_ = position;
-    stands_still_ = false;
-  }
-  wake();
-}
-
-Position Lane::durable() const {
-  std::lock_guard lock(mutex_);
-  return durable_;
-}
-
-std::optional<Error> Lane::error() const {
-  std::lock_guard lock(mutex_);
-  return error_;
-}
+Lane::~Lane() { leave(); }
 
 Result<> Lane::commit() {
   RETURN_IF_ERROR(parts_.ledger.commit(context_, *writer_, JobLedger::lane_entry(number_, reached_.position)));
   if (rows_open_) parts_.progress.add_commit(reached_.source_time_ms);
   rows_open_ = false;
   last_commit_ = monotonic_now();
-  std::lock_guard lock(mutex_);
-  durable_ = reached_.position;
-  stands_still_ = false;
+  reach(reached_.position);
   return {};
 }
 
@@ -144,10 +95,7 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
   if (rows_open_ || behind()) RETURN_IF_ERROR(commit());
   // The coordinator may now move the lane ahead; this group end must not take it back.
   reached_ = {};
-  std::lock_guard lock(mutex_);
-  stands_still_ = true;
-  ++flushes_done_;
-  flushed_.notify_all();
+  tell_flushed();
   return {};
 }
 
@@ -155,10 +103,7 @@ Result<> Lane::handle(LaneElement& element, bool more_waiting) {
 // become durable, too: the source keeps what is behind.
 std::optional<MonotonicTime> Lane::next_check() const {
   if (rows_open_ || !at_group_end_) return std::nullopt;
-  if (!behind()) {
-    std::lock_guard lock(mutex_);
-    if (stands_still_) return std::nullopt;
-  }
+  if (!behind() && stands_still()) return std::nullopt;
   return last_commit_ + (behind() ? kIdleCommitInterval : idle_interval());
 }
 
@@ -181,25 +126,17 @@ NextStep Lane::step() {
     auto element = channel_.pop(kNoWait);
     if (!element && channel_.drained()) break;
     auto handled = element ? handle(*element, channel_.bytes() > 0) : check_ownership();
-    if (!handled) return end(std::move(handled).error());
+    if (!handled) return fail(std::move(handled).error());
     if (!element) return {.time = next_check()};
     if (monotonic_now() - began >= kLongestStep) return NextStep::now();
   }
-  return end(Error(ErrorCode::kStopped, fmt::format("lane {} stopped", number_)));
+  return fail(Error(ErrorCode::kStopped, fmt::format("lane {} stopped", number_)));
 }
 
-NextStep Lane::end(Error error) {
+NextStep Lane::fail(Error error) {
   // A writer that is thrown away rolls back what is open.
   writer_.reset();
-  {
-    std::lock_guard lock(mutex_);
-    error_ = std::move(error);
-    flushed_.notify_all();
-  }
-  // After the error: whom this wakes asks for it.
-  channel_.close();
-  parts_.coordinator.wake();
-  return NextStep::never();
+  return end(std::move(error));
 }
 
 }  // namespace sluice

@@ -44,11 +44,15 @@ size_t Partitioner::lane_of(const ChangeBatch& batch, size_t row) const {
   return whole_table(*batch.schema) ? table_hash(batch.schema->id) % lanes_ : lane_of_key(batch, row);
 }
 
-size_t Partitioner::lane_of_key(const ChangeBatch& batch, size_t row) const {
-  uint64_t hash = 0;
+uint64_t Partitioner::table_key(const ChangeBatch& batch) const { return table_hash(batch.schema->id); }
+
+uint64_t Partitioner::row_key(const ChangeBatch& batch, size_t row, uint64_t table) const {
+  uint64_t hash = table;
   for (const uint32_t column : batch.schema->key) hash = batch.columns[column].hash_at(row, hash);
-  return hash % lanes_;
+  return hash;
 }
+
+size_t Partitioner::lane_of_key(const ChangeBatch& batch, size_t row) const { return row_key(batch, row, 0) % lanes_; }
 
 Result<std::vector<std::shared_ptr<const ChangeBatch>>> Partitioner::split(ChangeBatch batch) {
   std::vector<std::shared_ptr<const ChangeBatch>> result(lanes_);

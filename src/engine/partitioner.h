@@ -31,9 +31,14 @@ class Partitioner {
   // The lane of one row of a target table.
   size_t lane_of(const ChangeBatch& batch, size_t row) const;
 
+  // True if the key of a row does not tell which other rows it has to stay in order with.
+  bool whole_table(const TableSchema& schema) const;
+  // Names of the table and of a row of it; `table` is the table's.
+  uint64_t table_key(const ChangeBatch& batch) const;
+  uint64_t row_key(const ChangeBatch& batch, size_t row, uint64_t table) const;
+
  private:
   size_t lane_of_key(const ChangeBatch& batch, size_t row) const;
-  bool whole_table(const TableSchema& schema) const;
 
   const size_t lanes_;
   const bool bytewise_;

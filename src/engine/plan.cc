@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "connector/writes_ahead.h"
+
 namespace sluice {
 namespace {
 
@@ -43,16 +45,18 @@ TaskGroup copy_group(size_t pairs, std::vector<std::string> middle) {
 }
 
 // The reader has a second connection, for definitions of tables.
-TaskGroup stream_group(size_t lanes, bool cut, std::vector<std::string> middle) {
+TaskGroup stream_group(size_t lanes, size_t writers, bool cut, std::vector<std::string> middle) {
+  const bool ordered = writers > lanes;
   if (lanes > 1) middle.emplace_back("divide by key");
   TaskGroup group{.name = "stream",
                   .stages = {{1, {cut ? "read the change log, or the log" : "read the log"}}},
                   .source_connections = kSourceConnections + 2,
-                  .target_connections = kTargetConnections + lanes,
-                  .threads = lanes + 2};
+                  .target_connections = kTargetConnections + writers,
+                  .threads = writers + (ordered ? 3 : 2)};
   if (middle.empty()) middle.emplace_back("hand on");
   group.stages.push_back({1, std::move(middle)});
-  group.stages.push_back({lanes, {"write"}});
+  if (ordered) group.stages.push_back({1, {"cut into runs of transactions"}});
+  group.stages.push_back({writers, {ordered ? "write, commit in the source's order" : "write"}});
   return group;
 }
 
@@ -79,8 +83,10 @@ JobPlan make_plan(const JobSpec& spec, const Source& source, const Sink& sink) {
   const auto wanted = static_cast<size_t>(spec.pipeline.parallelism);
   const auto most = static_cast<size_t>(sink.max_writers());
   plan.parallelism = most == 0 ? wanted : std::min(wanted, most);
-  // Two transactions of the target become visible one after the other, so whole transactions need one writer.
-  plan.lanes = spec.pipeline.apply == ApplyMode::kTransactional ? 1 : plan.parallelism;
+  // Whole transactions become visible one after the other: one lane, which may have several writers.
+  const bool whole = spec.pipeline.apply == ApplyMode::kTransactional;
+  plan.lanes = whole ? 1 : plan.parallelism;
+  plan.writers = whole && dynamic_cast<const WritesAhead*>(&sink) == nullptr ? 1 : plan.parallelism;
 
   const auto middle = middle_nodes(spec);
   const bool streams = source.wants_stream();
@@ -94,7 +100,7 @@ JobPlan make_plan(const JobSpec& spec, const Source& source, const Sink& sink) {
   plan.graph.push_back(spec.sink.type);
 
   if (source.wants_snapshot()) plan.groups.push_back(copy_group(plan.parallelism, middle));
-  if (streams) plan.groups.push_back(stream_group(plan.lanes, cut, middle));
+  if (streams) plan.groups.push_back(stream_group(plan.lanes, plan.writers, cut, middle));
   if (held) plan.groups.push_back(change_log_group(cut));
   return plan;
 }

@@ -32,7 +32,8 @@ struct JobPlan {
   std::vector<std::string> graph;  // from the source to the target, without what would do nothing
   std::vector<TaskGroup> groups;   // the copy first
   size_t parallelism = 0;          // readers and writers of the copy: what is asked for, as far as the sink allows
-  size_t lanes = 0;                // writers of the stream
+  size_t lanes = 0;                // of the stream, each with an entry in the ledger
+  size_t writers = 0;              // of the stream
 
   std::string text() const;
 };

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "connector/writes_ahead.h"
 #include "engine/test_connectors.h"
 
 namespace sluice {
@@ -59,6 +60,25 @@ TEST_F(PlanTest, whole_transactions_have_one_lane_and_are_copied_in_parallel) {
   const JobPlan made = plan();
   EXPECT_EQ(made.parallelism, 4U);
   EXPECT_EQ(made.lanes, 1U);
+  EXPECT_EQ(made.writers, 1U);
+}
+
+TEST_F(PlanTest, whole_transactions_have_several_writers_where_the_sink_allows_it) {
+  class AheadSink : public MemorySink, public WritesAhead {};
+  const AheadSink sink;
+  spec_.pipeline.apply = ApplyMode::kTransactional;
+  const JobPlan made = make_plan(spec_, source_, sink);
+  EXPECT_EQ(made.lanes, 1U);
+  EXPECT_EQ(made.writers, 4U);
+  EXPECT_THAT(made.text(), testing::HasSubstr("=> [cut into runs of transactions] => 4 x [write, commit in the "
+                                              "source's order]; at most 7 threads, 3 connections to the source, 6 to "
+                                              "the target"));
+  spec_.pipeline.parallelism = 1;
+  EXPECT_EQ(make_plan(spec_, source_, sink).writers, 1U);
+  spec_.pipeline.apply = ApplyMode::kParallel;
+  spec_.pipeline.parallelism = 3;
+  EXPECT_EQ(make_plan(spec_, source_, sink).lanes, 3U);
+  EXPECT_EQ(make_plan(spec_, source_, sink).writers, 3U);
 }
 
 TEST_F(PlanTest, a_log_that_is_kept_for_the_job_is_cut_at_the_change_log) {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <span>
 #include <utility>
 
@@ -17,6 +16,7 @@
 #include "connector/quiet_log.h"
 #include "engine/incremental_copy.h"
 #include "engine/lane.h"
+#include "engine/ordered_lane.h"
 #include "engine/partitioner.h"
 #include "engine/whole_transactions.h"
 
@@ -83,6 +83,7 @@ class Stream final : public StreamPhase {
   Result<> open_reader(LogStart start);
   Result<std::optional<bool>> follow(NextStep& next);
   Result<> open();
+  Result<> open_lanes();
   NextStep read_log();
   NextStep rest();
   void acknowledge(const Position& durable);
@@ -128,7 +129,7 @@ class Stream final : public StreamPhase {
   Position handed_on_;
   Position watched_durable_;
   MonotonicTime durable_since_;
-  std::deque<Lane> lanes_;
+  std::vector<std::unique_ptr<StreamLane>> lanes_;
   std::unique_ptr<IncrementalCopy> copies_;  // null if nobody can ask for any
   std::string_view copy_mark_;               // of the rows of copies that were sent last
   Position between_groups_;                  // where all lanes have been sent to; empty in the middle of a group
@@ -164,16 +165,33 @@ Result<> Stream::open() {
     whole_.emplace(parts_.source, state_, parts_.progress);
   }
   RETURN_IF_ERROR(open_reader(std::move(start)));
-  const auto lane_bytes = static_cast<size_t>(parts_.spec.pipeline.channel_bytes) / state_.lanes.size();
-  for (size_t i = 0; i < state_.lanes.size(); ++i) {
-    ASSIGN_OR_RETURN(auto writer, parts_.sink.open_writer(context_, parts_.ledger.job(), parts_.ledger.epoch()));
-    lanes_.emplace_back(parts_, context_, i, std::move(writer), state_.lanes[i], lane_bytes);
-  }
+  RETURN_IF_ERROR(open_lanes());
   if (!catching_up()) between_groups_ = durable_;
   RETURN_IF_ERROR(open_copies());
   parts_.progress.set_phase(JobPhase::kStreaming);
   quiet_ = dynamic_cast<QuietLog*>(reader_.get());
   reading_.start(parts_.tasks);
+  return {};
+}
+
+Result<> Stream::open_lanes() {
+  const auto bytes = static_cast<size_t>(parts_.spec.pipeline.channel_bytes);
+  const size_t lanes = state_.lanes.size();
+  // Lanes that stand at different places are brought together first, each with a writer.
+  const size_t writers_each = lanes == 1 && parts_.lanes == 1 ? parts_.writers : 1;
+  for (size_t i = 0; i < lanes; ++i) {
+    std::vector<std::unique_ptr<SinkWriter>> writers(writers_each);
+    for (auto& writer : writers) {
+      ASSIGN_OR_RETURN(writer, parts_.sink.open_writer(context_, parts_.ledger.job(), parts_.ledger.epoch()));
+    }
+    if (writers_each == 1) {
+      lanes_.push_back(
+          std::make_unique<Lane>(parts_, context_, i, std::move(writers[0]), state_.lanes[i], bytes / lanes));
+    } else {
+      lanes_.push_back(std::make_unique<OrderedLane>(parts_, context_, std::move(writers),
+                                                     Partitioner::of(parts_.sink, state_), state_.lanes[i], bytes));
+    }
+  }
   return {};
 }
 
@@ -264,14 +282,14 @@ NextStep Stream::rest() {
 
 Result<> Stream::lane_failure() {
   for (const auto& lane : lanes_) {
-    if (auto error = lane.error(); error && error->code() != ErrorCode::kStopped) return std::move(*error);
+    if (auto error = lane->error(); error && error->code() != ErrorCode::kStopped) return std::move(*error);
   }
   return Error(ErrorCode::kStopped, "stopped while streaming");
 }
 
 Result<> Stream::flush_lanes() {
   for (auto& lane : lanes_) {
-    if (!lane.flush()) return lane_failure();
+    if (!lane->flush()) return lane_failure();
   }
   return {};
 }
@@ -279,7 +297,7 @@ Result<> Stream::flush_lanes() {
 // Flushes them, and nobody else writes their places.
 Result<> Stream::settle_lanes() {
   RETURN_IF_ERROR(flush_lanes());
-  for (auto& lane : lanes_) lane.set_position(lane.durable());
+  for (auto& lane : lanes_) lane->set_position(lane->durable());
   return {};
 }
 
@@ -321,7 +339,7 @@ Result<> Stream::send_rows(std::vector<ChangeBatch> targets) {
       if (catching_up()) split[i] = without_known_rows(*split[i], i);
       if (split[i]->rows() == 0) continue;
       const size_t size = split[i]->byte_size();
-      if (!lanes_[i].send(std::move(split[i]), size)) return lane_failure();
+      if (!lanes_[i]->send(std::move(split[i]), size)) return lane_failure();
     }
   }
   return {};
@@ -330,7 +348,7 @@ Result<> Stream::send_rows(std::vector<ChangeBatch> targets) {
 Result<> Stream::send_copied_rows(std::vector<ChangeBatch> targets, std::string_view mark) {
   if (std::exchange(copy_mark_, mark) != mark) {
     for (auto& lane : lanes_) {
-      if (!lane.send(CopyMark{mark}, kControlBytes)) return lane_failure();
+      if (!lane->send(CopyMark{mark}, kControlBytes)) return lane_failure();
     }
   }
   return send_rows(std::move(targets));
@@ -342,7 +360,7 @@ Result<> Stream::dispatch_group_end(const GroupEnd& end) {
     // A lane that is ahead must not record a smaller position than it has.
     const bool behind = catching_up() && !parts_.source.covers(end.position, lane_starts_[i]);
     if (behind) continue;
-    if (!lanes_[i].send(end, kControlBytes)) return lane_failure();
+    if (!lanes_[i]->send(end, kControlBytes)) return lane_failure();
   }
   if (catching_up() && std::ranges::all_of(lane_starts_, [&](const Position& start) {
         return parts_.source.covers(end.position, start);
@@ -407,7 +425,7 @@ Result<> Stream::dispatch_schema_change(SchemaChangeEvent event) {
   RETURN_IF_ERROR(parts_.ledger.record_schema_change(context_, event, places));
   fault_point("after_schema_recorded");
   if (parts_.spool != nullptr) parts_.spool->schema_changed(event);
-  for (size_t i = 0; i < lanes_.size(); ++i) lanes_[i].set_position(places[i]);
+  for (size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->set_position(places[i]);
   sent_ = event.position;
   if (event.needs_copy.empty()) return {};
   return Error(ErrorCode::kSchemaChanged,
@@ -419,7 +437,7 @@ Result<> Stream::dispatch_schema_change(SchemaChangeEvent event) {
 std::vector<Position> Stream::places_behind(const SchemaChangeEvent& event) const {
   std::vector<Position> places(lanes_.size(), event.position);
   for (size_t i = 0; i < lane_starts_.size(); ++i) {
-    if (parts_.source.covers(lane_starts_[i], event.position)) places[i] = lanes_[i].durable();
+    if (parts_.source.covers(lane_starts_[i], event.position)) places[i] = lanes_[i]->durable();
   }
   return places;
 }
@@ -448,13 +466,13 @@ Result<bool> Stream::truncate_among_rows(SchemaChangeEvent& event) {
   const bool rows_follow = alone && !statement_of_its_own && lanes_.size() == 1;
   if (!rows_follow) RETURN_IF_ERROR(settle_lanes());
   const bool known = catching_up() && parts_.source.covers(lane_starts_.front(), event.position);
-  if (!truncation.tables.empty() && !known && !lanes_.front().send(std::move(truncation), kControlBytes)) {
+  if (!truncation.tables.empty() && !known && !lanes_.front()->send(std::move(truncation), kControlBytes)) {
     return lane_failure().error();
   }
   if (rows_follow) return true;
   if (alone) {
     RETURN_IF_ERROR(dispatch_group_end({.position = event.position}));
-  } else if (!lanes_.front().send(GroupEnd{.position = lanes_.front().durable()}, kControlBytes)) {
+  } else if (!lanes_.front()->send(GroupEnd{.position = lanes_.front()->durable()}, kControlBytes)) {
     // Where it was, for what is left comes again after a crash, and this with it.
     return lane_failure().error();
   }
@@ -478,7 +496,7 @@ Result<> Stream::drop_target(const TableId& source, const SchemaChange& target) 
 
 void Stream::publish_durable_position() {
   std::vector<Position> positions;
-  for (const auto& lane : lanes_) positions.push_back(lane.durable());
+  for (const auto& lane : lanes_) positions.push_back(lane->durable());
   const Position& least = smallest(parts_.source, positions);
   std::lock_guard lock(mutex_);
   if (least == durable_) return;
@@ -533,7 +551,7 @@ Result<std::optional<bool>> Stream::follow(NextStep& next) {
         if (reader_error_) return std::move(*reader_error_);
       }
       for (const auto& lane : lanes_) {
-        if (lane.error()) return lane_failure().error();
+        if (lane->error()) return lane_failure().error();
       }
     }
     if (elements && copies_) RETURN_IF_ERROR(copies_->look_at(*elements, !between_groups_.empty()));

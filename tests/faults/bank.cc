@@ -10,6 +10,7 @@ namespace {
 
 // Leaves the machine some time for everybody else.
 constexpr std::chrono::milliseconds kPace{20};
+constexpr std::chrono::milliseconds kPaceOfChronicler{5};
 constexpr int kLargeEvery = 80;
 constexpr int64_t kEntriesOfClient = 1'000'000'000;
 // An account whose key is changed comes back to its number by the next change.
@@ -43,9 +44,15 @@ Bank::Bank(DatabaseServer& server, std::string database, uint64_t seed, BankOpti
   execute(server_, "CREATE TABLE entries (id BIGINT PRIMARY KEY, account INT NOT NULL, amount INT)", database_);
   execute(server_, "CREATE TABLE daily (id INT PRIMARY KEY, v INT)", database_);
   execute(server_, "INSERT INTO daily VALUES " + daily_rows(), database_);
-  for (int i = 0; i < options_.clients; ++i) {
+  execute(server_, "CREATE TABLE chronicle (k BIGINT PRIMARY KEY)", database_);
+  execute(server_, "CREATE TABLE pages (id INT PRIMARY KEY, k BIGINT NOT NULL)", database_);
+  std::string pages;
+  for (int id = 1; id <= kPages; ++id) pages += fmt::format("{}({}, 0)", id == 1 ? "" : ",", id);
+  execute(server_, "INSERT INTO pages VALUES " + pages, database_);
+  for (int i = 0; i <= options_.clients; ++i) {
     clients_.push_back(std::make_unique<Client>());
     clients_.back()->number = i;
+    clients_.back()->chronicler = i == options_.clients;
     clients_.back()->random.seed(seed * 100 + static_cast<uint64_t>(i));
   }
 }
@@ -70,14 +77,15 @@ void Bank::close() {
 
 void Bank::serve(Client& client) {
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, kPace, [this] { return closing_; })) {
+  const auto pace = client.chronicler ? kPaceOfChronicler : kPace;
+  while (!wake_.wait_for(lock, pace, [this] { return closing_; })) {
     lock.unlock();
     if (!client.session) {
       if (auto session = server_.connect(database_)) client.session = std::move(session).value();
     }
     if (client.session) {
       // Clients take accounts in any order, and one of two in a deadlock loses.
-      const auto done = client.session->execute(transaction(client));
+      const auto done = client.session->execute(client.chronicler ? chronicle(client) : transaction(client));
       done ? static_cast<void>(++transactions_) : static_cast<void>(client.session->execute("ROLLBACK"));
       if (!done && done.error().code() == ErrorCode::kConnect) client.session.reset();
     }
@@ -151,6 +159,13 @@ std::string Bank::large_transaction(Client& client) const {
   return sql + ";";
 }
 
+std::string Bank::chronicle(Client& client) const {
+  return fmt::format(
+      "BEGIN; INSERT INTO chronicle SELECT COALESCE(MAX(k), 0) + 1 FROM chronicle;"
+      "UPDATE pages SET k = (SELECT MAX(k) FROM chronicle) WHERE id = {}; COMMIT",
+      between(client.random, 1, kPages));
+}
+
 std::string Bank::audit_sql(const std::string& prefix) {
   std::string balance, transfers;
   for (int table = 0; table < kTables; ++table) {
@@ -158,12 +173,21 @@ std::string Bank::audit_sql(const std::string& prefix) {
     balance += fmt::format("{}(SELECT SUM(balance) FROM {}accounts{})", plus, prefix, table);
     transfers += fmt::format("{}(SELECT SUM(transfers) FROM {}accounts{})", plus, prefix, table);
   }
-  return fmt::format("SELECT {0}, {1} - (SELECT COUNT(*) FROM {2}entries), (SELECT COUNT(*) FROM {2}daily), {1}",
-                     balance, transfers, prefix);
+  return fmt::format(
+      "SELECT {0}, {1} - (SELECT COUNT(*) FROM {2}entries), (SELECT COUNT(*) FROM {2}daily), "
+      "(SELECT COUNT(*) - COALESCE(MAX(k), 0) FROM {2}chronicle), "
+      "(SELECT COALESCE(MAX(k), 0) FROM {2}chronicle) - (SELECT MAX(k) FROM {2}pages), {1}",
+      balance, transfers, prefix);
+}
+
+std::string Bank::books(const SqlRows& rows) {
+  std::string books;
+  for (size_t i = 0; i < 5; ++i) books += (i == 0 ? "" : "|") + rows.at(0)[i].value_or("NULL");
+  return books;
 }
 
 std::string Bank::balanced() const {
-  return fmt::format("{}|0|{}", int64_t{kTables} * options_.accounts * kBalance, kDaily);
+  return fmt::format("{}|0|{}|0|0", int64_t{kTables} * options_.accounts * kBalance, kDaily);
 }
 
 Auditors::Auditors(const Bank& bank, const Pipeline& pipeline, int count)
@@ -202,10 +226,8 @@ void Auditors::audit() {
       session.reset();
       continue;
     }
-    const auto& row = rows->at(0);
-    const std::string books =
-        fmt::format("{}|{}|{}", row[0].value_or("NULL"), row[1].value_or("NULL"), row[2].value_or("NULL"));
-    const std::string state = books + "|" + row[3].value_or("NULL");
+    const std::string books = Bank::books(*rows);
+    const std::string state = books + "|" + rows->at(0)[5].value_or("NULL");
     ++readings_;
     if (state != before) ++states_;
     before = state;

@@ -5,6 +5,8 @@
 // Tables: accounts0..accounts2 (id, balance, transfers), entries (one row a transfer), daily (emptied and filled with
 // kDaily rows within one transaction). What holds after every transaction of the source: the balances of all accounts
 // sum to what the bank began with, accounts have made as many transfers as there are entries, daily has kDaily rows.
+// And chronicle (k) and pages (id, k): a chronicler's k-th transaction writes k into both, so that whoever sees the
+// chronicle sees 1 to some m without a gap, and m as the greatest number on the pages.
 #pragma once
 
 #include <atomic>
@@ -29,6 +31,7 @@ class Bank {
  public:
   static constexpr int kTables = 3;
   static constexpr int kDaily = 100;
+  static constexpr int kPages = 50;
   static constexpr int64_t kBalance = 1000;  // of each account at first
 
   // Creates and fills the tables at the source.
@@ -40,6 +43,8 @@ class Bank {
   // What the books of the target must say; `prefix` goes before a table's name.
   static std::string audit_sql(const std::string& prefix);
   std::string balanced() const;
+  // What the answer to audit_sql() says of them.
+  static std::string books(const SqlRows& rows);
 
  private:
   struct Client {
@@ -48,11 +53,13 @@ class Bank {
     int64_t entries = 0;
     std::unique_ptr<SqlSession> session;
     std::thread thread;
+    bool chronicler = false;
   };
   void serve(Client& client);
   std::string transaction(Client& client) const;
   std::string transfer(Client& client) const;
   std::string large_transaction(Client& client) const;
+  std::string chronicle(Client& client) const;
   std::string account_change(Client& client) const;
 
   DatabaseServer& server_;

@@ -59,8 +59,7 @@ class Transactional : public testing::TestWithParam<Pair> {
     const auto session = target_session();
     const auto rows = session->query(Bank::audit_sql(database_ + "."));
     if (!rows) return rows.error().message();
-    const auto& row = rows->at(0);
-    return fmt::format("{}|{}|{}", row[0].value_or(""), row[1].value_or(""), row[2].value_or(""));
+    return Bank::books(*rows);
   }
   bool lane_waits_for_lock() const {
     return pipeline_->target_value(to_postgres()
@@ -238,6 +237,111 @@ TEST_P(Transactional, a_locked_row_holds_up_the_whole_transaction) {
   EXPECT_EQ(auditors.violations(), 0u) << auditors.first_violation();
 }
 
+// Tables that know nothing of each other at the source. At the target a row of b leaves a trace that stays when its
+// transaction is rolled back, and a row of either table counts in c.
+class SideBySide : public Transactional {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(Transactional::SetUp());
+    sql("CREATE TABLE a (id INT PRIMARY KEY, v INT); CREATE TABLE b (id INT PRIMARY KEY, v INT);"
+        "CREATE TABLE c (id INT PRIMARY KEY, n INT); INSERT INTO a VALUES (1, 0); INSERT INTO c VALUES (1, 0)");
+    apply("transactional");
+    pipeline_->run_until_caught_up();
+    make_trace();
+    const size_t said = times_said(kWholeNow);
+    job_ = start();
+    ASSERT_TRUE(wait_until([&] { return times_said(kWholeNow) > said; })) << tail(job_->err());
+    // The first commit after a start has the target for itself.
+    sql("INSERT INTO a VALUES (2, 0)");
+    ASSERT_TRUE(wait_until([&] { return value("SELECT COUNT(*) FROM {}.a") == "2"; })) << tail(job_->err());
+    locker_ = target_session();
+    ASSERT_NE(locker_, nullptr);
+  }
+  void TearDown() override {
+    job_.reset();
+    locker_.reset();
+    Transactional::TearDown();
+  }
+  void make_trace() {
+    if (to_postgres()) {
+      pipeline_->target_execute(
+          fmt::format("CREATE SEQUENCE {0}.trace; CREATE FUNCTION {0}.leave() RETURNS trigger LANGUAGE plpgsql AS "
+                      "'BEGIN PERFORM nextval(''{0}.trace''); RETURN NEW; END';"
+                      "CREATE TRIGGER leave AFTER INSERT ON {0}.b FOR EACH ROW EXECUTE FUNCTION {0}.leave()",
+                      database_));
+      return;
+    }
+    pipeline_->target_execute(fmt::format("CREATE TABLE {}.trace (n INT) ENGINE=MyISAM", database_));
+    pipeline_->target_execute(fmt::format(
+        "CREATE TRIGGER {0}.leave_b AFTER INSERT ON {0}.b FOR EACH ROW INSERT INTO {0}.trace VALUES (1)", database_));
+  }
+  void count_in_c() {
+    if (to_postgres()) {
+      pipeline_->target_execute(
+          fmt::format("CREATE FUNCTION {0}.count() RETURNS trigger LANGUAGE plpgsql AS "
+                      "'BEGIN UPDATE {0}.c SET n = n + 1; RETURN NEW; END';"
+                      "CREATE TRIGGER count AFTER UPDATE ON {0}.a FOR EACH ROW EXECUTE FUNCTION {0}.count();"
+                      "CREATE TRIGGER count AFTER INSERT ON {0}.b FOR EACH ROW EXECUTE FUNCTION {0}.count()",
+                      database_));
+      return;
+    }
+    pipeline_->target_execute(fmt::format(
+        "CREATE TRIGGER {0}.count_a AFTER UPDATE ON {0}.a FOR EACH ROW UPDATE {0}.c SET n = n + 1", database_));
+    pipeline_->target_execute(fmt::format(
+        "CREATE TRIGGER {0}.count_b AFTER INSERT ON {0}.b FOR EACH ROW UPDATE {0}.c SET n = n + 1", database_));
+  }
+  std::string value(fmt::format_string<const std::string&> query) const {
+    return pipeline_->target_value(fmt::format(query, database_));
+  }
+  bool left_trace() const {
+    if (!to_postgres()) return value("SELECT COUNT(*) FROM {}.trace") != "0";
+    return value("SELECT CASE WHEN is_called THEN 1 ELSE 0 END FROM {}.trace") != "0";
+  }
+  // One transaction waits for the lock, and the next one has been written.
+  void write_two_behind_a_lock() {
+    // Not by an UPDATE, which would count.
+    ASSERT_TRUE(locker_->execute("BEGIN").has_value());
+    ASSERT_TRUE(locker_->query(fmt::format("SELECT v FROM {}.a WHERE id = 1 FOR UPDATE", database_)).has_value());
+    sql("UPDATE a SET v = 1 WHERE id = 1");
+    ASSERT_TRUE(wait_until([&] { return lane_waits_for_lock(); })) << tail(job_->err());
+    sql("INSERT INTO b VALUES (1, 1)");
+    ASSERT_TRUE(wait_until([&] { return left_trace(); })) << tail(job_->err());
+  }
+
+  std::unique_ptr<Process> job_;
+  std::unique_ptr<SqlSession> locker_;
+};
+
+TEST_P(SideBySide, transactions_that_share_no_key_are_prepared_and_committed_in_order) {
+  ASSERT_NO_FATAL_FAILURE(write_two_behind_a_lock());
+  EXPECT_EQ(value("SELECT CONCAT((SELECT COUNT(*) FROM {0}.b), ' ', (SELECT v FROM {0}.a WHERE id = 1))"), "0 0");
+  ASSERT_TRUE(locker_->execute("ROLLBACK").has_value());
+  const auto now = [&] {
+    return value("SELECT CONCAT((SELECT COUNT(*) FROM {0}.b), ' ', (SELECT v FROM {0}.a WHERE id = 1))");
+  };
+  std::string seen;
+  EXPECT_TRUE(wait_until([&] {
+    seen = now();
+    return seen.starts_with("1");
+  })) << tail(job_->err());
+  EXPECT_EQ(seen, "1 1");
+}
+
+// The first waits for a row that the second has locked, by a trigger that the job knows nothing of, and the second
+// waits for the commit of the first: no server sees that.
+TEST_P(SideBySide, a_transaction_that_is_in_the_way_of_an_earlier_one_gives_way) {
+  count_in_c();
+  ASSERT_NO_FATAL_FAILURE(write_two_behind_a_lock());
+  ASSERT_TRUE(locker_->execute("ROLLBACK").has_value());
+  EXPECT_TRUE(wait_until([&] { return value("SELECT COUNT(*) FROM {}.b") == "1"; })) << tail(job_->err());
+  EXPECT_EQ(value("SELECT n FROM {}.c"), "2");
+  EXPECT_EQ(value("SELECT v FROM {}.a WHERE id = 1"), "1");
+  EXPECT_EQ(times_said("kept a transaction waiting"), 1u) << tail(job_->err());
+  EXPECT_EQ(times_said("trying again in"), 0u) << tail(job_->err());
+  sql("INSERT INTO b VALUES (2, 2)");
+  EXPECT_TRUE(wait_until([&] { return value("SELECT n FROM {}.c") == "3"; })) << tail(job_->err());
+}
+
 // A kill between the TRUNCATE of a transaction and its rows, while lanes were parallel, leaves half of it in the
 // target.
 TEST_P(Transactional, the_rest_of_a_transaction_is_there_before_whole_ones_are_promised) {
@@ -328,7 +432,7 @@ TEST_P(TransactionalTruncate, takes_effect_with_the_rest_of_its_transaction) {
   const std::string database = fresh_database(*source, "truncate");
   {
     Pipeline pipeline(*source, GetParam(), database);
-    pipeline.pipeline_options("apply: transactional");
+    pipeline.pipeline_options("apply: transactional\nparallelism: 3");
     execute(*source, "CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2)", database);
     pipeline.run_until_caught_up();
     execute(*source, "BEGIN; INSERT INTO t VALUES (3, 3); TRUNCATE t; INSERT INTO t VALUES (1, 7), (4, 4); COMMIT",
@@ -352,7 +456,7 @@ TEST_P(TransactionalTruncate, empties_tables_that_refer_to_each_other) {
   const std::string database = fresh_database(*source, "truncate");
   {
     Pipeline pipeline(*source, GetParam(), database);
-    pipeline.pipeline_options("apply: transactional");
+    pipeline.pipeline_options("apply: transactional\nparallelism: 3");
     execute(
         *source,
         "CREATE TABLE parents (id INT PRIMARY KEY, boss INT); CREATE TABLE children (id INT PRIMARY KEY, parent INT);"
@@ -379,6 +483,11 @@ TEST_P(TransactionalTruncate, empties_tables_that_refer_to_each_other) {
 
 INSTANTIATE_TEST_SUITE_P(Targets, TransactionalTruncate, testing::Values("postgres", "mariadb", "sqlite"),
                          [](const auto& target) { return target.param; });
+
+INSTANTIATE_TEST_SUITE_P(Pairs, SideBySide,
+                         testing::Values(Pair{"mariadb", "postgres"}, Pair{"postgres_source", "postgres"},
+                                         Pair{"mariadb", "mariadb"}),
+                         [](const auto& pair) { return pair.param.source + "_to_" + pair.param.target; });
 
 INSTANTIATE_TEST_SUITE_P(Pairs, Transactional,
                          testing::Values(Pair{"mariadb", "postgres"}, Pair{"postgres_source", "postgres"},

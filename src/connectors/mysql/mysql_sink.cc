@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "connector/confines_tables.h"
+#include "connector/writes_ahead.h"
 #include "connectors/mysql/mysql_connection.h"
 #include "connectors/mysql/mysql_sink_ledger.h"
 #include "connectors/mysql/mysql_sink_reader.h"
@@ -65,7 +66,7 @@ struct MysqlSinkOptions {
   }
 };
 
-class MysqlSink : public Sink, public ConfinesTables {
+class MysqlSink : public Sink, public ConfinesTables, public WritesAhead {
  public:
   explicit MysqlSink(MysqlConnectOptions options) : options_(std::move(options)) {}
 

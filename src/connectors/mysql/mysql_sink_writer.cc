@@ -76,6 +76,13 @@ Result<bool> MysqlWriter::wants_source_order(Context& context, const TableSchema
   return true;
 }
 
+Result<bool> MysqlWriter::may_write_ahead(Context& context, const TableSchemaPtr& schema) {
+  if (schema->key.empty()) return false;
+  ASSIGN_OR_RETURN(const bool foreign_keys, wants_source_order(context, schema));
+  ASSIGN_OR_RETURN(const Plan* const plan, plan_for(context, schema));
+  return !foreign_keys && plan->upsert == Upsert::kOnDuplicateKey;
+}
+
 // TRUNCATE would commit. DELETE checks each row, which tables that refer to themselves or to one another do not pass;
 // empty, they refer to nothing.
 Result<> MysqlWriter::truncate(Context& context, const Truncation& truncation) {

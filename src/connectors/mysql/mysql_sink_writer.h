@@ -15,11 +15,12 @@
 
 #include "connector/relational_batch.h"
 #include "connector/sink.h"
+#include "connector/writes_ahead.h"
 #include "connectors/mysql/mysql_connection.h"
 
 namespace sluice {
 
-class MysqlWriter : public SinkWriter {
+class MysqlWriter : public SinkWriter, public AheadWriter {
  public:
   struct Limits {
     bool load_data = false;
@@ -31,6 +32,8 @@ class MysqlWriter : public SinkWriter {
   Result<> commit(Context& context, const LedgerEntry& entry) override;
   Result<bool> wants_source_order(Context& context, const TableSchemaPtr& schema) override;
   Result<> truncate(Context& context, const Truncation& truncation) override;
+  Result<bool> may_write_ahead(Context& context, const TableSchemaPtr& schema) override;
+  Result<> settle(Context&) override { return {}; }  // every statement is answered at once
 
  private:
   enum class Upsert : uint8_t { kOnDuplicateKey, kDeleteInsert, kRowByRow };

@@ -7,11 +7,12 @@
 
 #include "connector/confines_tables.h"
 #include "connector/sink.h"
+#include "connector/writes_ahead.h"
 #include "connectors/postgres/postgres_connection.h"
 
 namespace sluice {
 
-class PostgresSink : public Sink, public ConfinesTables {
+class PostgresSink : public Sink, public ConfinesTables, public WritesAhead {
  public:
   explicit PostgresSink(PostgresConnectOptions options) : options_(std::move(options)) {}
   Result<> open(Context& context) override;

@@ -35,7 +35,8 @@ std::vector<uint32_t> indexes(size_t count) {
 
 Result<> PostgresWriter::begin() {
   if (open_) return {};
-  RETURN_IF_ERROR(connection_->send("BEGIN", {}, Sent{}));
+  // Whatever the server's default is: a transaction may be open while an earlier one of another writer is committed.
+  RETURN_IF_ERROR(connection_->send("BEGIN ISOLATION LEVEL READ COMMITTED", {}, Sent{}));
   open_ = true;
   return {};
 }
@@ -90,6 +91,18 @@ Result<> PostgresWriter::commit(Context& context, const LedgerEntry& entry) {
 Result<bool> PostgresWriter::wants_source_order(Context& context, const TableSchemaPtr& schema) {
   ASSIGN_OR_RETURN(const Plan* const plan, plan_for(context, schema));
   return plan->foreign_keys;
+}
+
+Result<bool> PostgresWriter::may_write_ahead(Context& context, const TableSchemaPtr& schema) {
+  ASSIGN_OR_RETURN(const Plan* const plan, plan_for(context, schema));
+  return !schema->key.empty() && !plan->lacks_key && !plan->foreign_keys && !plan->other_unique;
+}
+
+Result<> PostgresWriter::settle(Context& context) {
+  RETURN_IF_ERROR(close_copy(context));
+  RETURN_IF_ERROR(connection_->sync(context));
+  unanswered_bytes_ = 0;
+  return {};
 }
 
 Result<> PostgresWriter::truncate(Context& context, const Truncation& truncation) {
@@ -356,6 +369,7 @@ Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context&
   plan->binary = std::ranges::none_of(
       plan->columns, [](const TargetColumn& column) { return column.binary == PostgresBinary::kNone; });
   plan->lacks_key = target.lacks_key;
+  plan->other_unique = target.other_unique;
   plan->replace_whole = target.other_unique && !target.referenced && target.columns.size() == schema->columns.size();
   plan->foreign_keys = target.referenced || target.references;
   plan->in_order = plan->foreign_keys || (target.other_unique && !plan->replace_whole);

@@ -14,13 +14,14 @@
 
 #include "connector/relational_batch.h"
 #include "connector/sink.h"
+#include "connector/writes_ahead.h"
 #include "connectors/postgres/postgres_binary.h"
 #include "connectors/postgres/postgres_connection.h"
 #include "connectors/postgres/postgres_types.h"
 
 namespace sluice {
 
-class PostgresWriter : public SinkWriter {
+class PostgresWriter : public SinkWriter, public AheadWriter {
  public:
   PostgresWriter(std::unique_ptr<PostgresConnection> connection, std::string job, uint64_t epoch)
       : connection_(std::move(connection)), job_(std::move(job)), epoch_(std::to_string(epoch)) {}
@@ -29,6 +30,8 @@ class PostgresWriter : public SinkWriter {
   Result<bool> wants_source_order(Context& context, const TableSchemaPtr& schema) override;
   Result<> truncate(Context& context, const Truncation& truncation) override;
   Result<> finish_copy(Context& context, const TableId& table) override;
+  Result<bool> may_write_ahead(Context& context, const TableSchemaPtr& schema) override;
+  Result<> settle(Context& context) override;
 
  private:
   // One array parameter: a column of the row, or of the row in front of it (the before image).
@@ -65,6 +68,7 @@ class PostgresWriter : public SinkWriter {
     std::vector<TargetColumn> columns;
     bool foreign_keys = false;   // from it or to it
     bool in_order = false;       // constraints hold at every step only if changes are made one after the other
+    bool other_unique = false;   // indexes beside the key
     bool lacks_key = false;      // see postgres_schema.h
     bool binary = false;         // rows are copied in COPY's binary format
     bool replace_whole = false;  // delete + insert, because another unique key could be in the way of an upsert
