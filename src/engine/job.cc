@@ -172,9 +172,8 @@ Result<bool> Job::begin_attempt() {
                                                      .lanes = plan_.lanes,
                                                      .writers = plan_.writers,
                                                      .spool = spool_.get()});
-  const bool guarantee_exact = sink_->guarantee() == Guarantee::kExactlyOnce;
   log_info("job '{}' (epoch {}): {} to {}, guarantee {}{}", job_name(spec_), ledger.epoch(), spec_.source.type,
-           spec_.sink.type, guarantee_exact ? "exactly-once" : "at-least-once",
+           spec_.sink.type, sink_->guarantee() == Guarantee::kExactlyOnce ? "exactly-once" : "at-least-once",
            spec_.pipeline.apply == ApplyMode::kTransactional ? ", whole transactions after the copy" : "");
 
   if (lost_log_) RETURN_IF_ERROR(begin_resynchronizing(parts, state, tables));
