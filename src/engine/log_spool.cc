@@ -30,6 +30,7 @@ constexpr milliseconds kSyncInterval{20};
 constexpr milliseconds kFirstDelay{100};
 constexpr milliseconds kPollWait{50};
 constexpr milliseconds kFullWait{200};
+constexpr milliseconds kMoment{5};
 constexpr uint64_t kMostSegmentBytes = 64 << 20;
 constexpr uint64_t kLeastSegments = 4;  // in a full log
 
@@ -360,11 +361,14 @@ bool LogSpool::has_room() {
 
 // The target has everything that is in the change log: the phase reads from the source itself.
 bool LogSpool::hand_over() {
-  std::lock_guard lock(mutex_);
-  if (!attached_ || !at_end_ || !log_->settled()) return false;
+  std::unique_lock lock(mutex_);
+  if (!attached_ || !log_->settled()) return false;
   // Where the source's log ended a moment ago. That nothing comes says little: a server that decodes what was there
   // already is silent for long. And whoever went on from there would come back at once.
   if (limit_ > 0 && !covers(log_->end().position, kept_.end)) return false;
+  // Beside a source that never rests the reader has had no time yet to read what was just published.
+  changed_.wait_for(lock, kMoment, [this] { return at_end_ || !active_; });
+  if (!at_end_ || !active_) return false;
   fault_point("before_hand_over");
   log_info("the target has caught up with the change log at {}", log_->end().position.text);
   handed_over_ = std::move(reader_);
@@ -607,6 +611,7 @@ Result<> LogSpool::wait_for_more(uint64_t published, std::unique_ptr<LogReader>&
   std::unique_lock lock(mutex_);
   if (published != published_) return {};
   at_end_ = true;
+  changed_.notify_all();
   if (!handed_over_ && !stopped_) changed_.wait_for(lock, kPollWait);
   if (handed_over_) {
     inner = std::move(handed_over_);

@@ -17,42 +17,48 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Position at(int number) { return {fmt::format("{:04}", number)}; }
+Position at(int number) { return {fmt::format("{:08}", number)}; }
 
-// A log without anything new, whose server says that it is not near its end until it is told to.
-class QuietSource : public NoSource {
+// Its log has nothing new, or something at every poll.
+class ScriptedSource : public NoSource {
  public:
   class Log : public LogReader {
    public:
-    explicit Log(std::atomic<int>& polls) : polls_(polls) {}
-    Result<> poll(Context&, std::vector<StreamElement>&) override {
-      ++polls_;
+    explicit Log(ScriptedSource& source) : source_(source) {}
+    Result<> poll(Context& context, std::vector<StreamElement>& out) override {
+      source_.polled_by = std::this_thread::get_id();
+      ++source_.polls;
+      if (source_.last == 0) return {};
+      context.wait_for(std::chrono::milliseconds(1));
+      out.emplace_back(GroupEnd{.position = at(++source_.last), .source_time_ms = 0});
       return {};
     }
     Result<> acknowledge(const Position&) override { return {}; }
 
    private:
-    std::atomic<int>& polls_;
+    ScriptedSource& source_;
   };
   class Held : public HeldLog {
    public:
-    Held(std::atomic<int>& polls, Position end) : polls_(polls), end_(std::move(end)) {}
+    Held(ScriptedSource& source, Position end) : source_(source), end_(std::move(end)) {}
     Result<KeptLog> look(Context&) override { return KeptLog{.end = end_}; }
     Result<std::unique_ptr<LogReader>> open_reader(Context&, LogStart) override {
-      return std::unique_ptr<LogReader>(std::make_unique<Log>(polls_));
+      return std::unique_ptr<LogReader>(std::make_unique<Log>(source_));
     }
 
    private:
-    std::atomic<int>& polls_;
+    ScriptedSource& source_;
     const Position end_;
   };
 
   Result<std::unique_ptr<LogReader>> open_log_reader(Context&, LogStart) override {
-    return std::unique_ptr<LogReader>(std::make_unique<Log>(polls));
+    return std::unique_ptr<LogReader>(std::make_unique<Log>(*this));
   }
   bool covers(const Position& reached, const Position& other) const override { return other.text <= reached.text; }
 
   std::atomic<int> polls = 0;
+  std::atomic<std::thread::id> polled_by;
+  int last = 0;  // change; 0: there are none
 };
 
 class LogSpoolTest : public testing::Test {
@@ -70,8 +76,8 @@ class LogSpoolTest : public testing::Test {
 
   std::string log_folder() const { return folder_ + "/log"; }
   std::unique_ptr<LogSpool> make_spool(const Position& end_of_source) {
-    return std::make_unique<LogSpool>(source_, std::make_unique<QuietSource::Held>(source_.polls, end_of_source),
-                                      options_, log_folder(), progress_, coordinator_);
+    return std::make_unique<LogSpool>(source_, std::make_unique<ScriptedSource::Held>(source_, end_of_source), options_,
+                                      log_folder(), progress_, coordinator_);
   }
   LogStart start(int number) const { return {.position = at(number), .tables = {{table_, "old"}}}; }
   // Groups that take a while to read, up to `last`.
@@ -104,7 +110,7 @@ class LogSpoolTest : public testing::Test {
   const TableId table_{"s", "t"};
   std::string folder_;
   TableSchemaPtr schema_;
-  QuietSource source_;
+  ScriptedSource source_;
   PipelineSpec options_;
   Progress progress_;
   Context phase_;
@@ -141,6 +147,22 @@ TEST_F(LogSpoolTest, leaves_the_change_log_only_where_the_source_ends) {
   for (int i = 0; i < 5; ++i) ASSERT_TRUE((*reader)->poll(phase_, read).has_value());
   // Handed over, the source's log would be polled by this reader alone.
   EXPECT_TRUE(goes_on_polling());
+}
+
+TEST_F(LogSpoolTest, leaves_the_change_log_also_beside_a_source_that_never_rests) {
+  fill_log(1);
+  source_.last = 1;
+  const auto spool = make_spool(at(1));
+  spool->begin(pool_, false);
+  auto reader = spool->attach(phase_, start(0), "life");
+  ASSERT_TRUE(reader.has_value()) << reader.error().message();
+  std::vector<StreamElement> read;
+  const MonotonicTime end = monotonic_now() + std::chrono::seconds(60);
+  while (source_.polled_by.load() != std::this_thread::get_id() && monotonic_now() < end) {
+    read.clear();
+    ASSERT_TRUE((*reader)->poll(phase_, read).has_value());
+  }
+  EXPECT_EQ(source_.polled_by.load(), std::this_thread::get_id()) << "handed over, it is polled by this reader";
 }
 
 TEST_F(LogSpoolTest, a_late_acknowledgement_does_not_take_a_schema_change_back) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "connector/relational_batch.h"
+
 namespace sluice {
 namespace {
 
@@ -48,7 +50,10 @@ uint64_t Partitioner::table_key(const ChangeBatch& batch) const { return table_h
 
 uint64_t Partitioner::row_key(const ChangeBatch& batch, size_t row, uint64_t table) const {
   uint64_t hash = table;
-  for (const uint32_t column : batch.schema->key) hash = batch.columns[column].hash_at(row, hash);
+  for (const uint32_t column : batch.schema->key) {
+    // An update may leave out what it did not change.
+    hash = batch.columns[column].hash_at(value_row(batch, column, row), hash);
+  }
   return hash;
 }
 

@@ -128,6 +128,21 @@ TEST(Partitioner, tables_that_the_target_confines_keep_to_one_lane) {
   EXPECT_EQ(lanes_used(Partitioner(4, true), TypeKind::kDecimal), 4u);
 }
 
+TEST(Partitioner, an_update_that_leaves_its_key_out_stays_in_its_lane) {
+  Partitioner partitioner(64, true);
+  ChangeBatch batch(people());
+  for (int64_t id = 0; id < 20; ++id) {
+    add(batch, RowKind::kUpdateBefore, id, "old");
+    add(batch, RowKind::kUpdateAfter, id, "new");
+    batch.columns[0].pop_back();
+    batch.columns[0].append_absent();
+  }
+  const auto parts = partitioner.split(std::move(batch));
+  ASSERT_TRUE(parts.has_value()) << parts.error().message();
+  EXPECT_GT(std::ranges::count_if(*parts, [](const auto& part) { return part != nullptr; }), 1);
+  for (const auto& part : *parts) EXPECT_EQ(rows_of(part) % 2, 0u);
+}
+
 TEST(Partitioner, refuses_to_move_a_row_of_which_it_knows_only_a_part) {
   Partitioner partitioner(64, true);
   ChangeBatch batch(people());
