@@ -56,6 +56,27 @@ TEST_F(KeysInFlightTest, a_key_that_waits_waits_to_the_end_of_its_run) {
   EXPECT_EQ(add(keys, 2, 1, {1, 2}), "w.") << "the first change of 1 has not been made yet";
 }
 
+TEST_F(KeysInFlightTest, an_update_that_leaves_out_a_part_of_its_key_has_it_from_the_row_before) {
+  auto schema = std::make_shared<TableSchema>();
+  schema->id = {"shop", "pairs"};
+  schema->columns.resize(2);
+  for (Column& column : schema->columns) column.type.kind = TypeKind::kInt64;
+  schema->key = {0, 1};
+  KeysInFlight keys(Partitioner(1, true));
+  ChangeBatch moved(schema);
+  moved.kinds = {RowKind::kUpdateBefore, RowKind::kUpdateAfter};
+  moved.columns[0].append_int(1);
+  moved.columns[0].append_absent();
+  moved.columns[1].append_int(2);
+  moved.columns[1].append_int(3);
+  EXPECT_EQ(keys.add(moved, 1, 0), 0u);
+  ChangeBatch removed(schema);
+  removed.kinds = {RowKind::kDelete};
+  removed.columns[0].append_int(1);
+  removed.columns[1].append_int(3);
+  EXPECT_EQ(keys.add(removed, 2, 0), 1u);
+}
+
 TEST_F(KeysInFlightTest, both_keys_of_an_update_wait_together) {
   KeysInFlight keys(Partitioner(1, true));
   EXPECT_EQ(add(keys, 1, 0, {1}), ".");
