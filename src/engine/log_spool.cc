@@ -292,8 +292,10 @@ Result<> LogSpool::begin_reading(Context& context) {
   if (!useful && !attached) RETURN_IF_ERROR(log_->begin_at(std::move(base)));
   log_info("spooling the source's log from {} to {}", log_->end().position.text, folder_);
   LogStart start = log_->end().start();
-  ASSIGN_OR_RETURN(reader_, beside_copy ? beside_->open_reader_beside_copy(context, std::move(start))
-                                        : held_->open_reader(context, std::move(start)));
+  // Who has a name that was another's before is not found by a look for new names.
+  const bool names_left = start.tables.size() != log_->end().tables.size();
+  ASSIGN_OR_RETURN(reader_, beside_copy && !names_left ? beside_->open_reader_beside_copy(context, std::move(start))
+                                                       : held_->open_reader(context, std::move(start)));
   last_sync_ = monotonic_now();
   return {};
 }

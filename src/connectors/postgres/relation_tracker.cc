@@ -239,7 +239,7 @@ Result<> RelationTracker::meet(TrackedRelation& relation, const std::optional<Po
                  fmt::format("the publication sends the rows of partition {} under its name", id.text()),
                  "Set publish.via.partition.root: false, or ALTER PUBLICATION to publish_via_partition_root = true.");
   }
-  if (copies() && unknown_ == UnknownTables::kAreCopiedLater) {
+  if (copies() && unknown_ == UnknownTables::kAreCopiedLater && !left_.contains(id)) {
     log_info("table {} has appeared during the copy, which goes on with it later", id.text());
     relation.gone = true;
     return {};
@@ -254,6 +254,7 @@ Result<> RelationTracker::follow_rename(Context& context, PostgresConnection& co
   const PostgresTable before = tables_[relation.shape.oid];
   const TableId old_id = before.schema->id;
   tables_.erase(relation.shape.oid);
+  left_.insert(old_id);
   relation.captured = captured_.contains(relation.shape.id);
   log_info("table {} was renamed to {}", old_id.text(), relation.shape.id.text());
   const std::vector<TableId> names = {old_id};

@@ -81,6 +81,7 @@ class RelationTracker {
   PostgresTypeCatalog types_;
   std::unordered_map<uint32_t, TrackedRelation> relations_;
   std::map<uint32_t, PostgresTable> tables_;  // tracked
+  std::set<TableId> left_;                    // names of tables that have another one now
   std::map<TableId, std::unique_ptr<PostgresChunkFilter>> filters_;
 };
 
