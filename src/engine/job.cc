@@ -83,6 +83,8 @@ NextStep Job::step() {
   NextStep next;
   auto ended = go_on(next);
   if (ended && !*ended) return next;
+  // A deadlock, perhaps of its own transactions; it would come again and again.
+  if (!ended && attempt_ && attempt_->phase) alone_ = ended.error().code() == ErrorCode::kTransient;
   attempt_.reset();
   if (ended) return end({});
   if (context_->stop_requested() || !may_try_again(ended.error())) return end(std::move(ended).error());
@@ -406,6 +408,7 @@ Result<> Job::begin_stream_phase() {
     state.confined = std::move(confined);
     RETURN_IF_ERROR(settle_lane_count(parts, state));
     RETURN_IF_ERROR(forget_passed_chunks(parts, state));
+    parts.alone = alone_;
     attempt_->phase = StreamPhase::make(parts, state, until_);
     return {};
   }

@@ -92,6 +92,7 @@ class Job final : public Task {
   MonotonicTime next_attempt_;
   std::chrono::milliseconds restart_delay_{0};
   int64_t failures_ = 0;  // since the job got on
+  bool alone_ = false;    // JobParts::alone of the next attempt
   std::string position_before_;
   uint64_t copied_before_ = 0;
 };

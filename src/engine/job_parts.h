@@ -33,6 +33,7 @@ struct JobParts {
   size_t parallelism;         // readers and writers of the copy: what is asked for, as far as the sink allows
   size_t lanes = 1;           // of the stream
   size_t writers = 1;         // of the stream: as many as lanes, or those of one lane
+  bool alone = false;         // for a while transactions are not prepared side by side (engine/turns.h)
   LogSpool* spool = nullptr;  // null if the source drops its log by itself
 };
 

@@ -20,7 +20,7 @@ OrderedLane::OrderedLane(JobParts& parts, Context& context, std::vector<std::uni
                          Partitioner keys, Position start, size_t channel_bytes, MonotonicTime::duration patience)
     // A writer keeps as much as waits for it.
     : StreamLane(parts, context, std::move(start), channel_bytes / (2 * writers.size() + 1)),
-      turns_(patience),
+      turns_(patience, parts.alone),
       keys_(std::move(keys)),
       last_end_(monotonic_now()),
       last_runs_(writers.size()) {

@@ -42,7 +42,9 @@ struct Target {
   std::map<const void*, int64_t> waiting;  // writers that wait for a lock; the value says whose turn is earlier
   int writers_opened = 0;
   std::function<Result<>(int64_t key)> refuse;  // a write
-  bool slow = false;                            // a write takes a moment
+  bool commits_wait = false;
+  bool commit_waits = false;
+  bool slow = false;  // a write takes a moment
   size_t most_open = 0;
   bool unique = false;  // the hidden index is one
 
@@ -87,8 +89,11 @@ class TargetWriter : public SinkWriter, public AheadWriter {
   }
   Result<> commit(Context&, const LedgerEntry& entry) override {
     {
-      std::lock_guard guard(target_.mutex);
+      std::unique_lock guard(target_.mutex);
       EXPECT_EQ(entry.name, "lane/0");
+      target_.commit_waits = target_.commits_wait;
+      target_.changed.notify_all();
+      target_.changed.wait(guard, [this] { return !target_.commits_wait; });
       for (const auto& [key, value] : open_) {
         if (value) {
           target_.rows[key] = *value;
@@ -175,9 +180,11 @@ class OrderedLaneTest : public EngineTest {
     if (keyed) schema->key = {0};
     return schema;
   }
-  void open(size_t writers = 3, MonotonicTime::duration patience = kLong, size_t channel_bytes = 64 << 20) {
+  void open(size_t writers = 3, MonotonicTime::duration patience = kLong, size_t channel_bytes = 64 << 20,
+            bool alone = false) {
     parts_.emplace(JobParts{context_, spec_, source_, target_sink_, *ledger_, policy_, *transform_, progress_, limiter_,
                             pool_, inbox_, coordinator_, 1});
+    parts_->alone = alone;
     std::vector<std::unique_ptr<SinkWriter>> all;
     for (size_t i = 0; i < writers; ++i) all.push_back(std::make_unique<TargetWriter>(target_));
     lane_ = std::make_unique<OrderedLane>(*parts_, context_, std::move(all), Partitioner(1, true), Position{"0"},
@@ -312,6 +319,59 @@ TEST_F(OrderedLaneTest, what_the_target_refuses_before_its_turn_is_tried_again) 
   EXPECT_EQ(refusals, 1);
   EXPECT_EQ(target_.writers_opened, 1);
   EXPECT_EQ(target_.rows, (Rows{{-1, 0}, {1, 1}, {2, 2}, {3, 2}}));
+}
+
+// Such as the commit of a server that waits for another one.
+TEST_F(OrderedLaneTest, nobody_gives_way_to_a_slow_commit) {
+  open(3, std::chrono::milliseconds(200));
+  warm_up();
+  {
+    std::lock_guard guard(target_.mutex);
+    target_.commits_wait = true;
+  }
+  ASSERT_TRUE(send({{1, 1}}) && end("1"));
+  EXPECT_TRUE(target_.wait([&] { return target_.commit_waits; }));
+  ASSERT_TRUE(send({{2, 2}}) && end("2"));
+  EXPECT_TRUE(wait_until_tried(2));
+  context_.wait_for(std::chrono::milliseconds(500));
+  {
+    std::lock_guard guard(target_.mutex);
+    target_.commits_wait = false;
+  }
+  target_.changed.notify_all();
+  ASSERT_TRUE(lane_->flush());
+  EXPECT_THAT(positions(), ElementsAre("warm", "1", "2"));
+  EXPECT_THAT(tried(), ElementsAre(-1, 1, 2)) << "nothing was done again";
+}
+
+// The rows that waited meet those of their own run that did not, in another order than the source's.
+TEST_F(OrderedLaneTest, what_fails_beside_rows_written_ahead_is_decided_by_an_attempt_alone) {
+  target_.refuse = [&](int64_t key) -> Result<> {
+    const bool ahead = std::ranges::find(target_.tried, 3) != target_.tried.end();
+    return key == 2 && ahead ? Result<>(Error(ErrorCode::kTarget, "excluded")) : Result<>();
+  };
+  const auto two_runs = [&] {
+    warm_up();
+    target_.lock(1);
+    ASSERT_TRUE(send({{1, 1}, {4, 1}}) && end("1"));
+    ASSERT_TRUE(send({{4, 2}, {2, 2}}, keyless_) && send({{3, 2}}) && end("2"));
+    context_.wait_for(std::chrono::milliseconds(50));
+  };
+  open();
+  two_runs();
+  EXPECT_TRUE(wait_until_tried(3));
+  target_.release(&kSomebodyElse);
+  EXPECT_FALSE(lane_->flush());
+  ASSERT_TRUE(lane_->error().has_value());
+  EXPECT_EQ(lane_->error()->code(), ErrorCode::kTransient) << lane_->error()->message();
+  lane_.reset();
+  target_.tried.clear();
+  open(3, kLong, 64 << 20, true);
+  two_runs();
+  target_.release(&kSomebodyElse);
+  ASSERT_TRUE(lane_->flush()) << lane_->error()->message();
+  EXPECT_EQ(target_.rows, (Rows{{-1, 0}, {1, 1}, {2, 2}, {3, 2}, {4, 2}}));
+  EXPECT_EQ(tried().back(), 3);
 }
 
 TEST_F(OrderedLaneTest, nothing_is_committed_behind_a_run_that_failed) {

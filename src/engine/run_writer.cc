@@ -74,6 +74,10 @@ NextStep RunWriter::step() {
     if (!*got_on) return {.time = give_way_at()};
     if (monotonic_now() - began >= kLongestStep) return NextStep::now();
   }
+  // What was written before the turn may be in the way of the rest. Not so when it is done again, alone.
+  if (ahead_ && error_code_info(error.code()).action == ErrorAction::kNeedsPerson) {
+    error = Error(ErrorCode::kTransient, error.message());
+  }
   // A writer that is thrown away rolls back what is open.
   writer_.reset();
   owner_.run_failed(std::move(error));
@@ -133,7 +137,7 @@ Result<> RunWriter::take_turn() {
 Result<> RunWriter::write_in_turn(RunElement& element) {
   turns_.got_on();
   if (auto* batch = std::get_if<std::shared_ptr<const ChangeBatch>>(&element.what)) {
-    has_rows_ = true;
+    has_rows_ = unanswered_ = true;
     if (!held_.empty() && !held_.belongs(**batch)) RETURN_IF_ERROR(write_held());
     bool in_order = false;
     if (!(*batch)->origins.empty()) {
@@ -145,7 +149,7 @@ Result<> RunWriter::write_in_turn(RunElement& element) {
   }
   RETURN_IF_ERROR(write_held());
   if (const auto* truncation = std::get_if<Truncation>(&element.what)) {
-    has_rows_ = true;
+    has_rows_ = unanswered_ = true;
     return writer_->truncate(context_, *truncation);
   }
   return commit(std::get<GroupEnd>(element.what));
@@ -160,6 +164,10 @@ Result<> RunWriter::write_held() {
 }
 
 Result<> RunWriter::commit(const GroupEnd& end) {
+  // What is not answered yet may wait for a run behind this one; the commit does not.
+  if (unanswered_) RETURN_IF_ERROR(ahead_writer(*writer_).settle(context_));
+  unanswered_ = false;
+  turns_.commits();
   RETURN_IF_ERROR(parts_.ledger.commit(context_, *writer_, JobLedger::lane_entry(0, end.position)));
   if (has_rows_) parts_.progress.add_commit(end.source_time_ms);
   const uint64_t run = std::exchange(run_, 0);

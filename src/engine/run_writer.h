@@ -87,6 +87,7 @@ class RunWriter final : public Task {
   std::set<TableId> waiting_;  // tables of which rows wait although nobody has touched their keys
   bool ahead_ = false;         // rows are in the open transaction
   bool settled_ = true;        // and the target has carried them out
+  bool unanswered_ = false;    // rows were written in the turn
   SourceOrder held_;
 };
 

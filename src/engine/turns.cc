@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/turns.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 
 namespace sluice {
+
+Turns::Turns(MonotonicTime::duration patience, bool alone) : patience_(patience), alone_until_(alone ? kRunsAlone : 1) {
+  if (alone) {
+    log_info("transactions may have been in each other's way: the next {} commits are prepared one after the other",
+             kRunsAlone);
+  }
+}
 
 uint64_t Turns::begin(Task& writer) {
   std::lock_guard lock(mutex_);
@@ -21,6 +30,7 @@ void Turns::done(uint64_t run) {
     durable_ = run;
     writers_.pop_front();
     got_on_ = monotonic_now();
+    commits_ = false;
     if (!writers_.empty()) next = writers_.front();
   }
   if (next != nullptr) next->wake();
@@ -51,9 +61,17 @@ void Turns::got_on() {
   got_on_ = monotonic_now();
 }
 
+void Turns::commits() {
+  std::lock_guard lock(mutex_);
+  got_on_ = monotonic_now();
+  commits_ = true;
+}
+
+// While one commits the others look again from time to time: its end wakes only the next one.
 MonotonicTime Turns::patience_ends() const {
   std::lock_guard lock(mutex_);
-  return got_on_ + patience_;
+  if (!commits_) return got_on_ + patience_;
+  return std::min(got_on_ + kPatienceOfCommits * patience_, monotonic_now() + patience_);
 }
 
 void Turns::give_way() {

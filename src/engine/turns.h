@@ -19,7 +19,11 @@ class Turns {
   static constexpr std::chrono::milliseconds kPatience{3000};
   static constexpr uint64_t kRunsAlone = 1000;
 
-  explicit Turns(MonotonicTime::duration patience = kPatience) : patience_(patience) {}
+  // A commit waits for no row that another run has written, but perhaps for a server far away.
+  static constexpr int kPatienceOfCommits = 20;
+
+  // `alone`: for the first kRunsAlone nobody writes ahead.
+  explicit Turns(MonotonicTime::duration patience = kPatience, bool alone = false);
 
   // The next run, which this task writes; it is woken when its turn comes. Runs are numbered from 1.
   uint64_t begin(Task& writer);
@@ -32,6 +36,8 @@ class Turns {
 
   // Whoever has the turn has got on.
   void got_on();
+  // All it has written has been carried out, and it commits.
+  void commits();
   // Until then whoever has written ahead need not give way.
   MonotonicTime patience_ends() const;
   void give_way();
@@ -41,8 +47,9 @@ class Turns {
   mutable std::mutex mutex_;   // guards what follows
   std::deque<Task*> writers_;  // of the runs in flight
   uint64_t durable_ = 0;
-  uint64_t alone_until_ = 1;  // whatever ended the last attempt, the first run of this one passes
+  uint64_t alone_until_;  // at least 1: whatever ended the last attempt, the first run of this one passes
   MonotonicTime got_on_;
+  bool commits_ = false;  // since got_on_
 };
 
 }  // namespace sluice
