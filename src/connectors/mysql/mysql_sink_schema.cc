@@ -207,6 +207,16 @@ Result<std::map<std::string, bool>> mysql_tables_with_foreign_keys(Context& cont
   return tables;
 }
 
+Result<bool> mysql_has_triggers(Context& context, MysqlConnection& connection, const TableId& table) {
+  ASSIGN_OR_RETURN(
+      const MysqlRows rows,
+      connection.query(context,
+                       fmt::format("SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = {} AND "
+                                   "EVENT_OBJECT_TABLE = {} LIMIT 1",
+                                   table.schema.empty() ? "DATABASE()" : literal(table.schema), literal(table.table))));
+  return !rows.empty();
+}
+
 Result<bool> mysql_referred_to_by_none_else(Context& context, MysqlConnection& connection,
                                             std::span<const TableSchemaPtr> tables) {
   std::string names;

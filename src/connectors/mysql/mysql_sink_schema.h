@@ -28,6 +28,9 @@ Result<MysqlTargetTable> describe_mysql_table(Context& context, MysqlConnection&
 Result<std::map<std::string, bool>> mysql_tables_with_foreign_keys(Context& context, MysqlConnection& connection,
                                                                    const std::string& database);
 
+// As far as the user may see triggers.
+Result<bool> mysql_has_triggers(Context& context, MysqlConnection& connection, const TableId& table);
+
 // Whether no other tables have foreign keys to these.
 Result<bool> mysql_referred_to_by_none_else(Context& context, MysqlConnection& connection,
                                             std::span<const TableSchemaPtr> tables);

@@ -79,8 +79,11 @@ Result<bool> MysqlWriter::wants_source_order(Context& context, const TableSchema
 Result<bool> MysqlWriter::may_write_ahead(Context& context, const TableSchemaPtr& schema) {
   if (schema->key.empty()) return false;
   ASSIGN_OR_RETURN(const bool foreign_keys, wants_source_order(context, schema));
-  ASSIGN_OR_RETURN(const Plan* const plan, plan_for(context, schema));
-  return !foreign_keys && plan->upsert == Upsert::kOnDuplicateKey;
+  ASSIGN_OR_RETURN(Plan* const plan, plan_for(context, schema));
+  if (!plan->triggers) {
+    ASSIGN_OR_RETURN(plan->triggers, mysql_has_triggers(context, *connection_, schema->id));
+  }
+  return !foreign_keys && !*plan->triggers && plan->upsert == Upsert::kOnDuplicateKey;
 }
 
 // TRUNCATE would commit. DELETE checks each row, which tables that refer to themselves or to one another do not pass;

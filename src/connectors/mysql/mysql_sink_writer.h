@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -49,6 +50,7 @@ class MysqlWriter : public SinkWriter, public AheadWriter {
     Upsert upsert = Upsert::kOnDuplicateKey;
     bool in_order = false;          // constraints hold at every step only if changes are made one after the other
     bool refers_to_itself = false;  // a DELETE of several rows takes them in the order of an index
+    std::optional<bool> triggers;   // once somebody has asked
     std::string load_sql;
   };
 

@@ -19,11 +19,14 @@ constexpr size_t kLongestIdentifier = 63;
 constexpr const char* kDescribe = R"(
 SELECT a.attname, t.typname, format_type(a.atttypid, -1), a.atttypmod, a.attnotnull, a.attgenerated <> '',
        coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0),
-       EXISTS (SELECT FROM pg_index u WHERE u.indrelid = c.oid AND u.indisunique AND NOT u.indisprimary),
+       EXISTS (SELECT FROM pg_index u WHERE u.indrelid = c.oid AND (u.indisunique OR u.indisexclusion)
+               AND NOT u.indisprimary),
        c.relhastriggers AND EXISTS (SELECT FROM pg_constraint f WHERE f.confrelid = c.oid AND f.contype = 'f'),
        EXISTS (SELECT FROM pg_description d WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass
                AND d.objsubid > 0 AND d.description LIKE 'sluice: column % of the primary key to come'),
-       c.relhastriggers AND EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')
+       c.relhastriggers AND EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'),
+       c.relhasrules OR c.relhastriggers AND EXISTS (
+         SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -280,6 +283,7 @@ Result<PostgresTarget> describe_postgres_table(Context& context, PostgresConnect
     result.referenced = rows.at(row, 8) == "t";
     result.lacks_key = rows.at(row, 9) == "t";
     result.references = rows.at(row, 10) == "t";
+    result.triggers = rows.at(row, 11) == "t";
   }
   return result;
 }

@@ -15,9 +15,10 @@ namespace sluice {
 
 struct PostgresTarget {
   std::vector<PostgresColumn> columns;  // empty: the table does not exist
-  bool other_unique = false;            // a unique index beside the primary key
+  bool other_unique = false;            // a unique index or an exclusion beside the primary key
   bool referenced = false;              // by a foreign key
   bool references = false;              // others, by foreign keys of its own
+  bool triggers = false;                // or rules, which may look at other rows
   bool lacks_key = false;               // made for a copy that was not finished
 };
 Result<PostgresTarget> describe_postgres_table(Context& context, PostgresConnection& connection, const TableId& table);

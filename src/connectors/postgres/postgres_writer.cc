@@ -95,7 +95,7 @@ Result<bool> PostgresWriter::wants_source_order(Context& context, const TableSch
 
 Result<bool> PostgresWriter::may_write_ahead(Context& context, const TableSchemaPtr& schema) {
   ASSIGN_OR_RETURN(const Plan* const plan, plan_for(context, schema));
-  return !schema->key.empty() && !plan->lacks_key && !plan->foreign_keys && !plan->other_unique;
+  return !schema->key.empty() && !plan->lacks_key && !plan->foreign_keys && !plan->other_unique && !plan->triggers;
 }
 
 Result<> PostgresWriter::settle(Context& context) {
@@ -370,6 +370,7 @@ Result<std::unique_ptr<PostgresWriter::Plan>> PostgresWriter::make_plan(Context&
       plan->columns, [](const TargetColumn& column) { return column.binary == PostgresBinary::kNone; });
   plan->lacks_key = target.lacks_key;
   plan->other_unique = target.other_unique;
+  plan->triggers = target.triggers;
   plan->replace_whole = target.other_unique && !target.referenced && target.columns.size() == schema->columns.size();
   plan->foreign_keys = target.referenced || target.references;
   plan->in_order = plan->foreign_keys || (target.other_unique && !plan->replace_whole);

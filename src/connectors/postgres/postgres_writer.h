@@ -69,6 +69,7 @@ class PostgresWriter : public SinkWriter, public AheadWriter {
     bool foreign_keys = false;   // from it or to it
     bool in_order = false;       // constraints hold at every step only if changes are made one after the other
     bool other_unique = false;   // indexes beside the key
+    bool triggers = false;       // see postgres_schema.h
     bool lacks_key = false;      // see postgres_schema.h
     bool binary = false;         // rows are copied in COPY's binary format
     bool replace_whole = false;  // delete + insert, because another unique key could be in the way of an upsert
