@@ -43,6 +43,12 @@ LogState state_of(const LogStart& start, const std::string& life) {
   return state;
 }
 
+std::map<TableId, std::vector<FinishedChunk>> by_table(const std::vector<FinishedChunk>& chunks) {
+  std::map<TableId, std::vector<FinishedChunk>> tables;
+  for (const auto& chunk : chunks) tables[chunk.chunk.table].push_back(chunk);
+  return tables;
+}
+
 }  // namespace
 
 // Reads the change log, then the source.
@@ -61,6 +67,7 @@ class LogSpool::Reader : public LogReader, public QuietLog {
   }
 
   Result<> poll(Context& context, std::vector<StreamElement>& out) override {
+    RETURN_IF_ERROR(look_for_passed_over());
     if (inner_) return inner_->poll(context, out);
     std::vector<StreamElement> read;
     const uint64_t published = spool_.published();
@@ -77,7 +84,9 @@ class LogSpool::Reader : public LogReader, public QuietLog {
   // From the change log it always reads as if there were more.
   Result<> look(Context& context, std::vector<StreamElement>& out) override {
     auto* const quiet = dynamic_cast<QuietLog*>(inner_.get());
-    return quiet != nullptr ? quiet->look(context, out) : poll(context, out);
+    if (quiet == nullptr) return poll(context, out);
+    RETURN_IF_ERROR(look_for_passed_over());
+    return quiet->look(context, out);
   }
   std::optional<LogWait> begin_wait() override {
     auto* const quiet = dynamic_cast<QuietLog*>(inner_.get());
@@ -95,17 +104,26 @@ class LogSpool::Reader : public LogReader, public QuietLog {
   bool is_lost(const TableId& table) const {
     return !spool_.source_.captures(table) || (spool_.source_.wants_snapshot() && !tables_.contains(table));
   }
-  bool is_wanted(StreamElement& element) const {
+  bool is_wanted(StreamElement& element) {
     if (const auto* batch = std::get_if<ChangeBatch>(&element)) {
       return batch->rows() > 0 && (is_logical_message(*batch->schema) || !is_lost(batch->schema->id));
     }
     auto* const event = std::get_if<SchemaChangeEvent>(&element);
     if (!passed_ || event == nullptr) return passed_;
-    const auto copies = [&](const TableId& table) { return std::ranges::count(event->needs_copy, table) > 0; };
-    std::erase_if(event->changes,
-                  [&](const SchemaChange& change) { return is_lost(change.table()) && !copies(change.table()); });
-    std::erase_if(event->tracked, [&](const auto& told) { return is_lost(told.first) && !copies(told.first); });
+    for (const TableId& table : event->needs_copy) {
+      if (is_lost(table) && spool_.source_.captures(table)) passed_over_ = {table, event->position};
+    }
+    std::erase_if(event->needs_copy, [&](const TableId& table) { return is_lost(table); });
+    std::erase_if(event->changes, [&](const SchemaChange& change) { return is_lost(change.table()); });
+    std::erase_if(event->tracked, [&](const auto& told) { return is_lost(told.first); });
     return !event->changes.empty() || !event->tracked.empty() || !event->needs_copy.empty();
+  }
+  // A table that must be copied and that the ledger does not know is gone. Or it came by its name after this attempt
+  // had looked which tables there are: then the next one finds it.
+  Result<> look_for_passed_over() {
+    if (!passed_over_ || !spool_.is_durable(passed_over_->second)) return {};
+    return Error(ErrorCode::kSchemaChanged, fmt::format("table {} was to be copied again: looking whether it is there",
+                                                        passed_over_->first.text()));
   }
   bool covered(const Position& position) const { return spool_.covers(start_, position); }
 
@@ -129,6 +147,7 @@ class LogSpool::Reader : public LogReader, public QuietLog {
   std::unique_ptr<CopiedChanges> copied_;
   std::unique_ptr<LogReader> inner_;
   bool passed_ = false;
+  std::optional<std::pair<TableId, Position>> passed_over_;  // and where that was
 };
 
 LogSpool::LogSpool(Source& source, std::unique_ptr<HeldLog> held, const PipelineSpec& options, std::string folder,
@@ -289,13 +308,21 @@ Result<> LogSpool::begin_reading(Context& context) {
   const bool useful =
       log_->begun() && !log_->empty() && (attached || !of_ledger || !covers(base.position, log_->end().position));
   // While somebody reads it, it is as attach() left it.
-  if (!useful && !attached) RETURN_IF_ERROR(log_->begin_at(std::move(base)));
+  if (!useful && !attached) {
+    RETURN_IF_ERROR(log_->begin_at(std::move(base)));
+    unwritten_.tables.clear();
+  }
+  RETURN_IF_ERROR(write_tables());
   log_info("spooling the source's log from {} to {}", log_->end().position.text, folder_);
   LogStart start = log_->end().start();
   // Who has a name that was another's before is not found by a look for new names.
-  const bool names_left = start.tables.size() != log_->end().tables.size();
-  ASSIGN_OR_RETURN(reader_, beside_copy && !names_left ? beside_->open_reader_beside_copy(context, std::move(start))
-                                                       : held_->open_reader(context, std::move(start)));
+  const bool leaves_out = beside_copy && start.tables.size() == log_->end().tables.size();
+  if (leaves_out) {
+    std::lock_guard lock(mutex_);
+    left_out_ = true;
+  }
+  ASSIGN_OR_RETURN(reader_, leaves_out ? beside_->open_reader_beside_copy(context, std::move(start))
+                                       : held_->open_reader(context, std::move(start)));
   last_sync_ = monotonic_now();
   return {};
 }
@@ -396,7 +423,7 @@ Result<> LogSpool::forget() {
   auto removed = ChangeLog::remove(folder_);
   {
     std::lock_guard lock(mutex_);
-    have_base_ = first_copy_ = false;
+    have_base_ = first_copy_ = left_out_ = looked_late_ = false;
   }
   resume();
   return removed;
@@ -405,19 +432,20 @@ Result<> LogSpool::forget() {
 Result<> LogSpool::begin_copy(Context& context, const LogStart& start, const std::string& life, bool first) {
   std::optional<Error> unusable;
   auto spooled = take_up(start, life, unusable);
-  if (spooled && !*spooled) {
+  if (spooled) {
     // Asked now, not after hours of copying.
     const auto held = source_.held_log();
     ASSIGN_OR_RETURN(const KeptLog kept, held->look(context));
-    if (!kept.acknowledged.empty() && !covers(start.position, kept.acknowledged)) {
-      const auto reader = held->open_reader(context, start);
+    const LogStart from = *spooled ? log_->end().start() : start;
+    if (!kept.acknowledged.empty() && !covers(from.position, kept.acknowledged)) {
+      const auto reader = held->open_reader(context, from);
       if (!reader) return unusable ? std::move(*unusable) : reader.error();
     }
   }
   if (!spooled) return std::move(spooled).error();
   {
     std::lock_guard lock(mutex_);
-    first_copy_ = first && beside_ != nullptr;
+    first_copy_ = first && beside_ != nullptr && !looked_late_;
   }
   return {};
 }
@@ -425,7 +453,9 @@ Result<> LogSpool::begin_copy(Context& context, const LogStart& start, const std
 bool LogSpool::end_copy() {
   pause();
   std::unique_lock lock(mutex_);
-  const bool left_out = std::exchange(first_copy_, false);
+  first_copy_ = false;
+  const bool left_out = std::exchange(left_out_, false);
+  looked_late_ = looked_late_ || left_out;
   lock.unlock();
   resume();
   return left_out;
@@ -496,6 +526,7 @@ Result<bool> LogSpool::take_up(const LogStart& start, const std::string& life, s
 }
 
 Result<bool> LogSpool::prepare(const LogStart& start, const std::string& life) {
+  unwritten_ = {};
   std::error_code missing;
   if (!log_ && limit_ == 0 && !std::filesystem::exists(folder_, missing)) return false;
   if (!log_) {
@@ -517,7 +548,13 @@ Result<bool> LogSpool::prepare(const LogStart& start, const std::string& life) {
                                start.position.text, folder_, log_->begin().text),
                    "The target was set back to an older state: start the job with --reset to copy again.");
     }
-    RETURN_IF_ERROR(merge_tables(start));
+    unwritten_ = newer_tables(start);
+    const auto written = write_tables();
+    if (written) return true;
+    if (written.error().code() != ErrorCode::kState) return written.error();
+    // Neither who copies nor who reads what is there needs the disk, and the second makes room on it.
+    log_warn("{}; the source keeps its log until the change log can be written", written.error().describe());
+    RETURN_IF_ERROR(log_->settle());
     return true;
   }
   std::unique_lock lock(mutex_);
@@ -530,10 +567,10 @@ Result<bool> LogSpool::prepare(const LogStart& start, const std::string& life) {
 
 // What the ledger knows better: tables whose copy stands behind all that is in the change log, where the chunks of
 // others have come to stand, and which tables are of no interest any more.
-Result<> LogSpool::merge_tables(const LogStart& start) {
+LogState LogSpool::newer_tables(const LogStart& start) const {
   const LogState& end = log_->end();
-  std::map<TableId, std::vector<FinishedChunk>> chunks;
-  for (const auto& chunk : start.chunks) chunks[chunk.chunk.table].push_back(chunk);
+  auto chunks = by_table(start.chunks);
+  auto chunks_before = by_table(end.chunks);
   LogState more;
   std::set<TableId> present;
   for (const auto& [table, detail] : start.tables) {
@@ -545,15 +582,27 @@ Result<> LogSpool::merge_tables(const LogStart& start) {
     });
     const bool stays = known != end.tables.end() && !newer;
     if (stays && copied.empty()) continue;
-    more.tables.emplace(table, stays ? known->second : detail);
-    std::ranges::move(copied, std::back_inserter(more.chunks));
+    LogState now, before;
+    now.tables.emplace(table, stays ? known->second : detail);
+    now.chunks = std::move(copied);
+    if (known != end.tables.end()) before.tables.insert(*known);
+    before.chunks = std::move(chunks_before[table]);
+    if (encode_state(now) == encode_state(before)) continue;
+    more.tables.merge(now.tables);
+    std::ranges::move(now.chunks, std::back_inserter(more.chunks));
   }
   for (const auto& [table, detail] : end.tables) {
     if (source_.wants_snapshot() && !detail.empty() && !present.contains(table)) more.tables.emplace(table, "");
   }
-  if (more.tables.empty()) return {};
-  RETURN_IF_ERROR(log_->replace_tables(more));
-  return log_->sync();
+  return more;
+}
+
+Result<> LogSpool::write_tables() {
+  if (unwritten_.tables.empty()) return {};
+  RETURN_IF_ERROR(log_->replace_tables(unwritten_));
+  RETURN_IF_ERROR(log_->sync());
+  unwritten_ = {};
+  return {};
 }
 
 void LogSpool::schema_changed(const SchemaChangeEvent& event) {
@@ -622,6 +671,11 @@ Result<> LogSpool::wait_for_more(uint64_t published, std::unique_ptr<LogReader>&
   // What was published since comes first.
   if (stopped_ && at_end_) return *stopped_;
   return {};
+}
+
+bool LogSpool::is_durable(const Position& position) const {
+  std::lock_guard lock(mutex_);
+  return covers(base_.position, position);
 }
 
 uint64_t LogSpool::published() const {

@@ -52,7 +52,7 @@ class LogSpool final : public Task {
   // They are open: start.chunks has all chunks of the tables that are copied, those that wait with the snapshots'
   // place. The job begins with this copy if `first`. An error if what lies between the target and the source is lost.
   Result<> begin_copy(Context& context, const LogStart& start, const std::string& life, bool first);
-  // From here on no table is left out. True if any may have been.
+  // From here on no table is left out, also while more are copied. True if any may have been.
   bool end_copy();
 
   // A reader of all changes behind start.position, from the change log and then from the source. `life` names the life
@@ -83,12 +83,14 @@ class LogSpool final : public Task {
   // While the task is idle.
   Result<bool> take_up(const LogStart& start, const std::string& life, std::optional<Error>& unusable);
   Result<bool> prepare(const LogStart& start, const std::string& life);
-  Result<> merge_tables(const LogStart& start);
+  LogState newer_tables(const LogStart& start) const;
+  Result<> write_tables();
 
   // Of the Reader.
   Result<std::unique_ptr<LogReader>> read_back(const LogStart& start);
   Result<> acknowledge(const Position& position, bool in_memory);
   Result<> wait_for_more(uint64_t published, std::unique_ptr<LogReader>& inner);
+  bool is_durable(const Position& position) const;  // in the target
   uint64_t published() const;
 
   uint64_t segment_bytes() const;
@@ -107,6 +109,7 @@ class LogSpool final : public Task {
 
   // Used by the task while busy_, else by the coordinator when it has paused it, and by the Reader.
   std::unique_ptr<ChangeLog> log_;
+  LogState unwritten_;  // tables that the change log must know before it goes on
   // Of the task alone.
   std::unique_ptr<LogReader> reader_;
   KeptLog kept_;
@@ -122,6 +125,8 @@ class LogSpool final : public Task {
   bool base_stale_ = false;   // the change log on disk, empty of changes, knows less
   bool attached_ = false;     // or paused
   bool first_copy_ = false;   // is being made, or was broken off
+  bool left_out_ = false;     // tables, perhaps, since end_copy()
+  bool looked_late_ = false;  // end_copy() has said so once
   Context* phase_ = nullptr;  // while attached
   bool can_spool_ = false;    // while attached: there is a change log
   bool blocked_ = false;

@@ -95,6 +95,34 @@ class CopySpool : public HeldCopy {
     sql("UPDATE waiting SET v = v || v");
     sql(fmt::format("INSERT INTO waiting VALUES ({}, 'new')", first));
   }
+  // The copy of `waiting` is held up, all others are made, and more than the limit has been spooled.
+  std::unique_ptr<Process> start_spooling() {
+    hold("waiting", "1");
+    auto job = start();
+    EXPECT_TRUE(copies_chunks(11)) << tail(said());
+    change_much(2000);
+    EXPECT_TRUE(slot_reaches(place())) << tail(said());
+    return job;
+  }
+  // A table that must be copied again is left as it was in the target, and forgotten, when it goes away before it was
+  // copied.
+  void drop_what_must_be_copied() {
+    make_target("others", "id INT PRIMARY KEY, v TEXT");
+    pipeline_->target_execute(fmt::format("INSERT INTO {}.waiting VALUES (7, 'mine')", database_));
+    auto job = start_spooling();
+    sql("ALTER TABLE waiting ALTER COLUMN v TYPE VARCHAR(300); UPDATE waiting SET v = 'altered'");
+    EXPECT_TRUE(says(kEndsHere)) << tail(said());
+    sql("DROP TABLE waiting");
+    kill(job);
+    const size_t before = times(kStreaming);
+    job = start();
+    EXPECT_TRUE(says("table " + database_ + ".waiting went away")) << tail(said());
+    release();
+    EXPECT_TRUE(says(kStreaming, before)) << tail(said());
+    job->stop();
+    expect_exact();
+    EXPECT_EQ(pipeline_->target_value(fmt::format("SELECT v FROM {}.waiting WHERE id = 7", database_)), "mine");
+  }
   void expect_all_exact() {
     expect_exact();
     expect_same_rows(*source_, *pipeline_, "id, v", "waiting", "id");
@@ -254,6 +282,57 @@ TEST_F(CopySpool, a_table_that_takes_the_name_of_one_that_left_is_copied) {
   expect_same_rows(*source_, *pipeline_, "id, v", "early", "id");
 }
 
+TEST_F(CopySpool, a_table_that_must_be_copied_again_and_is_dropped_keeps_its_target) { drop_what_must_be_copied(); }
+
+TEST_F(CopySpool, a_table_that_must_be_copied_again_and_is_dropped_does_not_stop_a_job_with_routes) {
+  pipeline_->blocks(fmt::format("route:\n  - {{source-table: {0}.others, sink-table: {0}.others}}\n", database_));
+  drop_what_must_be_copied();
+}
+
+constexpr std::string_view kLate = "appeared while the job started";
+
+// Once, else a source that makes tables all the time would keep the job from streaming.
+TEST_F(CopySpool, tables_that_were_left_out_are_looked_for_once) {
+  make_target("made_first", "id INT PRIMARY KEY");
+  const auto job = start_spooling();
+  sql("CREATE TABLE made_first (id INT PRIMARY KEY); INSERT INTO made_first VALUES (1)");
+  EXPECT_TRUE(says("has appeared during the copy")) << tail(said());
+  const auto holder = pipeline_->target()->connect("postgres");
+  ASSERT_TRUE(holder.has_value());
+  ASSERT_TRUE((*holder)->execute(fmt::format("BEGIN; INSERT INTO {}.made_first VALUES (1)", database_)).has_value());
+  const size_t before = times("copying ");
+  release();
+  EXPECT_TRUE(says("copying ", before)) << tail(said());
+  EXPECT_EQ(times(kLate), 1U);
+  sql("CREATE TABLE made_next (id INT PRIMARY KEY); INSERT INTO made_next VALUES (1)");
+  change_much(4000);
+  EXPECT_TRUE(says(kEndsHere)) << tail(said());
+  ASSERT_TRUE((*holder)->execute("ROLLBACK").has_value());
+  EXPECT_TRUE(says(kStreaming)) << tail(said());
+  EXPECT_EQ(times(kLate), 1U);
+  job->stop();
+  expect_all_exact();
+  expect_same_rows(*source_, *pipeline_, "id", "made_first", "id");
+  expect_same_rows(*source_, *pipeline_, "id", "made_next", "id");
+}
+
+TEST_F(CopySpool, nothing_is_looked_for_where_nothing_was_read_beside_the_copy) {
+  options("change-log.retained-limit: 0");
+  hold("waiting", "1");
+  auto job = start();
+  EXPECT_TRUE(copies_chunks(11)) << tail(said());
+  kill(job);
+  const size_t before = times("copying ");
+  job = start();
+  EXPECT_TRUE(says("copying ", before)) << tail(said());
+  sql("CREATE TABLE made_later (id INT PRIMARY KEY)");
+  release();
+  EXPECT_TRUE(says(kStreaming)) << tail(said());
+  EXPECT_EQ(times(kLate), 0U);
+  job->stop();
+  expect_all_exact();
+}
+
 TEST_F(CopySpool, the_slot_moves_while_the_target_is_away_and_the_program_starts_again) {
   hold("waiting", "1");
   auto job = start();
@@ -292,6 +371,20 @@ TEST_F(CopySpool, a_lost_state_directory_stops_the_job_before_it_copies_on) {
   std::filesystem::rename(state() + ".lost", state());
   release();
   expect_all_exact();
+}
+
+TEST_F(CopySpool, a_slot_that_was_made_again_stops_the_job_before_it_copies_on) {
+  auto job = start_spooling();
+  kill(job);
+  const std::string drop =
+      "SELECT COUNT(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE NOT active "
+      "AND slot_name = '" +
+      database_ + "'";
+  EXPECT_TRUE(wait_until([&] { return value(drop) == "1"; }));
+  change_much(4000);
+  job = start();
+  EXPECT_EQ(job->wait().value_or(-1), kPositionLost) << tail(said());
+  EXPECT_EQ(times(kStreaming), 0U);
 }
 
 TEST_F(CopySpool, reset_copies_again_and_spools_again) {

@@ -19,6 +19,7 @@ inline constexpr int kPositionLost = 5;
 inline constexpr int kKilled = 128 + 9;
 inline constexpr std::string_view kStreaming = "reading the log from";
 inline constexpr std::string_view kSpooling = "spooling the source's log";
+inline constexpr std::string_view kEndsHere = "the change log ends here for now";
 inline constexpr std::string_view kCaughtUp = "the target has caught up with the change log";
 
 class Spool : public testing::Test {

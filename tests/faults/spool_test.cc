@@ -201,6 +201,24 @@ TEST_F(Spool, a_new_table_is_copied_when_the_target_is_back) {
   expect_same_rows(*source_, *pipeline_, "id, v", "made_later", "id");
 }
 
+TEST_F(Spool, a_table_that_must_be_copied_and_is_not_of_the_job_any_more_keeps_its_copy) {
+  copy_and_follow();
+  auto job = start_following();
+  pipeline_->target()->kill9();
+  insert(1000, 1000);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  sql("ALTER TABLE t ALTER COLUMN v TYPE VARCHAR(300); UPDATE t SET v = 'altered'");
+  EXPECT_TRUE(says(kEndsHere)) << tail(said());
+  job->kill9();
+  ASSERT_TRUE(pipeline_->target()->restart().has_value());
+  sql("INSERT INTO journal VALUES (7)");
+  pipeline_->source_options(fmt::format("status.update.interval: 100ms\ntables: '{0}.{0}.journal'", database_));
+  pipeline_->run_until_caught_up();
+  EXPECT_THAT(said(), HasSubstr("its copy stays as it is"));
+  expect_same_rows(*source_, *pipeline_, "n", "journal", "n");
+  EXPECT_EQ(pipeline_->target_value(fmt::format("SELECT COUNT(*) FROM {}.t", database_)), "10");
+}
+
 // They are of no table that the job names.
 TEST_F(Spool, logical_messages_come_back_from_the_change_log) {
   if (const auto why = KafkaServer::unavailable(); !why.empty()) GTEST_SKIP() << why;
@@ -285,6 +303,36 @@ TEST_F(FullDisk, does_not_hold_up_a_target_that_is_back) {
     return pipeline_->target_value(fmt::format("SELECT COUNT(*) FROM {}.t", database_)) == "5010";
   })) << tail(said());
   EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  job->stop();
+  expect_exact();
+}
+
+// Neither to copy on nor to read what was spooled needs the disk.
+TEST_F(FullDisk, does_not_hold_up_a_copy) {
+  pipeline_->source_options("status.update.interval: 100ms\nscan.incremental.snapshot.chunk.size: 10");
+  sql("CREATE TABLE t (id INT PRIMARY KEY, v TEXT); CREATE TABLE journal (n INT)");
+  insert(1, 1000);
+  pipeline_->target_execute(
+      fmt::format("CREATE SCHEMA {0}; CREATE TABLE {0}.t (id INT PRIMARY KEY, v TEXT)", database_));
+  const auto holder = pipeline_->target()->connect("postgres");
+  ASSERT_TRUE(holder.has_value());
+  ASSERT_TRUE((*holder)->execute(fmt::format("BEGIN; INSERT INTO {}.t VALUES (455), (555)", database_)).has_value());
+  auto job = start();
+  EXPECT_TRUE(says("copying ")) << tail(said());
+  insert(2000, 1000);
+  EXPECT_TRUE(slot_reaches(place())) << tail(said());
+  job->kill9();
+  pipeline_->target_value(
+      "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+  fill_disk();
+  const size_t before = times("copying ");
+  job = start();
+  EXPECT_TRUE(says("copying ", before)) << tail(said());
+  EXPECT_TRUE(says("No space left on device")) << tail(said());
+  ASSERT_TRUE((*holder)->execute("ROLLBACK").has_value());
+  EXPECT_TRUE(wait_until([&] {
+    return pipeline_->target_value(fmt::format("SELECT COUNT(*) FROM {}.t", database_)) == "2000";
+  })) << tail(said());
   job->stop();
   expect_exact();
 }
