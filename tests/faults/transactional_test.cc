@@ -16,6 +16,8 @@ namespace {
 
 using std::chrono::seconds;
 
+// Each reads all books, which a long run fills.
+constexpr seconds kAuditsTake{180};
 constexpr std::string_view kWholeNow = "the target shows whole source transactions only";
 
 struct Pair {
@@ -163,11 +165,11 @@ TEST_P(Transactional, auditors_see_no_half_of_a_transaction_under_faults) {
   const auto end = monotonic_now() + (long_run() ? seconds(600) : seconds(15));
   while (monotonic_now() < end && auditors.violations() == 0 && !HasFatalFailure()) {
     const uint64_t states = auditors.states();
-    EXPECT_TRUE(wait_until([&] { return auditors.states() > states + 40; })) << tail(job->err());
+    EXPECT_TRUE(wait_until([&] { return auditors.states() > states + 40; }, kAuditsTake)) << tail(job->err());
     fault(job, random);
   }
   const uint64_t states = auditors.states();
-  EXPECT_TRUE(wait_until([&] { return auditors.states() > states + 40; })) << tail(job->err());
+  EXPECT_TRUE(wait_until([&] { return auditors.states() > states + 40; }, kAuditsTake)) << tail(job->err());
   bank.close();
   EXPECT_TRUE(job->running()) << tail(job->err());
   job->stop();
