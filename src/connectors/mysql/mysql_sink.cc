@@ -142,8 +142,8 @@ class MysqlSink : public Sink, public ConfinesTables, public WritesAhead {
         context,
         "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'"));
     RETURN_IF_ERROR(connection->execute(context, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"));
-    // A writer may wait for long with an open transaction, until it is its turn.
-    RETURN_IF_ERROR(connection->execute(context, "SET SESSION wait_timeout = GREATEST(@@wait_timeout, 28800)"));
+    // A writer may wait for long with an open transaction, until it is its turn. Eight hours are the server's default.
+    RETURN_IF_ERROR(connection->execute(context, "SET SESSION wait_timeout = 28800"));
     // Servers before 10.3 do not know them.
     for (const char* name : {"idle_transaction_timeout", "idle_write_transaction_timeout"}) {
       if (connection->is_mariadb()) (void)connection->execute(context, fmt::format("SET SESSION {} = 0", name));
