@@ -45,6 +45,10 @@ std::string with_precision(std::string_view name, uint16_t precision) {
   return precision == 0 ? std::string(name) : fmt::format("{}({})", name, precision);
 }
 
+// PostgreSQL's numeric may have more digits than DECIMAL of any server (65, MySQL 30 of them behind the point), or any
+// number of them; it is text then.
+bool is_decimal_here(const DataType& type) { return type.precision > 0 && type.precision <= 65 && type.scale <= 30; }
+
 bool is_text(TypeKind kind) {
   return kind == TypeKind::kString || kind == TypeKind::kJson || kind == TypeKind::kEnum || kind == TypeKind::kSet ||
          kind == TypeKind::kUuid || kind == TypeKind::kDecimal;
@@ -131,8 +135,7 @@ std::string mysql_type_sql(const DataType& type, bool in_key) {
     case TypeKind::kFloat: return "float";
     case TypeKind::kDouble: return "double";
     case TypeKind::kDecimal:
-      if (type.precision == 0 && type.scale == 0) return string_sql({}, in_key);
-      return fmt::format("decimal({},{})", std::min<int>(type.precision, 65), type.scale);
+      return is_decimal_here(type) ? fmt::format("decimal({},{})", type.precision, type.scale) : string_sql({}, in_key);
     case TypeKind::kString: return string_sql(type, in_key);
     case TypeKind::kBytes: return bytes_sql(type, in_key);
     case TypeKind::kDate: return "date";
@@ -230,7 +233,7 @@ void append_mysql_literal(const MysqlConnection& connection, const ColumnVector&
   } else if (type.kind == TypeKind::kFloat) {
     append_exact(values.double_at(row), sql);
   } else if (type.kind == TypeKind::kDouble ||
-             (type.kind == TypeKind::kDecimal && type.precision != 0 && values.bytes_at(row) != "NaN")) {
+             (type.kind == TypeKind::kDecimal && is_decimal_here(type) && values.bytes_at(row) != "NaN")) {
     append_value_text(values, type, row, sql);
   } else if (is_text(type.kind)) {
     connection.append_quoted(values.bytes_at(row), sql);
